@@ -1,0 +1,149 @@
+/**
+ * The compute service: everything that touches tensors, behind one asynchronous interface.
+ *
+ * The implementation runs in a worker thread that owns the policy, the value heads, the optimizer
+ * state and the replay buffer, so that the main thread never waits for a gradient. Every method is
+ * interruptible on the caller's side and leaves the worker consistent: requests are served in order,
+ * one step at a time.
+ */
+import * as Context from "effect/Context";
+import type * as Effect from "effect/Effect";
+import * as Schema from "effect/Schema";
+import type { Episode } from "../domain/Episode.ts";
+
+/** `remedy` says what the person can do. */
+export class ComputeError extends Schema.TaggedError<ComputeError>()("ComputeError", {
+  reason: Schema.String,
+  remedy: Schema.optionalKey(Schema.String),
+}) {}
+
+export type Backend = "auto" | "native-gpu" | "native" | "wasm";
+
+/** Which parameters train. */
+export type Trainable =
+  | { readonly kind: "full" }
+  | { readonly kind: "lora"; readonly rank: number; readonly alpha: number; readonly targets: ReadonlyArray<string> };
+
+/** One kind of update: an algorithm with its configuration, its own optimizer slots and its own sampler. */
+export interface TrainingSpec {
+  /** Name by which `trainStep` calls it, e.g. "sft". */
+  readonly id: string;
+  /** A row of the table of algorithms, e.g. "sft", "cql". */
+  readonly algorithm: string;
+  /** The algorithm's own configuration, decoded by its schema. */
+  readonly config: unknown;
+  /** Sequences per step (summed over micro-batches). */
+  readonly batchSize: number;
+  /** Sequences per micro-batch; gradients accumulate over batchSize / microBatch. Default: batchSize. */
+  readonly microBatch?: number;
+  readonly optimizer: {
+    readonly beta1: number;
+    readonly beta2: number;
+    readonly epsilon: number;
+    readonly weightDecay: number;
+    /** Global-norm clip; 0 for none. */
+    readonly clipNorm: number;
+  };
+  /** Which episodes it samples: every one, or the passing ones (reward 1). */
+  readonly episodes: "all" | "passing";
+}
+
+export interface OpenSpec {
+  /** A policy directory, or a from-scratch initialisation by its `config.json` + `tokenizer.json` directory. */
+  readonly policy: { readonly path: string; readonly init: "weights" | "random" };
+  readonly backend: Backend;
+  readonly threads?: number;
+  readonly seed: number;
+  readonly trainable: Trainable;
+  /** Attach value heads (twin Q over candidate tokens, V). */
+  readonly heads: boolean;
+  /** Storage type of frozen weights. */
+  readonly frozenType: "float32" | "bfloat16";
+  readonly trainings: ReadonlyArray<TrainingSpec>;
+  /** Longest training sequence in tokens, prompt + program + end; longer episodes are refused and counted. */
+  readonly maxTrainTokens: number;
+  readonly generation: {
+    /** Sequences decoded at once. */
+    readonly batch: number;
+    readonly maxPromptTokens: number;
+    readonly maxNewTokens: number;
+  };
+}
+
+export interface ModelInfo {
+  readonly backend: string;
+  readonly threads: number;
+  readonly parameters: number;
+  readonly trainableParameters: number;
+  readonly vocabulary: number;
+}
+
+export interface GenerateRequest {
+  readonly items: ReadonlyArray<{
+    readonly prompt: string;
+    /** The sample's own seed: its noise never depends on its place in a batch. */
+    readonly seed: number;
+  }>;
+  /** 0 is greedy. */
+  readonly temperature: number;
+  readonly topK?: number;
+  readonly topP?: number;
+  readonly maxNewTokens: number;
+  readonly stop: ReadonlyArray<string>;
+  /** logits' = log pi + beta (minQ - V) over the candidate tokens; 0 reproduces the policy bit for bit. */
+  readonly tilt: number;
+}
+
+export interface Completion {
+  /** The text before the first stop string or the end-of-sequence token. */
+  readonly text: string;
+  readonly tokens: ReadonlyArray<number>;
+  /** log pi(token) of the untilted policy at temperature 1, one per token. */
+  readonly logProbs: ReadonlyArray<number>;
+  readonly finished: "stop" | "end" | "length";
+}
+
+export interface StepMetrics {
+  readonly [name: string]: number;
+}
+
+export interface ProgramScore {
+  /** Sum of the policy's log-probs over the program's tokens. */
+  readonly logProb: number;
+  readonly tokens: number;
+  /** sum_t min(0, Q(s_t,a_t) - E_pi Q(s_t,.)); null without heads. */
+  readonly advantage: number | null;
+  /** V at the prompt's last token: predicted pass probability; null without heads. */
+  readonly value: number | null;
+}
+
+export class Compute extends Context.Service<
+  Compute,
+  {
+    /** Loads the policy and builds every graph. Once per service. */
+    readonly open: (spec: OpenSpec) => Effect.Effect<ModelInfo, ComputeError>;
+    /** Adds episodes to a part of the replay buffer; an id already there is ignored. */
+    readonly addEpisodes: (
+      part: "offline" | "online",
+      episodes: ReadonlyArray<Episode>,
+    ) => Effect.Effect<{ readonly added: number; readonly tooLong: number }, ComputeError>;
+    /** One optimizer step; `offlineFraction` of the batch (exact, rounded) comes from the offline part. */
+    readonly trainStep: (request: {
+      readonly training: string;
+      readonly learningRate: number;
+      readonly offlineFraction: number;
+    }) => Effect.Effect<StepMetrics, ComputeError>;
+    readonly generate: (request: GenerateRequest) => Effect.Effect<ReadonlyArray<Completion>, ComputeError>;
+    readonly score: (
+      items: ReadonlyArray<{ readonly prompt: string; readonly program: string }>,
+    ) => Effect.Effect<ReadonlyArray<ProgramScore>, ComputeError>;
+    /** Writes trainable weights, heads, optimizer slots, sampler and generator states into an existing empty directory (safetensors + JSON, synced). */
+    readonly save: (directory: string) => Effect.Effect<void, ComputeError>;
+    /** Replaces all of these by a saved state. Replay episodes are not part of it: the caller adds them. */
+    readonly restore: (directory: string) => Effect.Effect<void, ComputeError>;
+    /** Writes a policy directory (LoRA merged) that `open` reads. */
+    readonly exportPolicy: (directory: string) => Effect.Effect<void, ComputeError>;
+    /** Bytes and counts, for leak tests and the doctor. */
+    readonly stats: Effect.Effect<{ readonly tensors: number; readonly residentBytes: number }, ComputeError>;
+  }
+>()("drydock/compute/Compute") {}

@@ -1,0 +1,12 @@
+/** Commands a person or a client gives to a run; the orchestrator decides what they change. */
+import * as Schema from "effect/Schema";
+import { Unit } from "./RunEvent.ts";
+
+export const RunCommand = Schema.Union([
+  Schema.TaggedStruct("Pause", {}),
+  Schema.TaggedStruct("Resume", {}),
+  /** Stop at the next safe point; the run can be resumed. */
+  Schema.TaggedStruct("Stop", {}),
+  Schema.TaggedStruct("SetBudget", { unit: Unit, limit: Schema.Int }),
+]);
+export type RunCommand = typeof RunCommand.Type;

@@ -1,0 +1,100 @@
+/**
+ * Run events: every fact of a run, in the order in which it was committed.
+ *
+ * The log is the truth: run state, budget and dashboards are folds over it (see RunState.ts).
+ * An event is committed before anyone is told. Adding a field is fine; renaming one is a new version.
+ */
+import * as Schema from "effect/Schema";
+import { Outcome } from "./Verdict.ts";
+
+export const Unit = Schema.Literals(["verifications", "generated"]);
+/** What a budget counts: programs run in a sandbox, programs generated. */
+export type Unit = typeof Unit.Type;
+
+const Numbers = Schema.Record(Schema.String, Schema.Number);
+
+/** One evaluation's figures; the report's row. */
+export const EvaluationResult = Schema.Struct({
+  stage: Schema.String,
+  temperature: Schema.Number,
+  passAt1: Schema.Number,
+  /** Null where fewer than 10 samples a task were drawn (greedy). */
+  passAt10: Schema.NullOr(Schema.Number),
+  tasks: Schema.Int,
+  samplesPerTask: Schema.Int,
+  /** 95 % bootstrap interval of pass@1 over tasks. */
+  interval: Schema.Tuple([Schema.Number, Schema.Number]),
+  tilt: Schema.Number,
+  verifications: Schema.Int,
+  cacheHits: Schema.Int,
+});
+export type EvaluationResult = typeof EvaluationResult.Type;
+
+export const RunEvent = Schema.Union([
+  Schema.TaggedStruct("RunStarted", {
+    runId: Schema.String,
+    name: Schema.String,
+    seed: Schema.Int,
+    formatVersion: Schema.Int,
+    backend: Schema.String,
+    sandbox: Schema.String,
+    stages: Schema.Array(Schema.Struct({ kind: Schema.String, label: Schema.String })),
+    limits: Schema.Record(Unit, Schema.Int),
+    labelsOffline: Schema.Int,
+  }),
+  Schema.TaggedStruct("StageStarted", {
+    index: Schema.Int,
+    kind: Schema.String,
+    label: Schema.String,
+    /** Units of work of the stage and what one is ("step", "program", …). */
+    total: Schema.Int,
+    unit: Schema.String,
+  }),
+  Schema.TaggedStruct("StageProgress", { index: Schema.Int, done: Schema.Int, total: Schema.Int }),
+  Schema.TaggedStruct("StageFinished", { index: Schema.Int, seconds: Schema.Number }),
+  Schema.TaggedStruct("Metrics", { index: Schema.Int, training: Schema.String, step: Schema.Int, values: Numbers }),
+  Schema.TaggedStruct("ProgramsGenerated", { index: Schema.Int, round: Schema.Int, count: Schema.Int, unique: Schema.Int }),
+  Schema.TaggedStruct("BudgetReserved", { reservation: Schema.String, unit: Unit, amount: Schema.Int }),
+  Schema.TaggedStruct("BudgetCommitted", { reservation: Schema.String, unit: Unit, amount: Schema.Int }),
+  Schema.TaggedStruct("BudgetRefunded", { reservation: Schema.String, unit: Unit, amount: Schema.Int }),
+  Schema.TaggedStruct("BudgetLimitChanged", { unit: Unit, limit: Schema.Int }),
+  Schema.TaggedStruct("VerdictRecorded", {
+    index: Schema.Int,
+    round: Schema.Int,
+    slot: Schema.Int,
+    taskId: Schema.String,
+    outcome: Outcome,
+    testsPassed: Schema.Int,
+    testsTotal: Schema.Int,
+    cached: Schema.Boolean,
+  }),
+  Schema.TaggedStruct("SandboxFaulted", { index: Schema.Int, round: Schema.Int, slot: Schema.Int, taskId: Schema.String, reason: Schema.String }),
+  Schema.TaggedStruct("RoundFinished", {
+    index: Schema.Int,
+    round: Schema.Int,
+    verified: Schema.Int,
+    cacheHits: Schema.Int,
+    passed: Schema.Int,
+    unverified: Schema.Int,
+    solvedTasks: Schema.Int,
+  }),
+  Schema.TaggedStruct("PolicyPublished", { version: Schema.Int, checkpoint: Schema.String }),
+  Schema.TaggedStruct("TiltChosen", { beta: Schema.Number, tried: Schema.Array(Schema.Struct({ beta: Schema.Number, passAt1: Schema.Number })) }),
+  Schema.TaggedStruct("ValidationMeasured", { index: Schema.Int, round: Schema.Int, passAt1: Schema.Number, tasks: Schema.Int }),
+  Schema.TaggedStruct("RolledBack", { index: Schema.Int, round: Schema.Int, from: Schema.Number, to: Schema.Number, checkpoint: Schema.String }),
+  Schema.TaggedStruct("EvaluationFinished", { index: Schema.Int, result: EvaluationResult }),
+  Schema.TaggedStruct("CheckpointSaved", { id: Schema.String, stage: Schema.Int, done: Schema.Int }),
+  Schema.TaggedStruct("CommandReceived", { command: Schema.String, from: Schema.String }),
+  Schema.TaggedStruct("RunPaused", {}),
+  Schema.TaggedStruct("RunUnpaused", {}),
+  /** A process took the run up again from a checkpoint. */
+  Schema.TaggedStruct("RunResumed", { checkpoint: Schema.NullOr(Schema.String) }),
+  Schema.TaggedStruct("RunStopped", { reason: Schema.String }),
+  Schema.TaggedStruct("RunFailed", { reason: Schema.String, remedy: Schema.String }),
+  Schema.TaggedStruct("RunFinished", { seconds: Schema.Number }),
+]);
+export type RunEvent = typeof RunEvent.Type;
+
+/** An event as the log holds it: `seq` from 1 without gaps, `at` in milliseconds since 1970. */
+export const LoggedEvent = Schema.Struct({ seq: Schema.Int, at: Schema.Number, event: RunEvent });
+export type LoggedEvent = typeof LoggedEvent.Type;

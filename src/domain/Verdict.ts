@@ -1,0 +1,50 @@
+/**
+ * A verdict: what running a program against a task's tests showed.
+ *
+ * A `SandboxFault` is not a verdict: the program was not judged, and no reward may be made of it.
+ */
+import * as Schema from "effect/Schema";
+
+export const Outcome = Schema.Literals([
+  "Passed",
+  "WrongAnswer",
+  "RuntimeError",
+  "TimedOut",
+  "OutOfMemory",
+  "OutputLimit",
+  "CompileError",
+  "Forbidden",
+  "Malformed",
+]);
+export type Outcome = typeof Outcome.Type;
+
+export const Verdict = Schema.Struct({
+  outcome: Outcome,
+  testsPassed: Schema.Int,
+  testsTotal: Schema.Int,
+  /** Index of the first failing test, where one failed. */
+  firstFailing: Schema.optionalKey(Schema.Int),
+  cpuSeconds: Schema.Number,
+  wallSeconds: Schema.Number,
+  /** One line for a person: the error's type and message, truncated. */
+  detail: Schema.optionalKey(Schema.String),
+});
+export type Verdict = typeof Verdict.Type;
+
+export const passed = (verdict: Verdict): boolean => verdict.outcome === "Passed";
+
+/** Outcomes that may differ from run to run; never cached. */
+export const isTimingDependent = (outcome: Outcome): boolean =>
+  outcome === "TimedOut" || outcome === "OutOfMemory";
+
+/** The sandbox failed, not the program. Retried once on another slot, then dropped and counted. */
+export class SandboxFault extends Schema.TaggedError<SandboxFault>()("SandboxFault", {
+  reason: Schema.String,
+}) {}
+
+/** No sandbox for this language on this machine; `remedy` says what to do. */
+export class SandboxUnavailable extends Schema.TaggedError<SandboxUnavailable>()("SandboxUnavailable", {
+  language: Schema.String,
+  reason: Schema.String,
+  remedy: Schema.String,
+}) {}

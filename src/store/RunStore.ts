@@ -1,0 +1,125 @@
+/**
+ * The run store: one run's directory and database, the only place where a run's facts live.
+ *
+ * SQLite (libsql) in WAL mode with synchronous=FULL. Every method that changes something is one
+ * transaction together with the events that it belongs to, and the head moves only after commit.
+ *
+ *     runs/ID/run.db           events, ledger, candidates, verdict cache, policy versions, checkpoints
+ *     runs/ID/config.json      the resolved configuration
+ *     runs/ID/checkpoints/ID/  safetensors + manifest, written under a temporary name, synced, renamed
+ *     runs/ID/lock             held by the process that runs it
+ *     runs/ID/report.json      at the end
+ */
+import * as Context from "effect/Context";
+import type * as Effect from "effect/Effect";
+import * as Schema from "effect/Schema";
+import type * as Stream from "effect/Stream";
+import type { LoggedEvent, RunEvent, Unit } from "../domain/RunEvent.ts";
+import type { RunState } from "../domain/RunState.ts";
+import type { Outcome, Verdict } from "../domain/Verdict.ts";
+
+/** The database or the run directory failed; `remedy` says what to do. */
+export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
+  reason: Schema.String,
+  remedy: Schema.String,
+}) {}
+
+/** The budget does not hold another reservation of that size. Nothing was reserved. */
+export class BudgetExhausted extends Schema.TaggedError<BudgetExhausted>()("BudgetExhausted", {
+  unit: Schema.String,
+  limit: Schema.Int,
+  taken: Schema.Int,
+  wanted: Schema.Int,
+}) {}
+
+/** One program that the policy wrote online (or in an evaluation), keyed by where it arose. */
+export interface Candidate {
+  readonly stage: number;
+  readonly round: number;
+  readonly slot: number;
+  readonly taskId: string;
+  readonly program: string;
+  /** Key of the verdict cache: hash of program text and what its verdict depends on. */
+  readonly cacheKey: string;
+  readonly tokens: ReadonlyArray<number>;
+  readonly logProbs: ReadonlyArray<number>;
+  readonly policyVersion: number;
+  readonly temperature: number;
+}
+
+/** What became of a candidate. `pending`: reserved, no verdict yet (after a crash: spent, unknown). */
+export type Decision = "open" | "pending" | "verified" | "cached" | "fault" | "unverified";
+
+export interface StoredCandidate extends Candidate {
+  readonly decision: Decision;
+  readonly outcome: Outcome | null;
+}
+
+export interface CheckpointRecord {
+  readonly id: string;
+  /** Stage index and units done in it when it was saved: where a resumed run goes on. */
+  readonly stage: number;
+  readonly done: number;
+  /** The orchestrator's own small state (counters, chosen tilt, …): plain JSON. */
+  readonly state: unknown;
+  readonly directory: string;
+}
+
+export class RunStore extends Context.Service<
+  RunStore,
+  {
+    readonly runId: string;
+    readonly directory: string;
+    /** Appends events in one transaction; returns the last sequence number. */
+    readonly append: (...events: ReadonlyArray<RunEvent>) => Effect.Effect<number, StoreError>;
+    /** Events with seq > after, at most `limit`. */
+    readonly read: (after: number, limit: number) => Effect.Effect<ReadonlyArray<LoggedEvent>, StoreError>;
+    /** Last committed sequence number. */
+    readonly head: Effect.Effect<number>;
+    /** Emits the head now and whenever it moves (conflated: a slow reader sees the latest). */
+    readonly heads: Stream.Stream<number>;
+    /** The fold of all events so far. */
+    readonly state: Effect.Effect<RunState>;
+
+    /** Sets the limits of a new run (with RunStarted) or changes one, with its event. A limit below what is taken is refused. */
+    readonly setLimit: (unit: Unit, limit: number) => Effect.Effect<void, StoreError | BudgetExhausted>;
+    /** Reserves before anything is spent; fails without effect where the limit does not hold. Returns the reservation's id. */
+    readonly reserve: (unit: Unit, amount: number) => Effect.Effect<string, BudgetExhausted | StoreError>;
+    readonly refund: (reservation: string) => Effect.Effect<void, StoreError>;
+    /** limit, spent (committed + left open by a crash), reserved now. */
+    readonly budget: (unit: Unit) => Effect.Effect<{ readonly limit: number; readonly spent: number; readonly reserved: number }, StoreError>;
+
+    /** Inserts a round's candidates as `open` together with the commit of `generated` and a ProgramsGenerated event; a key already there is left as it is. */
+    readonly addCandidates: (
+      candidates: ReadonlyArray<Candidate>,
+      events: ReadonlyArray<RunEvent>,
+    ) => Effect.Effect<void, StoreError>;
+    readonly candidates: (stage: number, round?: number) => Effect.Effect<ReadonlyArray<StoredCandidate>, StoreError>;
+    /** Reserves one verification for a candidate and marks it pending, in one transaction. */
+    readonly reserveFor: (stage: number, round: number, slot: number) => Effect.Effect<string, BudgetExhausted | StoreError>;
+    /** Commits a reservation with its verdict: ledger, candidate, cache (unless the outcome depends on timing) and events, in one transaction. */
+    readonly recordVerdict: (
+      candidate: Candidate,
+      reservation: string,
+      verdict: Verdict,
+    ) => Effect.Effect<void, StoreError>;
+    /** Marks a candidate answered by the cache, for free. */
+    readonly recordCached: (candidate: Candidate, verdict: Verdict) => Effect.Effect<void, StoreError>;
+    /** The sandbox failed twice: the reservation is refunded only if the program never ran, else it stays spent. */
+    readonly recordFault: (candidate: Candidate, reservation: string, reason: string) => Effect.Effect<void, StoreError>;
+    readonly recordUnverified: (stage: number, round: number) => Effect.Effect<void, StoreError>;
+
+    readonly cacheGet: (key: string) => Effect.Effect<Verdict | null, StoreError>;
+    /** For labels that were paid for elsewhere (the offline dataset) and for evaluations. */
+    readonly cachePut: (entries: ReadonlyArray<{ readonly key: string; readonly verdict: Verdict; readonly origin: string }>) => Effect.Effect<void, StoreError>;
+
+    /** Runs `write` on a temporary directory, syncs and renames it, then records it with its event; keeps the last few and every named one. */
+    readonly saveCheckpoint: <E>(
+      record: { readonly id: string; readonly stage: number; readonly done: number; readonly state: unknown; readonly keep: boolean },
+      write: (directory: string) => Effect.Effect<void, E>,
+    ) => Effect.Effect<CheckpointRecord, E | StoreError>;
+    readonly latestCheckpoint: Effect.Effect<CheckpointRecord | null, StoreError>;
+    readonly checkpoint: (id: string) => Effect.Effect<CheckpointRecord, StoreError>;
+    readonly writeFile: (name: string, text: string) => Effect.Effect<void, StoreError>;
+  }
+>()("drydock/store/RunStore") {}

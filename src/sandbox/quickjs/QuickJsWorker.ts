@@ -1,0 +1,57 @@
+/**
+ * The worker thread that runs JavaScript programs: one job at a time, a fresh QuickJS runtime for each.
+ * Started by `SandboxQuickJs` through bin/boot.mjs; speaks `Request` and `Reply`.
+ */
+import { readFileSync } from "node:fs";
+import { type MessagePort, parentPort } from "node:worker_threads";
+import * as QuickJsEngine from "./QuickJsEngine.ts";
+import * as QuickJsRun from "./QuickJsRun.ts";
+
+export interface Request {
+  readonly id: number;
+  readonly job: QuickJsRun.Job;
+}
+
+export type Reply =
+  | { readonly kind: "ready" }
+  /** The job is about to run: what takes long after this is the program. */
+  | { readonly kind: "started"; readonly id: number }
+  | { readonly kind: "done"; readonly id: number; readonly report: QuickJsRun.Report }
+  | { readonly kind: "fault"; readonly id: number; readonly reason: string };
+
+const wall = (): number => performance.now() / 1000;
+
+/** CPU seconds of this thread on Linux; the wall clock elsewhere. */
+const cpu = (): number => {
+  try {
+    return Number(readFileSync("/proc/thread-self/schedstat", "utf8").split(" ")[0]) / 1e9;
+  } catch {
+    return wall();
+  }
+};
+
+const serve = async (port: MessagePort): Promise<void> => {
+  const reply = (message: Reply): void => port.postMessage(message);
+  let memoryBytes = 64 * 1024 * 1024;
+  let engine = await QuickJsEngine.make(memoryBytes);
+  const handle = async ({ id, job }: Request): Promise<void> => {
+    try {
+      if (job.limits.memoryBytes !== memoryBytes) {
+        memoryBytes = job.limits.memoryBytes;
+        engine = await QuickJsEngine.make(memoryBytes);
+      }
+      reply({ kind: "started", id });
+      const report = QuickJsRun.run(engine, job, { wall, cpu });
+      if (report.engineBroken || QuickJsEngine.hasGrown(engine))
+        engine = await QuickJsEngine.make(memoryBytes);
+      reply({ kind: "done", id, report });
+    } catch (error) {
+      engine = await QuickJsEngine.make(memoryBytes);
+      reply({ kind: "fault", id, reason: String(error) });
+    }
+  };
+  port.on("message", (request: Request) => void handle(request));
+  reply({ kind: "ready" });
+};
+
+if (parentPort !== null) void serve(parentPort);

@@ -1,0 +1,180 @@
+/**
+ * Sandbox for JavaScript tasks: QuickJS in WebAssembly, in a pool of worker threads.
+ *
+ * A program has no host globals, no I/O, fixed randomness and time, and limits of CPU time, memory, stack and
+ * output. A worker that does not answer in time is terminated and replaced.
+ */
+import { Worker } from "node:worker_threads";
+import * as Deferred from "effect/Deferred";
+import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
+import * as Option from "effect/Option";
+import * as Pool from "effect/Pool";
+import type * as Scope from "effect/Scope";
+import type { Limits, Task } from "../../domain/Task.ts";
+import { SandboxFault, SandboxUnavailable, type Verdict } from "../../domain/Verdict.ts";
+import { JUDGE_VERSION } from "../judge/JsAnswer.ts";
+import { Sandbox } from "../Sandbox.ts";
+import { GUEST_VERSION } from "./Guest.ts";
+import { ENGINE_VERSION } from "./QuickJsEngine.ts";
+import type { Job, Report } from "./QuickJsRun.ts";
+import type { Reply, Request } from "./QuickJsWorker.ts";
+
+export interface Options {
+  /** Worker threads, and so verifications at once. Default 2. */
+  readonly workers?: number;
+  /** Seconds past the wall limit after which a silent worker is terminated. Default 0.5. */
+  readonly graceSeconds?: number;
+}
+
+/** Limits of tasks that name none: for all of a program's tests together. */
+export const DEFAULT_LIMITS: Limits = {
+  cpuSeconds: 1,
+  wallSeconds: 5,
+  memoryBytes: 64 * 1024 * 1024,
+  outputBytes: 256 * 1024,
+};
+
+export const identity = `quickjs/${ENGINE_VERSION}/${GUEST_VERSION}/${JUDGE_VERSION}/worker`;
+
+/** How long a worker may take to come up on a busy machine. */
+const START_SECONDS = 60;
+
+/** What became of one job on one worker. */
+type Ending =
+  | { readonly kind: "report"; readonly report: Report }
+  /** The program was running and never gave control back. */
+  | { readonly kind: "silent" };
+
+interface Slot {
+  readonly run: (job: Job) => Effect.Effect<Ending, SandboxFault>;
+}
+
+export const layer = (options: Options = {}): Layer.Layer<Sandbox> => Layer.effect(Sandbox, make(options));
+
+/** The service; its workers live as long as the scope. They start at the first verification. */
+export const make = Effect.fnUntraced(function* (
+  options: Options = {},
+): Effect.fn.Return<Sandbox["Service"], never, Scope.Scope> {
+  const graceSeconds = options.graceSeconds ?? 0.5;
+  const parallelism = options.workers ?? 2;
+  const pool = yield* Pool.makeWithTTL({
+    acquire: openSlot(graceSeconds),
+    min: 0,
+    max: parallelism,
+    timeToLive: "1 hour",
+  });
+
+  const attempt = (job: Job): Effect.Effect<Ending, SandboxFault> =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const slot = yield* Pool.get(pool);
+        // Whatever is not a report leaves the worker in an unknown state, interruption included.
+        return yield* Effect.onExit(slot.run(job), (exit) =>
+          exit._tag === "Success" && exit.value.kind === "report" ? Effect.void : Pool.invalidate(pool, slot),
+        );
+      }),
+    );
+
+  const verify = Effect.fn("SandboxQuickJs.verify")(function* (
+    task: Task,
+    program: string,
+  ): Effect.fn.Return<Verdict, SandboxFault | SandboxUnavailable> {
+    const { tests } = task;
+    if (task.language !== "javascript" || tests.kind !== "call") {
+      return yield* new SandboxUnavailable({
+        language: task.language,
+        reason: `QuickJS runs JavaScript tasks with call-style tests; task ${task.id} is ${task.language} with ${tests.kind}-style tests`,
+        remedy: "use the Docker sandbox for this task, or give it call-style tests",
+      });
+    }
+    const limits = task.limits ?? DEFAULT_LIMITS;
+    const job: Job = { program, entryPoint: task.entryPoint, cases: tests.cases, limits };
+    const first = yield* Effect.option(attempt(job));
+    const settled = (ending: Ending): boolean => ending.kind === "report" && !ending.report.starved;
+    // A fault, a silent worker and a starved one each get a second chance; only then does the program answer for it.
+    const ending = Option.isSome(first) && settled(first.value) ? first.value : yield* attempt(job);
+    const testsTotal = tests.cases.length;
+    if (ending.kind === "silent") {
+      const detail = "gave no control back until after the time limit";
+      const wallSeconds = limits.wallSeconds + graceSeconds;
+      return {
+        outcome: "TimedOut",
+        testsPassed: 0,
+        testsTotal,
+        cpuSeconds: limits.cpuSeconds,
+        wallSeconds,
+        detail,
+      };
+    }
+    const { starved: _, engineBroken: __, ...rest } = ending.report;
+    return { ...rest, testsTotal };
+  });
+
+  return Sandbox.of({ verify, parallelism, identity });
+});
+
+/** Starts one worker, to be terminated with the scope. */
+const openSlot = Effect.fnUntraced(function* (
+  graceSeconds: number,
+): Effect.fn.Return<Slot, SandboxFault, Scope.Scope> {
+  const ready = yield* Deferred.make<void, SandboxFault>();
+  const worker = yield* Effect.acquireRelease(
+    Effect.sync(
+      () =>
+        new Worker(new URL("../../../bin/boot.mjs", import.meta.url), {
+          workerData: { entry: new URL("./QuickJsWorker.ts", import.meta.url).href },
+          // Deep recursion must meet QuickJS's own stack limit, not the thread's.
+          resourceLimits: { stackSizeMb: 16 },
+          stdin: false,
+        }),
+    ),
+    (started) => Effect.promise(() => started.terminate()),
+  );
+  let pending:
+    | { id: number; started: boolean; resume: (exit: Effect.Effect<Ending, SandboxFault>) => void }
+    | undefined;
+  let gone: SandboxFault | undefined;
+  const lost = (reason: string): void => {
+    gone ??= new SandboxFault({ reason });
+    Deferred.doneUnsafe(ready, Effect.fail(gone));
+    pending?.resume(Effect.fail(gone));
+    pending = undefined;
+  };
+  worker.on("error", (error) => lost(`QuickJS worker failed: ${String(error)}`));
+  worker.on("exit", (code) => lost(`QuickJS worker exited with code ${code}`));
+  worker.on("message", (message: Reply) => {
+    if (message.kind === "ready") return void Deferred.doneUnsafe(ready, Effect.void);
+    if (pending === undefined || pending.id !== message.id) return;
+    if (message.kind === "started") {
+      pending.started = true;
+      return;
+    }
+    const { resume } = pending;
+    pending = undefined;
+    if (message.kind === "done") resume(Effect.succeed({ kind: "report", report: message.report }));
+    else resume(Effect.fail(new SandboxFault({ reason: `QuickJS engine failed: ${message.reason}` })));
+  });
+
+  let lastId = 0;
+  const ask = (job: Job): Effect.Effect<Ending, SandboxFault> =>
+    Effect.callback((resume) => {
+      if (gone !== undefined) return resume(Effect.fail(gone));
+      const request: Request = { id: ++lastId, job };
+      pending = { id: request.id, started: false, resume };
+      worker.postMessage(request);
+    });
+  const run = (job: Job): Effect.Effect<Ending, SandboxFault> =>
+    Effect.timeoutOrElse(ask(job), {
+      duration: `${(job.limits.wallSeconds + graceSeconds) * 1000} millis`,
+      orElse: (): Effect.Effect<Ending, SandboxFault> =>
+        pending?.started === true
+          ? Effect.succeed({ kind: "silent" })
+          : Effect.fail(new SandboxFault({ reason: "QuickJS worker did not take the job" })),
+    });
+  yield* Effect.timeoutOrElse(Deferred.await(ready), {
+    duration: `${START_SECONDS} seconds`,
+    orElse: () => Effect.fail(new SandboxFault({ reason: `QuickJS worker not up after ${START_SECONDS} s` })),
+  });
+  return { run };
+});

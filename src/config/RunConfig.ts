@@ -1,0 +1,273 @@
+/**
+ * A run's configuration: one schema, from which come the types, the defaults and the JSON Schema
+ * (`configs/schema/run.schema.json`) that files are validated against.
+ *
+ * Reading a file is `ConfigFile.load`; the checks that a schema cannot express are in `ConfigCheck.ts`.
+ */
+import * as Effect from "effect/Effect";
+import * as Schema from "effect/Schema";
+
+const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0));
+const Positive = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1));
+const Rate = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0));
+const PositiveNumber = Schema.Finite.check(Schema.isGreaterThan(0));
+const Fraction = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }));
+const Label = Schema.NonEmptyString;
+
+const describe = <S extends Schema.Top>(schema: S, description: string): S["Rebuild"] =>
+  schema.annotate({ description });
+
+/** A key that may be left out: described, with its default in the JSON Schema too. */
+const or = <S extends Schema.Top>(schema: S, value: S["Encoded"], description: string) =>
+  schema
+    .annotate({ description, default: value })
+    .pipe(Schema.withDecodingDefaultKey(Effect.succeed(value as S["Rebuild"]["Encoded"])));
+
+const Trainable = Schema.Union([
+  Schema.Struct({ kind: Schema.Literal("full") }),
+  Schema.Struct({
+    kind: Schema.Literal("lora"),
+    rank: or(Positive, 8, "Rank of the low-rank update."),
+    alpha: or(PositiveNumber, 16, "Scale: the update is alpha / rank * B A."),
+    targets: or(
+      Schema.Array(Schema.Literals(["q", "k", "v", "o", "gate", "up", "down"])),
+      ["q", "v"],
+      "Projections that get an adapter.",
+    ),
+  }),
+]);
+
+const Policy = Schema.Struct({
+  path: describe(Label, "A policy directory: weights, config and tokenizer."),
+  init: or(
+    Schema.Literals(["weights", "random"]),
+    "weights",
+    "Start from the directory's weights, or from a random initialisation of its config.",
+  ),
+  trainable: or(
+    Trainable,
+    { kind: "full" },
+    "What trains: every weight, or LoRA adapters on frozen weights.",
+  ),
+  prompt: or(Schema.Literals(["plain", "mbpp-3-shot"]), "plain", "How a task becomes a prompt."),
+  stop: or(Schema.Array(Label), ["\n\n"], "Strings that end a program, beside the end-of-sequence token."),
+  frozenType: or(Schema.Literals(["float32", "bfloat16"]), "float32", "Storage type of frozen weights."),
+});
+
+const Dataset = Schema.Union([
+  Schema.Struct({
+    kind: Schema.Literal("drydock"),
+    path: describe(Label, "A dataset directory with tasks and labelled attempts."),
+    attempts: or(
+      Schema.Literals(["attempts", "pretrain"]),
+      "attempts",
+      "Which attempts are the offline data: the labelled ones, or those for pre-training a policy.",
+    ),
+  }),
+  Schema.Struct({
+    kind: Schema.Literal("mbpp"),
+    tasks: describe(Label, "The file mbpp.jsonl."),
+    labelled: or(
+      Schema.Array(Label),
+      [],
+      "Files of labelled attempts: programs with their execution results.",
+    ),
+    references: or(Schema.Boolean, true, "Add MBPP's reference solutions as passing attempts."),
+  }),
+]);
+
+const Limit = Schema.Struct({
+  train: Schema.optionalKey(describe(Positive, "Training tasks at most.")),
+  validation: Schema.optionalKey(describe(Positive, "Validation tasks at most.")),
+  test: Schema.optionalKey(describe(Positive, "Test tasks at most.")),
+});
+
+const Compute = Schema.Struct({
+  backend: or(
+    Schema.Literals(["auto", "native-gpu", "native", "wasm"]),
+    "auto",
+    "Tensor backend; auto takes the fastest that works on this machine.",
+  ),
+  threads: Schema.optionalKey(
+    describe(Positive, "CPU threads of the backend; left out: as many as there are cores."),
+  ),
+  maxTrainTokens: or(Positive, 96, "Longest training sequence in tokens: prompt, program and end."),
+  maxPromptTokens: or(Positive, 48, "Longest prompt in tokens when generating."),
+  maxNewTokens: or(Positive, 64, "Longest program in tokens when generating."),
+  generationBatch: or(Positive, 128, "Sequences decoded at once."),
+});
+
+const Sandbox = Schema.Struct({
+  slots: or(Positive, 2, "Programs that run at once."),
+  cpuSeconds: or(PositiveNumber, 1, "CPU seconds a program may use for all tests of a task."),
+  wallSeconds: or(PositiveNumber, 5, "Seconds after which a program is stopped."),
+  memoryBytes: or(Positive, 67108864, "Bytes of memory a program may use."),
+  outputBytes: or(Positive, 65536, "Bytes a program may print or answer."),
+});
+
+const Budget = Schema.Struct({
+  verifications: or(
+    Count,
+    300,
+    "Programs run in a sandbox online. Never exceeded; cache hits and evaluations are not counted.",
+  ),
+  generated: or(Count, 6000, "Programs written online, repeats included."),
+});
+
+const Evaluation = Schema.Struct({
+  temperature: or(Rate, 1, "Temperature of the samples that pass@k is estimated from."),
+  samples: or(Positive, 10, "Samples a task; pass@10 needs at least 10."),
+  greedy: or(Schema.Boolean, true, "Evaluate greedy decoding too."),
+  tasks: or(Schema.NullOr(Positive), null, "Test tasks at most; null: all of them."),
+});
+
+const Optimizer = Schema.Struct({
+  beta1: or(Fraction, 0.9, "AdamW's decay of the first moment."),
+  beta2: or(Fraction, 0.95, "AdamW's decay of the second moment."),
+  epsilon: or(PositiveNumber, 1e-8, "AdamW's epsilon."),
+  weightDecay: or(Rate, 0.01, "Decoupled weight decay."),
+  clipNorm: or(Rate, 1, "Clip of the gradient's global norm; 0: none."),
+});
+
+const Training = Schema.Struct({
+  algorithm: describe(Label, "A row of the table of algorithms, for example sft or cql."),
+  config: or(
+    Schema.Record(Schema.String, Schema.Json),
+    {},
+    "The algorithm's own settings; see its page in docs/algorithms.",
+  ),
+  batchSize: or(Positive, 64, "Sequences per step."),
+  microBatch: Schema.optionalKey(
+    describe(Positive, "Sequences per micro-batch; divides batchSize. Left out: batchSize."),
+  ),
+  optimizer: or(Optimizer, {}, "AdamW's settings."),
+  episodes: or(
+    Schema.Literals(["all", "passing"]),
+    "all",
+    "Which episodes are sampled: every labelled one, or the passing ones.",
+  ),
+});
+
+const Evaluate = Schema.Struct({
+  kind: Schema.Literal("evaluate"),
+  label: describe(Label, "Name of the evaluation in the report."),
+});
+
+const Offline = Schema.Struct({
+  kind: Schema.Literal("offline"),
+  label: describe(Label, "Name of the stage."),
+  training: describe(Label, "One of the trainings."),
+  steps: describe(Positive, "Optimizer steps."),
+  learningRate: describe(PositiveNumber, "Peak learning rate."),
+  warmupSteps: or(Count, 0, "Steps of linear warm-up."),
+  schedule: or(Schema.Literals(["cosine", "constant"]), "cosine", "Learning rate after the warm-up."),
+  finalLearningRate: or(Rate, 0, "Where the cosine ends."),
+});
+
+const Tilt = Schema.Struct({
+  kind: Schema.Literal("tilt"),
+  label: or(Label, "tilt", "Name of the stage."),
+  betas: or(
+    Schema.Array(Rate).check(Schema.isMinLength(1)),
+    [0, 1, 2, 5],
+    "Strengths of the critic's tilt that are tried on the validation tasks; 0, the untilted policy, among them.",
+  ),
+  samples: or(Positive, 4, "Samples a validation task and beta."),
+});
+
+const Online = Schema.Struct({
+  kind: Schema.Literal("online"),
+  label: describe(Label, "Name of the stage."),
+  rounds: or(Schema.NullOr(Positive), null, "Rounds at most; null: until the budget is spent."),
+  programsPerRound: or(Positive, 100, "Programs written in a round."),
+  samplesPerProblem: or(Positive, 1, "Programs written for one problem in a round."),
+  temperature: or(PositiveNumber, 0.7, "Temperature of the programs."),
+  offlineFraction: or(Fraction, 0.5, "Share of every batch that comes from the offline data."),
+  updates: describe(
+    Schema.Array(
+      Schema.Struct({
+        training: describe(Label, "One of the trainings."),
+        steps: describe(Positive, "Optimizer steps a round."),
+        learningRate: describe(PositiveNumber, "Learning rate, constant."),
+      }),
+    ),
+    "Training after every round, in order.",
+  ),
+  selector: or(
+    Schema.Literals(["breadth", "random"]),
+    "breadth",
+    "Which programs are verified: one for each problem not yet solved and then retries, or any.",
+  ),
+  validation: or(
+    Schema.NullOr(
+      Schema.Struct({
+        samples: or(Positive, 1, "Samples a validation task and round."),
+        maxDrop: or(
+          Fraction,
+          0.05,
+          "A round whose validation pass@1 is further than this below the best one is rolled back.",
+        ),
+      }),
+    ),
+    {},
+    "Guard on the validation tasks after every round; null: none.",
+  ),
+});
+
+const Control = Schema.Struct({
+  kind: Schema.Literal("control"),
+  label: describe(Label, "Name of the stage."),
+  of: describe(Label, "Label of the online stage whose updates are repeated without its new data."),
+});
+
+export const Stage = Schema.Union([Evaluate, Offline, Tilt, Online, Control]);
+export type Stage = typeof Stage.Type;
+export type OfflineStage = typeof Offline.Type;
+export type OnlineStage = typeof Online.Type;
+export type TiltStage = typeof Tilt.Type;
+export type ControlStage = typeof Control.Type;
+export type EvaluateStage = typeof Evaluate.Type;
+export type Training = typeof Training.Type;
+export type Dataset = typeof Dataset.Type;
+export type Evaluation = typeof Evaluation.Type;
+
+export const RunConfig = Schema.Struct({
+  $schema: Schema.optionalKey(describe(Schema.String, "For editors; not used.")),
+  name: or(
+    Label.check(Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)),
+    "run",
+    "Name; part of the run's id.",
+  ),
+  seed: or(Count, 1, "Everything random in the run follows from it."),
+  policy: describe(Policy, "The language model that is trained."),
+  dataset: describe(Dataset, "Tasks and labelled attempts."),
+  limit: or(Limit, {}, "Caps on the tasks of each split: the first n after a seeded shuffle."),
+  compute: or(Compute, {}, "Where and how tensors are computed."),
+  sandbox: or(Sandbox, {}, "Limits of the sandboxes."),
+  budget: or(Budget, {}, "What the online stages may spend together."),
+  evaluation: or(Evaluation, {}, "How every evaluate stage measures."),
+  trainings: or(Schema.Record(Schema.String, Training), {}, "Kinds of update that stages call by name."),
+  stages: describe(Schema.Array(Stage).check(Schema.isMinLength(1)), "What happens, in order."),
+  progress: or(
+    Schema.Struct({
+      host: or(Label, "127.0.0.1", "Address of the progress server; loopback unless you mean it."),
+      port: or(
+        Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65535 })),
+        0,
+        "Port of the progress server; 0: a free one.",
+      ),
+    }),
+    {},
+    "The WebSocket server that streams the run.",
+  ),
+  checkpointEverySteps: or(Positive, 50, "Optimizer steps between checkpoints within a stage."),
+  output: or(Label, "runs", "Directory that run directories are made in."),
+});
+export type RunConfig = typeof RunConfig.Type;
+
+/** Algorithms that train value heads: a tilt needs one of them before it. */
+export const valueAlgorithms: ReadonlySet<string> = new Set(["cql", "cal-ql", "calql", "iql", "awac"]);
+
+/** Whether the policy needs value heads. */
+export const needsHeads = (config: RunConfig): boolean =>
+  Object.values(config.trainings).some((training) => valueAlgorithms.has(training.algorithm));

@@ -96,6 +96,7 @@ const lies: ReadonlyArray<readonly [name: string, task: typeof five, program: st
     record,
     "function f() { const a = {}; a.a = a; a.b = a; return a }",
     "OutputLimit",
+    "TimedOut",
   ],
   [
     "a proxy that agrees with everything",

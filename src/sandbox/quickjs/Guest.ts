@@ -17,7 +17,7 @@ export const GUEST_VERSION = "guest-1";
 export const MAX_DEPTH = 64;
 
 /** How many values an answer may hold in all. */
-export const MAX_NODES = 200_000;
+export const MAX_NODES = 100_000;
 
 /** 2000-01-01T00:00:00Z: what `new Date()` and `Date.now()` say to every program. */
 const FIXED_TIME = 946_684_800_000;

@@ -76,7 +76,7 @@ export const writeManifest = (directory: string, manifest: Manifest): void => {
 };
 
 /** Reads an installation's manifest and checks that every file is there with its size: about a millisecond. */
-const readInstalled = (directory: string): Installed | undefined => {
+export const readInstalled = (directory: string): Installed | undefined => {
   try {
     const manifest = JSON.parse(Fs.readFileSync(manifestPath(directory), "utf8")) as Manifest;
     for (const [name, size] of Object.entries(manifest.files)) {
@@ -97,6 +97,9 @@ const readInstalled = (directory: string): Installed | undefined => {
 const readPackage = (flavour: Flavour): Installed | undefined => {
   const directory = packageDirectory(flavour);
   if (directory === undefined) return undefined;
+  // Our own links are no installation: they may point to another cache, or to one that is gone.
+  const lib = Fs.lstatSync(Path.join(directory, "lib"), { throwIfNoEntry: false });
+  if (lib === undefined || lib.isSymbolicLink()) return undefined;
   const addon = Path.join(directory, addonInside);
   const library = Path.join(directory, "deps", "lib", "libtensorflow.so.2");
   if (!Fs.existsSync(addon) || !Fs.existsSync(library)) return undefined;
@@ -114,8 +117,7 @@ export const find = (flavour: Flavour): Installed | undefined =>
  * Links the package's `deps` and `lib` to the cache, so that `import "@tensorflow/tfjs-node"` works too.
  * Best effort: our own loader (Binding.ts) opens the addon in the cache and needs no link.
  */
-export const link = (installed: Installed): void => {
-  const directory = packageDirectory(installed.flavour);
+export const link = (installed: Installed, directory = packageDirectory(installed.flavour)): void => {
   if (directory === undefined || directory === installed.directory) return;
   for (const name of ["deps", "lib"]) {
     const target = Path.join(installed.directory, name);

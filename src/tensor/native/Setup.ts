@@ -11,7 +11,7 @@ import { threadId } from "node:worker_threads";
 import { run } from "./Command.ts";
 import * as NativeStore from "./NativeStore.ts";
 import * as PackageScript from "./PackageScript.ts";
-import { withLock } from "./SetupLock.ts";
+import { isAlive, withLock } from "./SetupLock.ts";
 import * as Wheel from "./Wheel.ts";
 
 export type Forced = "native" | "native-gpu" | "wasm";
@@ -60,6 +60,16 @@ const probe = async (
 
 const tooMuchMissing = "prepare it with `npm run setup`";
 
+/** Removes what a killed set-up left half made: up to 900 MB. */
+const sweep = (): void => {
+  for (const name of Fs.readdirSync(NativeStore.cacheRoot())) {
+    const owner = /\.making-(\d+)-\d+$/.exec(name)?.[1];
+    if (owner !== undefined && !isAlive(Number(owner))) {
+      Fs.rmSync(Path.join(NativeStore.cacheRoot(), name), { recursive: true, force: true });
+    }
+  }
+};
+
 /** Makes an installation by the rungs in order; the first that passes the probe is published by one rename. */
 const install = (
   flavour: NativeStore.Flavour,
@@ -72,6 +82,7 @@ const install = (
     async () => {
       const present = NativeStore.find(flavour);
       if (present !== undefined) return present;
+      sweep();
       const failures: Array<Wheel.Unavailable> = [];
       const rungs = [
         { version: NativeStore.scriptVersion, build: PackageScript.build },

@@ -7,7 +7,8 @@ import { threadId } from "node:worker_threads";
 const pollMillis = 200;
 const patienceMillis = 30 * 60 * 1000;
 
-const isAlive = (pid: number): boolean => {
+/** Whether a process with this id runs on this machine. */
+export const isAlive = (pid: number): boolean => {
   try {
     process.kill(pid, 0);
     return true;
@@ -64,9 +65,12 @@ export const withLock = async <A>(
     await delay(pollMillis);
     waited += pollMillis;
   }
+  const release = () => Fs.rmSync(file, { force: true });
+  process.once("exit", release);
   try {
     return await body();
   } finally {
-    Fs.rmSync(file, { force: true });
+    release();
+    process.removeListener("exit", release);
   }
 };

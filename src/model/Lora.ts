@@ -1,0 +1,125 @@
+/**
+ * Low-rank adapters: y = x W + (alpha / rank) (x A) B, with A random and B zero, so that training starts at
+ * the frozen model (Hu et al., "LoRA", arXiv 2106.09685).
+ */
+import * as Random from "../random/Random.ts";
+import type { Graph, Value } from "../tensor/Graph.ts";
+import type { ModelConfig } from "./ModelConfig.ts";
+
+export const TARGETS = ["q", "k", "v", "o", "gate", "up", "down"] as const;
+export type Target = (typeof TARGETS)[number];
+
+export interface Lora {
+  readonly rank: number;
+  readonly alpha: number;
+  readonly targets: ReadonlyArray<Target>;
+}
+
+export interface Parameter {
+  readonly name: string;
+  readonly shape: ReadonlyArray<number>;
+}
+
+/** Hugging Face's name of a target's matrix in a layer. */
+export const matrixName = (layer: number, target: Target): string => {
+  const part = target === "gate" || target === "up" || target === "down" ? "mlp" : "self_attn";
+  return `model.layers.${layer}.${part}.${target}_proj.weight`;
+};
+
+const nameOf = (side: "A" | "B", layer: number, target: Target): string =>
+  `lora.${matrixName(layer, target).replace(/\.weight$/, "")}.${side}`;
+
+/** [in, out] of a target's matrix. */
+export const widths = (c: ModelConfig, target: Target): readonly [number, number] => {
+  const q = c.num_attention_heads * c.head_dim;
+  const kv = c.num_key_value_heads * c.head_dim;
+  switch (target) {
+    case "q":
+      return [c.hidden_size, q];
+    case "k":
+    case "v":
+      return [c.hidden_size, kv];
+    case "o":
+      return [q, c.hidden_size];
+    case "gate":
+    case "up":
+      return [c.hidden_size, c.intermediate_size];
+    case "down":
+      return [c.intermediate_size, c.hidden_size];
+  }
+};
+
+/** The adapters' variables: A [in, rank] and B [rank, out] for each target of each layer. */
+export const parameters = (c: ModelConfig, lora: Lora): ReadonlyArray<Parameter> => {
+  const list: Array<Parameter> = [];
+  for (let layer = 0; layer < c.num_hidden_layers; layer++) {
+    for (const target of lora.targets) {
+      const [input, output] = widths(c, target);
+      list.push({ name: nameOf("A", layer, target), shape: [input, lora.rank] });
+      list.push({ name: nameOf("B", layer, target), shape: [lora.rank, output] });
+    }
+  }
+  return list;
+};
+
+/** Initial value of an adapter's variable: B zero, A normal with deviation 1 / sqrt(in), seeded by its name. */
+export const initial = (parameter: Parameter, seed: number): Float32Array => {
+  const data = new Float32Array(parameter.shape.reduce((a, b) => a * b, 1));
+  if (parameter.name.endsWith(".B")) return data;
+  const random = Random.make(seed).split(parameter.name);
+  const deviation = 1 / Math.sqrt(parameter.shape[0] as number);
+  for (let i = 0; i < data.length; i++) data[i] = deviation * random.normal();
+  return data;
+};
+
+/** (alpha / rank) (x A) B for x [n, in]; null where the target has no adapter. */
+export const delta = (
+  g: Graph,
+  c: ModelConfig,
+  lora: Lora | null,
+  layer: number,
+  target: Target,
+  x: Value,
+): Value | null => {
+  if (lora === null || !lora.targets.includes(target)) return null;
+  const [input, output] = widths(c, target);
+  const a = g.variable(nameOf("A", layer, target), [input, lora.rank]);
+  const b = g.variable(nameOf("B", layer, target), [lora.rank, output]);
+  return g.matMul(g.mul(g.matMul(x, a), g.scalar(lora.alpha / lora.rank)), b);
+};
+
+/**
+ * A reader of Hugging Face matrices ([out, in]) with the adapters merged in, over readers of the base
+ * matrices and of the adapters' variables.
+ */
+export const merged =
+  (
+    c: ModelConfig,
+    lora: Lora,
+    base: (name: string) => Float32Array,
+    variable: (name: string) => Float32Array,
+  ): ((name: string) => Float32Array) =>
+  (name) => {
+    const weight = base(name);
+    for (let layer = 0; layer < c.num_hidden_layers; layer++) {
+      for (const target of lora.targets) {
+        if (matrixName(layer, target) !== name) continue;
+        const [input, output] = widths(c, target);
+        const a = variable(nameOf("A", layer, target));
+        const b = variable(nameOf("B", layer, target));
+        const scale = lora.alpha / lora.rank;
+        const out = Float32Array.from(weight);
+        for (let o = 0; o < output; o++) {
+          for (let i = 0; i < input; i++) {
+            let sum = 0;
+            for (let r = 0; r < lora.rank; r++) {
+              sum += (a[i * lora.rank + r] as number) * (b[r * output + o] as number);
+            }
+            out[o * input + i] = (out[o * input + i] as number) + scale * sum;
+          }
+        }
+        return out;
+      }
+    }
+    return weight;
+  };

@@ -564,8 +564,9 @@ export class Graph extends Recorder {
         ? x
         : fail("adam", `${key} must be a float32 scalar`);
     };
-    const slots = slotNames(options.slots ?? name);
-    for (const slot of slots) this.declareVariable(slot, shape, "float32");
+    const prefix = options.slots ?? name;
+    const slots = [`${prefix}/m`, `${prefix}/v`] as const;
+    for (const slot of slots) this.declareZeroVariable(slot, shape);
     const decay = options.weightDecay ?? 0;
     this.effect({
       kind: "adam",

@@ -1,0 +1,100 @@
+/** File access of the formats: every failure is a PolicyError, every write is synced before it is visible. */
+import * as Effect from "effect/Effect";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { PolicyError } from "./PolicyError.ts";
+
+const code = (cause: unknown): string | undefined =>
+  typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string"
+    ? cause.code
+    : undefined;
+
+/** The PolicyError that says what an error of the file system means for the person. */
+export const toPolicyError = (file: string, cause: unknown): PolicyError => {
+  if (cause instanceof PolicyError) return cause;
+  switch (code(cause)) {
+    case "ENOENT":
+      return new PolicyError({ path: file, reason: "no such file.", remedy: "Check the path." });
+    case "ENOSPC":
+      return new PolicyError({
+        path: file,
+        reason: "the disk is full; what was written of this file was removed.",
+        remedy: "Free some space and run the command again.",
+      });
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return new PolicyError({ path: file, reason: "access denied.", remedy: "Check the permissions." });
+    default:
+      return new PolicyError({ path: file, reason: cause instanceof Error ? cause.message : String(cause) });
+  }
+};
+
+/** Runs synchronous file code as an effect. */
+export const attempt = <A>(file: string, body: () => A): Effect.Effect<A, PolicyError> =>
+  Effect.try({ try: body, catch: (cause) => toPolicyError(file, cause) });
+
+/** Reads and parses a JSON file. */
+export const readJson = (file: string): Effect.Effect<unknown, PolicyError> =>
+  attempt(file, (): unknown => {
+    const text = fs.readFileSync(file, "utf8");
+    try {
+      return JSON.parse(text) as unknown;
+    } catch (cause) {
+      throw new PolicyError({
+        path: file,
+        reason: `not valid JSON: ${cause instanceof Error ? cause.message : String(cause)}.`,
+        remedy: "Restore the file or import the policy again.",
+      });
+    }
+  });
+
+/** Fills `target` from `position` of an open file; throws where the file ends first. */
+export const readFully = (fd: number, target: Uint8Array, position: number): void => {
+  let done = 0;
+  while (done < target.length) {
+    // One read call is limited to 2^31 - 1 bytes.
+    const n = fs.readSync(fd, target, done, Math.min(target.length - done, 1 << 30), position + done);
+    if (n === 0) throw new Error(`the file ends at byte ${position + done}, expected ${target.length - done} more`);
+    done += n;
+  }
+};
+
+/** Writes all of `bytes` at the file's current position. */
+export const writeFully = (fd: number, bytes: Uint8Array): void => {
+  let done = 0;
+  while (done < bytes.length) done += fs.writeSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30));
+};
+
+/** Makes a directory's entries durable. */
+export const syncDirectory = (directory: string): void => {
+  const fd = fs.openSync(directory, "r");
+  try {
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+};
+
+/** Writes a file under a temporary name, syncs it, renames it; on failure nothing is left behind. */
+export const writeAtomically = (file: string, body: (fd: number) => void): void => {
+  const temporary = `${file}.partial-${process.pid}`;
+  try {
+    const fd = fs.openSync(temporary, "w");
+    try {
+      body(fd);
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+    fs.renameSync(temporary, file);
+  } catch (cause) {
+    fs.rmSync(temporary, { force: true });
+    throw toPolicyError(file, cause);
+  }
+  syncDirectory(path.dirname(file));
+};
+
+/** `writeAtomically` of a value as indented JSON. */
+export const writeJson = (file: string, value: unknown): void =>
+  writeAtomically(file, (fd) => writeFully(fd, Buffer.from(`${JSON.stringify(value, null, 2)}\n`)));

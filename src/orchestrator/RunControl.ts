@@ -1,0 +1,78 @@
+/**
+ * Run control: turns commands into what the stages see at their next safe point.
+ *
+ * A command is acknowledged in the log at once, whatever the stages are doing; it takes effect at the
+ * next safe point.
+ */
+import * as Deferred from "effect/Deferred";
+import * as Effect from "effect/Effect";
+import * as Latch from "effect/Latch";
+import * as Layer from "effect/Layer";
+import * as Ref from "effect/Ref";
+import { SafePoint, StopRequested } from "../stages/SafePoint.ts";
+import { Commands, type Submitted } from "../store/Commands.ts";
+import { RunStore } from "../store/RunStore.ts";
+
+/** Provides SafePoint and reads the commands of the run for as long as its scope lives. */
+export const layer = Layer.effect(
+  SafePoint,
+  Effect.gen(function* () {
+    const store = yield* RunStore;
+    const commands = yield* Commands;
+    const running = yield* Latch.make(true);
+    const stop = yield* Deferred.make<string>();
+    const paused = yield* Ref.make(false);
+
+    const handle = Effect.fn("RunControl.handle")(function* ({ command, from }: Submitted) {
+      yield* store.append({ _tag: "CommandReceived", command: JSON.stringify(command), from });
+      switch (command._tag) {
+        case "Pause":
+          if (!(yield* Ref.getAndSet(paused, true))) {
+            yield* running.close;
+            yield* store.append({ _tag: "RunPaused" });
+          }
+          return;
+        case "Resume":
+          if (yield* Ref.getAndSet(paused, false)) {
+            yield* store.append({ _tag: "RunUnpaused" });
+            yield* running.open;
+          }
+          return;
+        case "Stop":
+          yield* Deferred.succeed(stop, `stopped by ${from}`);
+          yield* running.open;
+          return;
+        case "SetBudget":
+          yield* store.setLimit(command.unit, command.limit);
+          return;
+      }
+    });
+
+    yield* commands.take.pipe(
+      Effect.flatMap((submitted) =>
+        handle(submitted).pipe(
+          // A command that cannot be carried out (a limit below what is spent) must not end the run.
+          Effect.catch((error) =>
+            Effect.logWarning(`The command ${submitted.command._tag} was refused: ${describe(error)}`),
+          ),
+        ),
+      ),
+      Effect.forever,
+      Effect.forkScoped,
+    );
+
+    return SafePoint.of({
+      pass: Effect.gen(function* () {
+        yield* running.await;
+        if (yield* Deferred.isDone(stop)) {
+          return yield* new StopRequested({ reason: yield* Deferred.await(stop) });
+        }
+      }),
+    });
+  }),
+);
+
+const describe = (error: { readonly _tag: string; readonly limit?: number; readonly taken?: number; readonly reason?: string }): string =>
+  error._tag === "BudgetExhausted"
+    ? `${error.taken} are spent or reserved already, a limit of ${error.limit} is below that`
+    : (error.reason ?? error._tag);

@@ -1,0 +1,255 @@
+/**
+ * The online stage: rounds of write, choose, verify, learn, within a hard budget.
+ *
+ * A round writes one program (or a few) for each of the problems that the selector ranks first, answers
+ * exact repeats from the verdict cache, reserves and verifies the others, adds what was judged to the
+ * online part of the replay buffer, trains on a mixture with offline data, and publishes the policy.
+ *
+ * What a round did is in the store before the next step: a resumed round finds its candidates and their
+ * verdicts there and pays for nothing twice.
+ */
+import * as Effect from "effect/Effect";
+import { Compute } from "../compute/Compute.ts";
+import type { OnlineStage } from "../config/RunConfig.ts";
+import type { Episode } from "../domain/Episode.ts";
+import { meanPassAtK } from "../domain/PassAtK.ts";
+import { reward } from "../domain/Reward.ts";
+import type { Task } from "../domain/Task.ts";
+import * as Random from "../random/Random.ts";
+import { RunStore, type StoredCandidate } from "../store/RunStore.ts";
+import { measure } from "./Evaluate.ts";
+import { rollout, type RolloutItem } from "./Rollout.ts";
+import type { Carried, RunContext } from "./RunContext.ts";
+import { SafePoint } from "./SafePoint.ts";
+import * as Selection from "./Selection.ts";
+import { verifyRound } from "./VerifyRound.ts";
+
+export interface OnlineSpec<E> {
+  readonly index: number;
+  readonly stage: OnlineStage;
+  /** Rounds done before, when the stage is taken up again. */
+  readonly from: number;
+  readonly carried: Carried;
+  readonly checkpoint: (done: number, carried: Carried, id: string) => Effect.Effect<void, E>;
+  readonly restore: (checkpoint: string) => Effect.Effect<void, E>;
+}
+
+/** The judged candidates as episodes, first occurrence of a program first; known ids are left out. */
+export const episodesOf = (
+  context: RunContext,
+  candidates: ReadonlyArray<StoredCandidate>,
+  known: ReadonlySet<string>,
+): ReadonlyArray<Episode> => {
+  const tasks = new Map(context.tasks.train.map((task) => [task.id, task]));
+  const seen = new Set(known);
+  const episodes: Array<Episode> = [];
+  for (const candidate of candidates) {
+    const task = tasks.get(candidate.taskId);
+    if (candidate.outcome === null || task === undefined || seen.has(candidate.cacheKey)) continue;
+    seen.add(candidate.cacheKey);
+    episodes.push({
+      id: candidate.cacheKey,
+      taskId: candidate.taskId,
+      prompt: context.prompt(task),
+      program: context.completion(candidate.program),
+      reward: reward(candidate.outcome),
+      ...(candidate.logProbs.length > 0 ? { tokens: candidate.tokens } : {}),
+      behaviourLogProbs: candidate.logProbs.length > 0 ? candidate.logProbs : null,
+      policyVersion: candidate.policyVersion,
+    });
+  }
+  return episodes;
+};
+
+/** Runs rounds until the budget, the cap on programs or the number of rounds is reached. */
+export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, spec: OnlineSpec<E>) {
+  const store = yield* RunStore;
+  const compute = yield* Compute;
+  const safePoint = yield* SafePoint;
+  const { index, stage } = spec;
+  const tasks = new Map<string, Task>(context.tasks.train.map((task) => [task.id, task]));
+  const offlineIds = new Set(context.offline.map((episode) => episode.id));
+  const solvedOffline = new Set(context.offline.filter((e) => e.reward === 1).map((e) => e.taskId));
+  let carried = spec.carried;
+
+  // The online part of the replay buffer is rebuilt in the order in which it grew.
+  const earlier = (yield* store.candidates(index)).filter(({ round }) => round < spec.from);
+  yield* compute.addEpisodes("online", episodesOf(context, earlier, offlineIds));
+  let history: ReadonlyArray<StoredCandidate> = earlier;
+
+  let round = spec.from;
+  for (; stage.rounds === null || round < stage.rounds; round++) {
+    yield* safePoint.pass;
+    let candidates = yield* store.candidates(index, round);
+    if (candidates.length === 0) {
+      const verifications = yield* store.budget("verifications");
+      const generated = yield* store.budget("generated");
+      const affordable = Math.min(stage.programsPerRound, generated.limit - generated.spent - generated.reserved);
+      if (verifications.limit - verifications.spent - verifications.reserved <= 0 || affordable <= 0) break;
+      const problems = Selection.problems({
+        tasks: context.tasks.train,
+        history,
+        solvedOffline,
+        strategy: stage.selector,
+        count: Math.max(1, Math.floor(affordable / stage.samplesPerProblem)),
+        random: Random.make(context.config.seed).split(`select/${index}/${round}`),
+      });
+      const items: Array<RolloutItem> = problems.flatMap((task) => {
+        const before = history.filter(({ taskId }) => taskId === task.id).length;
+        return Array.from({ length: stage.samplesPerProblem }, (_, i) => ({ task, sample: before + i }));
+      });
+      const programs = items.slice(0, affordable);
+      const reservation = yield* store.reserve("generated", programs.length);
+      const completions = yield* rollout(context, programs, {
+        purpose: `online/${index}`,
+        temperature: stage.temperature,
+        tilt: carried.tilt,
+      }).pipe(Effect.onError(() => Effect.ignore(store.refund(reservation))));
+      yield* store.addCandidates(
+        completions.map((completion, slot) => ({
+          stage: index,
+          round,
+          slot,
+          taskId: programs[slot]!.task.id,
+          program: completion.text,
+          cacheKey: context.cacheKey(programs[slot]!.task, completion.text),
+          // Log-probs belong to tokens one to one; a text cut at a stop string is tokenised afresh.
+          tokens: completion.finished === "end" ? completion.tokens : [],
+          logProbs: completion.finished === "end" ? completion.logProbs : [],
+          policyVersion: carried.policyVersion,
+          temperature: stage.temperature,
+        })),
+        reservation,
+      );
+      candidates = yield* store.candidates(index, round);
+    }
+    yield* verifyRound(tasks, candidates);
+    candidates = yield* store.candidates(index, round);
+    history = [...history, ...candidates];
+    const episodes = episodesOf(context, candidates, offlineIds);
+    yield* compute.addEpisodes("online", episodes);
+    const solved = new Set([
+      ...solvedOffline,
+      ...history.filter(({ outcome }) => outcome === "Passed").map(({ taskId }) => taskId),
+    ]);
+    yield* store.append({
+      _tag: "RoundFinished",
+      index,
+      round,
+      verified: candidates.filter(({ decision }) => decision === "verified").length,
+      cacheHits: candidates.filter(({ decision }) => decision === "cached").length,
+      passed: candidates.filter(({ outcome }) => outcome === "Passed").length,
+      unverified: candidates.filter(({ outcome }) => outcome === null).length,
+      solvedTasks: solved.size,
+    });
+
+    yield* update({
+      index,
+      stage,
+      round,
+      offlineFraction: (training) =>
+        history.some((c) =>
+          context.config.trainings[training]?.episodes === "passing" ? c.outcome === "Passed" : c.outcome !== null,
+        )
+          ? stage.offlineFraction
+          : 1,
+    });
+    const version = carried.policyVersion + 1;
+    const id = `stage-${index}-round-${round}`;
+    carried = { ...carried, policyVersion: version };
+    const guard = yield* validate(context, { index, stage, round, carried, id });
+    carried = {
+      ...guard.carried,
+      onlineRounds: { ...carried.onlineRounds, [stage.label]: round + 1 },
+    };
+    if (guard.restore !== null) yield* spec.restore(guard.restore);
+    yield* spec.checkpoint(round + 1, carried, id);
+    yield* store.append({ _tag: "PolicyPublished", version, checkpoint: id }, yield* progress(index, round + 1));
+  }
+  return carried;
+});
+
+/** Progress in verifications, the unit that a person pays in. */
+const progress = Effect.fnUntraced(function* (index: number, _round: number) {
+  const store = yield* RunStore;
+  const { spent, limit } = yield* store.budget("verifications");
+  return { _tag: "StageProgress", index, done: spent, total: limit } as const;
+});
+
+/** The updates of one round, of the online stage or of its control. */
+export const update = Effect.fn("Online.update")(function* (
+  spec: {
+    readonly index: number;
+    readonly stage: OnlineStage;
+    readonly round: number;
+    readonly offlineFraction: (training: string) => number;
+    readonly onStep?: (done: number) => Effect.Effect<void>;
+  },
+) {
+  const store = yield* RunStore;
+  const compute = yield* Compute;
+  const safePoint = yield* SafePoint;
+  let done = 0;
+  for (const { training, steps, learningRate } of spec.stage.updates) {
+    for (let step = 0; step < steps; step++) {
+      yield* safePoint.pass;
+      const values = yield* compute.trainStep({
+        training,
+        learningRate,
+        offlineFraction: spec.offlineFraction(training),
+      });
+      yield* store.append({
+        _tag: "Metrics",
+        index: spec.index,
+        training,
+        step: spec.round * steps + step + 1,
+        values,
+      });
+      done++;
+      if (spec.onStep !== undefined) yield* spec.onStep(done);
+    }
+  }
+});
+
+/** Measures the validation tasks; says which checkpoint to go back to where the round made the policy worse. */
+const validate = Effect.fn("Online.validate")(function* (
+  context: RunContext,
+  spec: {
+    readonly index: number;
+    readonly stage: OnlineStage;
+    readonly round: number;
+    readonly carried: Carried;
+    readonly id: string;
+  },
+) {
+  const store = yield* RunStore;
+  const { stage, index, round, carried } = spec;
+  if (stage.validation === null || context.tasks.validation.length === 0)
+    return { carried, restore: null as string | null };
+  const measured = yield* measure(context, {
+    tasks: context.tasks.validation,
+    samples: stage.validation.samples,
+    temperature: context.config.evaluation.temperature,
+    tilt: carried.tilt,
+    purpose: "validation",
+  });
+  const passAt1 = meanPassAtK(measured.counts, 1) ?? 0;
+  yield* store.append({ _tag: "ValidationMeasured", index, round, passAt1, tasks: measured.counts.length });
+  const best = carried.best;
+  if (best !== null && passAt1 < best.passAt1 - stage.validation.maxDrop) {
+    yield* store.append({
+      _tag: "RolledBack",
+      index,
+      round,
+      from: passAt1,
+      to: best.passAt1,
+      checkpoint: best.checkpoint,
+    });
+    return { carried, restore: best.checkpoint as string | null };
+  }
+  const better = best === null || passAt1 >= best.passAt1;
+  return {
+    carried: better ? { ...carried, best: { passAt1, checkpoint: spec.id } } : carried,
+    restore: null as string | null,
+  };
+});

@@ -1,0 +1,30 @@
+/** Pieces that losses share. */
+import type { Graph } from "../tensor/Graph.ts";
+import type { Value } from "../tensor/Ir.ts";
+
+/** sum_t w_t x_t of [N] columns: a mean where the weights are normalised. */
+export const weighted = (g: Graph, weight: Value, x: Value): Value => g.sum(g.mul(weight, x), 0);
+
+/** Binary cross-entropy of a logit against a target in [0, 1]: softplus(q) - y q. */
+export const binaryCrossEntropy = (g: Graph, logit: Value, target: Value): Value =>
+  g.sub(g.softplus(logit), g.mul(target, logit));
+
+/** T log sum_v exp(x_v / T) over the last axis of [N, n], with `mask` [N, n] (0 or very negative) added to x / T. */
+export const logSumExp = (g: Graph, x: Value, mask: Value, temperature: number): Value => {
+  const scaled = g.add(g.mul(x, 1 / temperature), mask);
+  const top = g.stopGradient(g.max(scaled, 1, true));
+  const sum = g.sum(g.exp(g.sub(scaled, top)), 1);
+  return g.mul(g.add(g.log(sum), g.reshape(top, sum.shape)), temperature);
+};
+
+/** Entropy of softmax(x) over the last axis of [N, n], in nats. */
+export const entropy = (g: Graph, x: Value): Value => {
+  const logP = g.logSoftmax(x);
+  return g.neg(g.sum(g.mul(g.exp(logP), logP), 1));
+};
+
+/** The last column of [N, n] as [N]. */
+export const lastColumn = (g: Graph, x: Value): Value => {
+  const [rows, columns] = x.shape as [number, number];
+  return g.reshape(g.slice(x, [0, columns - 1], [rows, 1]), [rows]);
+};

@@ -1,0 +1,103 @@
+/**
+ * `Compute` by a worker thread: the main thread only posts requests and resumes fibers.
+ *
+ * The worker belongs to the layer's scope and is terminated when that closes. A worker that dies fails every
+ * request that waits, and every later one, with a ComputeError. An interrupted request is cancelled in the
+ * worker: dropped where it waits, stopped at its next slice where it runs.
+ */
+import { Worker } from "node:worker_threads";
+import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
+import type * as Scope from "effect/Scope";
+import type { Episode } from "../domain/Episode.ts";
+import { Compute, ComputeError } from "./Compute.ts";
+import type { Call, FromWorker, Method, Methods, ToWorker } from "./Protocol.ts";
+
+/** Episodes a message: cloning more at once would hold the main thread up. */
+const EPISODES_PER_MESSAGE = 256;
+
+const BOOT = new URL("../../bin/boot.mjs", import.meta.url);
+const ENTRY = new URL("./Entry.ts", import.meta.url);
+
+const restart = "Resume the run from its last checkpoint.";
+
+/** A worker and its pending requests. `entry` is the module that the worker runs. */
+const client = (entry: URL) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const worker = new Worker(BOOT, { workerData: { entry: entry.href } });
+      const pending = new Map<number, (result: Effect.Effect<unknown, ComputeError>) => void>();
+      let next = 0;
+      let dead: ComputeError | undefined;
+      const die = (reason: string): void => {
+        dead ??= new ComputeError({ reason, remedy: restart });
+        const waiting = [...pending.values()];
+        pending.clear();
+        for (const resume of waiting) resume(Effect.fail(dead));
+      };
+      worker.on("message", (message: FromWorker) => {
+        const resume = pending.get(message.id);
+        pending.delete(message.id);
+        if (resume === undefined) return;
+        if (message.kind === "done") resume(Effect.succeed(message.output));
+        else {
+          const { reason, remedy } = message;
+          resume(Effect.fail(new ComputeError({ reason, ...(remedy === null ? {} : { remedy }) })));
+        }
+      });
+      worker.on("messageerror", (error: Error) =>
+        die(`A message of the compute worker was lost: ${error.message}.`),
+      );
+      worker.on("error", (error: unknown) =>
+        die(`The compute worker crashed: ${error instanceof Error ? error.message : String(error)}.`),
+      );
+      worker.on("exit", (code) => die(`The compute worker ended with exit code ${code}.`));
+
+      const post = (message: ToWorker): void => worker.postMessage(message);
+      const call = <M extends Method>(
+        method: M,
+        input: Methods[M]["input"],
+      ): Effect.Effect<Methods[M]["output"], ComputeError> =>
+        Effect.callback<Methods[M]["output"], ComputeError>((resume) => {
+          if (dead !== undefined) return resume(Effect.fail(dead));
+          const id = next++;
+          // The worker answers a call with the output of its own method.
+          pending.set(id, resume as (result: Effect.Effect<unknown, ComputeError>) => void);
+          post({ kind: "call", id, call: { method, input } as Call });
+          return Effect.sync(() => {
+            if (pending.delete(id) && dead === undefined) post({ kind: "cancel", id });
+          });
+        });
+      return { call, worker };
+    }),
+    ({ worker }) => Effect.promise(() => worker.terminate()),
+  );
+
+const make = (entry: URL): Effect.Effect<Compute["Service"], never, Scope.Scope> =>
+  Effect.map(client(entry), ({ call }) => ({
+    open: (spec) => call("open", spec),
+    addEpisodes: Effect.fnUntraced(function* (part: "offline" | "online", episodes: ReadonlyArray<Episode>) {
+      let added = 0;
+      let tooLong = 0;
+      for (let at = 0; at < episodes.length; at += EPISODES_PER_MESSAGE) {
+        const slice = episodes.slice(at, at + EPISODES_PER_MESSAGE);
+        const counts = yield* call("addEpisodes", { part, episodes: slice });
+        added += counts.added;
+        tooLong += counts.tooLong;
+      }
+      return { added, tooLong };
+    }),
+    trainStep: (request) => call("trainStep", request),
+    generate: (request) => call("generate", request),
+    score: (items) => call("score", items),
+    save: (directory) => Effect.asVoid(call("save", directory)),
+    restore: (directory) => Effect.asVoid(call("restore", directory)),
+    exportPolicy: (directory) => Effect.asVoid(call("exportPolicy", directory)),
+    stats: Effect.suspend(() => call("stats", null)),
+  }));
+
+/** As `layer`, with another module in the worker. */
+export const layerEntry = (entry: URL): Layer.Layer<Compute> => Layer.effect(Compute, make(entry));
+
+/** A compute worker of its own. */
+export const layer: Layer.Layer<Compute> = layerEntry(ENTRY);

@@ -1,0 +1,55 @@
+/**
+ * What the main thread and the compute worker say to each other: requests with a number, answered in order,
+ * and the cancellation of one. All of it is plain data that structured cloning copies.
+ */
+import type { Episode } from "../domain/Episode.ts";
+import type {
+  Completion,
+  GenerateRequest,
+  ModelInfo,
+  OpenSpec,
+  ProgramScore,
+  StepMetrics,
+} from "./Compute.ts";
+
+/** Each method's argument and result. */
+export interface Methods {
+  readonly open: { readonly input: OpenSpec; readonly output: ModelInfo };
+  readonly addEpisodes: {
+    readonly input: { readonly part: "offline" | "online"; readonly episodes: ReadonlyArray<Episode> };
+    readonly output: { readonly added: number; readonly tooLong: number };
+  };
+  readonly trainStep: {
+    readonly input: {
+      readonly training: string;
+      readonly learningRate: number;
+      readonly offlineFraction: number;
+    };
+    readonly output: StepMetrics;
+  };
+  readonly generate: { readonly input: GenerateRequest; readonly output: ReadonlyArray<Completion> };
+  readonly score: {
+    readonly input: ReadonlyArray<{ readonly prompt: string; readonly program: string }>;
+    readonly output: ReadonlyArray<ProgramScore>;
+  };
+  readonly save: { readonly input: string; readonly output: null };
+  readonly restore: { readonly input: string; readonly output: null };
+  readonly exportPolicy: { readonly input: string; readonly output: null };
+  readonly stats: {
+    readonly input: null;
+    readonly output: { readonly tensors: number; readonly residentBytes: number };
+  };
+}
+export type Method = keyof Methods;
+
+/** One request of any method. */
+export type Call = { [M in Method]: { readonly method: M; readonly input: Methods[M]["input"] } }[Method];
+
+export type ToWorker =
+  | { readonly kind: "call"; readonly id: number; readonly call: Call }
+  /** The caller went away: the request is dropped where it waits, or stopped at its next slice. */
+  | { readonly kind: "cancel"; readonly id: number };
+
+export type FromWorker =
+  | { readonly kind: "done"; readonly id: number; readonly output: Methods[Method]["output"] }
+  | { readonly kind: "failed"; readonly id: number; readonly reason: string; readonly remedy: string | null };

@@ -1,0 +1,107 @@
+/** What a schema cannot say: checks between the parts of a configuration. Pure. */
+import type { Path } from "./ConfigSource.ts";
+import { type RunConfig, type Stage, valueAlgorithms } from "./RunConfig.ts";
+
+export interface Problem {
+  readonly path: Path;
+  readonly problem: string;
+}
+
+const names = (values: Iterable<string>): string => {
+  const all = [...values];
+  return all.length === 0 ? "there are none" : all.map((v) => JSON.stringify(v)).join(", ");
+};
+
+const trainingsOf = (stage: Stage, index: number): ReadonlyArray<readonly [Path, string]> => {
+  switch (stage.kind) {
+    case "offline":
+      return [[["stages", index, "training"], stage.training]];
+    case "online":
+      return stage.updates.map((u, i) => [["stages", index, "updates", i, "training"], u.training] as const);
+    default:
+      return [];
+  }
+};
+
+export const check = (config: RunConfig): ReadonlyArray<Problem> => {
+  const problems: Array<Problem> = [];
+  const seen = new Map<string, number>();
+  const online = config.stages.flatMap((s) => (s.kind === "online" ? [s.label] : []));
+  let critic = false;
+
+  for (const [id, training] of Object.entries(config.trainings)) {
+    const { batchSize, microBatch } = training;
+    if (microBatch !== undefined && batchSize % microBatch !== 0) {
+      problems.push({
+        path: ["trainings", id, "microBatch"],
+        problem: `found ${microBatch}, must divide batchSize, which is ${batchSize}`,
+      });
+    }
+  }
+
+  config.stages.forEach((stage, index) => {
+    const key = `${stage.kind} ${stage.label}`;
+    const before = seen.get(key);
+    if (before !== undefined) {
+      problems.push({
+        path: ["stages", index, "label"],
+        problem: `stages[${before}] is already ${JSON.stringify(stage.label)} of kind ${stage.kind}; give each its own label`,
+      });
+    } else seen.set(key, index);
+
+    for (const [path, name] of trainingsOf(stage, index)) {
+      const training = config.trainings[name];
+      if (training === undefined) {
+        critic = true; // not known: one complaint is enough
+        problems.push({
+          path,
+          problem: `unknown training ${JSON.stringify(name)}; defined under "trainings": ${names(Object.keys(config.trainings))}`,
+        });
+      } else if (valueAlgorithms.has(training.algorithm)) critic = true;
+    }
+
+    if (stage.kind === "offline" && stage.warmupSteps > stage.steps) {
+      problems.push({
+        path: ["stages", index, "warmupSteps"],
+        problem: `found ${stage.warmupSteps}, must be at most steps, which is ${stage.steps}`,
+      });
+    }
+    if (stage.kind === "offline" && stage.finalLearningRate > stage.learningRate) {
+      problems.push({
+        path: ["stages", index, "finalLearningRate"],
+        problem: `found ${stage.finalLearningRate}, must be at most learningRate, which is ${stage.learningRate}`,
+      });
+    }
+    if (stage.kind === "tilt") {
+      if (!critic) {
+        problems.push({
+          path: ["stages", index],
+          problem: `a tilt needs value heads, which no stage before it trains; put a stage whose training's algorithm is one of ${names(valueAlgorithms)} before it, or remove it`,
+        });
+      }
+      if (!stage.betas.includes(0)) {
+        problems.push({
+          path: ["stages", index, "betas"],
+          problem:
+            "0, the untilted policy, must be among them: else a useless critic could not be turned down",
+        });
+      }
+    }
+    if (
+      stage.kind === "control" &&
+      !config.stages.slice(0, index).some((s) => s.kind === "online" && s.label === stage.of)
+    ) {
+      problems.push({
+        path: ["stages", index, "of"],
+        problem: `no online stage ${JSON.stringify(stage.of)} before this one; online stages: ${names(online)}`,
+      });
+    }
+    if (stage.kind === "online" && stage.samplesPerProblem > stage.programsPerRound) {
+      problems.push({
+        path: ["stages", index, "samplesPerProblem"],
+        problem: `found ${stage.samplesPerProblem}, must be at most programsPerRound, which is ${stage.programsPerRound}`,
+      });
+    }
+  });
+  return problems;
+};

@@ -1,0 +1,294 @@
+import * as Fs from "node:fs";
+import * as Os from "node:os";
+import * as Path from "node:path";
+import { assert, describe, it } from "@effect/vitest";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import * as Effect from "effect/Effect";
+import * as ConfigFile from "../../src/config/ConfigFile.ts";
+import * as ConfigSchema from "../../src/config/ConfigSchema.ts";
+import * as RunConfig from "../../src/config/RunConfig.ts";
+
+const committed = new URL("../../configs/schema/run.schema.json", import.meta.url);
+
+const full = `{
+  // the default run
+  "name": "default",
+  "seed": 1,
+  "policy": { "path": "policies/js-compose" },
+  "dataset": { "kind": "drydock", "path": "datasets/js-compose" },
+  "trainings": {
+    "sft": { "algorithm": "sft", "episodes": "passing" },
+    "cql": { "algorithm": "cql", "config": { "alpha": 1 } },
+  },
+  "stages": [
+    { "kind": "evaluate", "label": "base" },
+    { "kind": "offline", "label": "sft", "training": "sft", "steps": 160, "learningRate": 5e-4, "warmupSteps": 10 },
+    { "kind": "offline", "label": "cql", "training": "cql", "steps": 120, "learningRate": 2e-3 },
+    { "kind": "tilt" },
+    { "kind": "evaluate", "label": "offline" },
+    { "kind": "online", "label": "online", "updates": [{ "training": "sft", "steps": 15, "learningRate": 3e-4 }] },
+    { "kind": "evaluate", "label": "online" },
+    { "kind": "control", "label": "control", "of": "online" },
+  ],
+}`;
+
+const yaml = `
+name: default
+policy: { path: policies/js-compose }
+dataset:
+  kind: drydock
+  path: datasets/js-compose
+trainings:
+  sft: { algorithm: sft }
+stages:
+  - kind: evaluate
+    label: base
+  - { kind: offline, label: sft, training: sft, steps: 1, learningRate: 0.1 }
+`;
+
+/** The message that a broken text gets. */
+const messageOf = (text: string, file = "run.json") =>
+  ConfigFile.parseText(file, text).pipe(
+    Effect.flip,
+    Effect.map((error) => error.message),
+  );
+
+const replaced = (from: string, to: string): string => {
+  assert.include(full, from);
+  return full.replace(from, to);
+};
+
+describe("RunConfig", () => {
+  it.effect("fills in defaults", () =>
+    Effect.gen(function* () {
+      const config = yield* ConfigFile.parseText("run.json", full);
+      assert.deepStrictEqual(config.budget, { verifications: 300, generated: 6000 });
+      assert.deepStrictEqual(config.policy.trainable, { kind: "full" });
+      assert.deepStrictEqual(config.policy.stop, ["\n\n"]);
+      assert.deepStrictEqual(config.trainings["sft"]?.optimizer, {
+        beta1: 0.9,
+        beta2: 0.95,
+        epsilon: 1e-8,
+        weightDecay: 0.01,
+        clipNorm: 1,
+      });
+      const tilt = config.stages[3];
+      assert.deepStrictEqual(tilt, { kind: "tilt", label: "tilt", betas: [0, 1, 2, 5], samples: 4 });
+      const online = config.stages[5];
+      assert(online?.kind === "online");
+      assert.strictEqual(online.rounds, null);
+      assert.deepStrictEqual(online.validation, { samples: 1, maxDrop: 0.05 });
+      assert.isTrue(RunConfig.needsHeads(config));
+    }),
+  );
+
+  it.effect("gives the same for what it gave: a resolved configuration is a configuration", () =>
+    Effect.gen(function* () {
+      const config = yield* ConfigFile.parseText("run.json", full);
+      const again = yield* ConfigFile.fromValue("config.json", JSON.parse(JSON.stringify(config)));
+      assert.deepStrictEqual(again, config);
+    }),
+  );
+
+  it.effect("reads YAML", () =>
+    Effect.gen(function* () {
+      const config = yield* ConfigFile.parseText("run.yaml", yaml);
+      assert.strictEqual(config.stages.length, 2);
+      assert.isFalse(RunConfig.needsHeads(config));
+    }),
+  );
+
+  const wrong: ReadonlyArray<readonly [string, string, string, string]> = [
+    [
+      "an unknown key",
+      '"seed": 1',
+      '"sead": 1',
+      `run.json:4: sead: unknown key; allowed here: $schema, name, seed, `,
+    ],
+    ["a hint", '"seed": 1', '"sead": 1', `did you mean "seed"?`],
+    ["a wrong type", '"seed": 1', '"seed": "one"', `run.json:4: seed: found "one", must be integer`],
+    [
+      "a key of another variant",
+      '"steps": 120,',
+      '"steps": 120, "of": "x",',
+      "run.json:14: stages[2].of: unknown key; allowed here: kind, label, training,",
+    ],
+    [
+      "an unknown kind",
+      '"kind": "tilt"',
+      '"kind": "tillt"',
+      `run.json:15: stages[3].kind: found "tillt", must be one of "evaluate", "offline", "tilt", "online", "control"`,
+    ],
+    ["no kind", '{ "kind": "tilt" }', "{}", `run.json:15: stages[3]: the key "kind" is missing`],
+    ["a missing key", '"steps": 120, ', "", `run.json:14: stages[2]: the key "steps" is missing`],
+    [
+      "out of range",
+      '"updates": [',
+      '"offlineFraction": 1.5, "updates": [',
+      `run.json:17: stages[5].offlineFraction: found 1.5, must be <= 1`,
+    ],
+    [
+      "a nullable number out of range",
+      '"updates": [',
+      '"rounds": 0, "updates": [',
+      `run.json:17: stages[5].rounds: found 0, must be >= 1`,
+    ],
+    [
+      "a nullable number of another type",
+      '"updates": [',
+      '"rounds": "all", "updates": [',
+      `run.json:17: stages[5].rounds: found "all", must be of type integer or null`,
+    ],
+    [
+      "a nullable struct",
+      '"updates": [',
+      '"validation": {"drop": 1}, "updates": [',
+      `run.json:17: stages[5].validation.drop: unknown key; allowed here: samples, maxDrop`,
+    ],
+    [
+      "a value of a list",
+      '"path": "policies/js-compose"',
+      '"path": "p", "prompt": "3"',
+      `policy.prompt: found "3", must be one of "plain", "mbpp-3-shot"`,
+    ],
+    ["broken JSON", '"seed": 1,', '"seed": 1', "run.json:5: not JSON: comma expected"],
+    ["a key twice", '"seed": 1', '"seed": 1, "seed": 2', "run.json:4: seed: this key stands twice"],
+    [
+      "an unknown training",
+      '"training": "cql"',
+      '"training": "iql"',
+      `run.json:14: stages[2].training: unknown training "iql"; defined under "trainings": "sft", "cql"`,
+    ],
+    [
+      "an unknown training of an update",
+      '[{ "training": "sft"',
+      '[{ "training": "x"',
+      `run.json:17: stages[5].updates[0].training: unknown training "x"`,
+    ],
+    [
+      "control of nothing",
+      '"of": "online"',
+      '"of": "onlin"',
+      `run.json:19: stages[7].of: no online stage "onlin" before this one; online stages: "online"`,
+    ],
+    [
+      "a tilt without a critic",
+      '"algorithm": "cql"',
+      '"algorithm": "sft"',
+      "run.json:15: stages[3]: a tilt needs value heads",
+    ],
+    [
+      "a tilt without 0",
+      '{ "kind": "tilt" }',
+      '{ "kind": "tilt", "betas": [1] }',
+      "stages[3].betas: 0, the untilted policy, must be",
+    ],
+    [
+      "a label twice",
+      '"label": "offline"',
+      '"label": "base"',
+      `run.json:16: stages[4].label: stages[0] is already "base" of kind evaluate`,
+    ],
+    [
+      "too long a warm-up",
+      '"warmupSteps": 10',
+      '"warmupSteps": 161',
+      "stages[1].warmupSteps: found 161, must be at most steps, which is 160",
+    ],
+    [
+      "a micro-batch that does not divide",
+      '"episodes": "passing"',
+      '"microBatch": 48',
+      "trainings.sft.microBatch: found 48, must divide batchSize, which is 64",
+    ],
+  ];
+  for (const [name, from, to, expected] of wrong) {
+    it.effect(`says what is wrong: ${name}`, () =>
+      Effect.gen(function* () {
+        assert.include(yield* messageOf(replaced(from, to)), expected);
+      }),
+    );
+  }
+
+  it.effect("one problem gives one line", () =>
+    Effect.gen(function* () {
+      for (const [name, from, to] of wrong) {
+        const lines = (yield* messageOf(replaced(from, to))).split("\n");
+        assert.strictEqual(lines.length, 1, `${name}: ${lines.join(" | ")}`);
+      }
+    }),
+  );
+
+  it.effect("says where in YAML", () =>
+    Effect.gen(function* () {
+      assert.include(
+        yield* messageOf(yaml.replace("label: base", "lable: base"), "run.yml"),
+        `run.yml:11: stages[0].lable: unknown key; allowed here: kind, label; did you mean "label"?`,
+      );
+      assert.include(yield* messageOf("name: [", "run.yml"), "run.yml:1: not YAML");
+      assert.include(yield* messageOf(`${yaml}name: x\n`, "run.yml"), "not YAML: Map keys must be unique");
+      assert.include(yield* messageOf("", "run.yml"), "the file is empty");
+    }),
+  );
+
+  it.effect(
+    "finds paths from the current directory, then from the file's, and names both where neither holds them",
+    () =>
+      Effect.gen(function* () {
+        const root = Fs.mkdtempSync(Path.join(Os.tmpdir(), "drydock-config-"));
+        yield* Effect.addFinalizer(() => Effect.sync(() => Fs.rmSync(root, { recursive: true })));
+        Fs.mkdirSync(Path.join(root, "policies/js-compose"), { recursive: true });
+        Fs.mkdirSync(Path.join(root, "configs/datasets/js-compose"), { recursive: true });
+        Fs.writeFileSync(Path.join(root, "configs/run.json"), full);
+        const config = yield* ConfigFile.load("configs/run.json", { cwd: root });
+        assert.strictEqual(config.policy.path, Path.join(root, "policies/js-compose"));
+        assert(config.dataset.kind === "drydock");
+        assert.strictEqual(config.dataset.path, Path.join(root, "configs/datasets/js-compose"));
+        assert.strictEqual(config.output, Path.join(root, "runs"));
+        Fs.rmSync(Path.join(root, "policies"), { recursive: true });
+        const { message } = yield* Effect.flip(ConfigFile.load("configs/run.json", { cwd: root }));
+        assert.strictEqual(
+          message,
+          `configs/run.json:5: policy.path: policy directory not found; looked for ${root}/policies/js-compose and ${root}/configs/policies/js-compose`,
+        );
+        assert.include(
+          (yield* Effect.flip(ConfigFile.load("none.json", { cwd: root }))).message,
+          "none.json: no such file",
+        );
+        assert.include(
+          (yield* Effect.flip(ConfigFile.load("configs", { cwd: root }))).message,
+          "configs: this is a directory",
+        );
+      }).pipe(Effect.scoped),
+  );
+
+  it("has a current JSON Schema, which ajv takes in strict mode", () => {
+    const text = `${JSON.stringify(ConfigSchema.jsonSchema(), null, 2)}\n`;
+    if (process.env["DRYDOCK_UPDATE_SCHEMA"] === "1") Fs.writeFileSync(committed, text);
+    const held = Fs.existsSync(committed) ? Fs.readFileSync(committed, "utf8") : "";
+    assert.strictEqual(
+      held,
+      text,
+      "configs/schema/run.schema.json is out of date: DRYDOCK_UPDATE_SCHEMA=1 npx vitest run tests/config",
+    );
+    new Ajv2020({ strict: true, discriminator: true }).compile(JSON.parse(held) as object);
+  });
+
+  it("describes every key", () => {
+    const missing: Array<string> = [];
+    const visit = (schema: unknown, path: string): void => {
+      if (typeof schema !== "object" || schema === null) return;
+      for (const [key, value] of Object.entries(schema)) {
+        if (key === "default") continue;
+        if (key === "properties") {
+          for (const [name, property] of Object.entries(value as object)) {
+            if (name !== "kind" && !("description" in (property as object))) missing.push(`${path}.${name}`);
+          }
+        }
+        visit(value, key === "properties" ? path : `${path}.${key}`);
+      }
+    };
+    visit(ConfigSchema.jsonSchema(), "");
+    assert.deepStrictEqual(missing, []);
+  });
+});

@@ -1,0 +1,168 @@
+/**
+ * Scores of given programs: the policy's log-prob, the critic's judgement, and the predicted pass rate.
+ *
+ * The critic's score is sum_t min(0, Q(s_t, a_t) - E_pi Q(s_t, .)) with Q = min(Q1, Q2) over the candidate
+ * tokens: it counts the steps that lose value. Q at the program's end is no judge (design/recipe.md).
+ */
+import type { Graph } from "../tensor/Graph.ts";
+import type { Session } from "../tensor/Session.ts";
+import * as Heads from "./Heads.ts";
+import * as Transformer from "./Transformer.ts";
+
+export interface Spec {
+  /** Prefix of the programs' and feeds' names; distinct within a graph. */
+  readonly name: string;
+  /** Sequences scored at once. */
+  readonly batch: number;
+  /** Longest prompt + program in tokens. */
+  readonly maxTokens: number;
+  readonly heads: Heads.Heads | null;
+}
+
+export interface Programs extends Spec {
+  /** Padded sequence lengths, rising, and for each the most program tokens of a batch. */
+  readonly shapes: ReadonlyArray<{ readonly length: number; readonly rows: number }>;
+}
+
+const programName = (name: string, length: number): string => `${name}/score-${length}`;
+
+/** Records the programs of a scorer. */
+export const record = (g: Graph, model: Transformer.Model, spec: Spec): Programs => {
+  const { name, batch, maxTokens, heads } = spec;
+  const lengths = [...new Set([Math.ceil(maxTokens / 2), maxTokens])];
+  const shapes = lengths.map((length) => ({ length, rows: Math.max(length, (batch * length) >> 1) }));
+  for (const { length, rows: count } of shapes) {
+    const ids = g.feed(`${name}/ids-${length}`, [batch, length], "int32");
+    const rows = g.feed(`${name}/rows-${length}`, [count], "int32");
+    const labels = g.feed(`${name}/labels-${length}`, [count], "int32");
+    const last = g.feed(`${name}/last-${length}`, [batch], "int32");
+    const all = Transformer.forward(g, model, ids);
+    const hidden = g.gather(all, rows);
+    if (heads === null) {
+      g.program(programName(name, length), {
+        fetches: { logProbs: Transformer.logProbs(g, model, hidden, labels) },
+      });
+      continue;
+    }
+    const among = Heads.candidates(g, model, heads, hidden, labels);
+    const q = Heads.minQ(g, model, hidden, among.ids);
+    const k = among.ids.shape[1] as number;
+    const taken = (x: typeof q) => g.reshape(g.slice(x, [0, k - 1], [count, 1]), [count]);
+    const loss = g.minimum(g.sub(taken(q), Heads.expectation(g, among, q)), 0);
+    g.program(programName(name, length), {
+      fetches: {
+        logProbs: taken(among.logProbs),
+        loss,
+        values: g.sigmoid(Heads.valueLogits(g, model, heads, g.gather(all, last))),
+      },
+    });
+  }
+  return { ...spec, shapes };
+};
+
+export interface Item {
+  /** At least one token. */
+  readonly promptIds: ReadonlyArray<number>;
+  /** The program's tokens with its end-of-sequence token. */
+  readonly programIds: ReadonlyArray<number>;
+}
+
+export interface Score {
+  readonly logProb: number;
+  readonly tokens: number;
+  /** sum_t min(0, Q - E_pi Q); null without heads. */
+  readonly advantage: number | null;
+  /** V at the prompt's last token; null without heads. */
+  readonly value: number | null;
+}
+
+/** Scores, in the items' order. @throws RangeError on an item that is too long or without a prompt. */
+export const score = (
+  session: Session,
+  programs: Programs,
+  items: ReadonlyArray<Item>,
+): ReadonlyArray<Score> => {
+  const lengthOf = (i: number): number => {
+    const { promptIds, programIds } = items[i] as Item;
+    return promptIds.length + programIds.length;
+  };
+  items.forEach((item, i) => {
+    if (item.promptIds.length === 0) throw new RangeError(`score: item ${i} has no prompt`);
+    if (lengthOf(i) > programs.maxTokens) {
+      throw new RangeError(
+        `score: item ${i} has ${lengthOf(i)} tokens, at most ${programs.maxTokens} are possible`,
+      );
+    }
+  });
+  const order = items.map((_, i) => i).sort((a, b) => lengthOf(a) - lengthOf(b) || a - b);
+  const scores: Array<Score | undefined> = items.map(() => undefined);
+  let next = 0;
+  while (next < order.length) {
+    // As many as fit: sequences of a batch, and program tokens of the shape that the longest one needs.
+    const batch: Array<number> = [];
+    let shape = programs.shapes[0] as Programs["shapes"][number];
+    let rows = 0;
+    while (next < order.length && batch.length < programs.batch) {
+      const index = order[next] as number;
+      const fit = programs.shapes.find(({ length }) => length >= lengthOf(index)) as typeof shape;
+      const count = rows + (items[index] as Item).programIds.length;
+      if (batch.length > 0 && (fit !== shape || count > fit.rows)) break;
+      shape = fit;
+      rows = count;
+      batch.push(index);
+      next++;
+    }
+    scoreBatch(session, programs, shape, items, batch).forEach((one, i) => {
+      scores[batch[i] as number] = one;
+    });
+  }
+  return scores as ReadonlyArray<Score>;
+};
+
+const scoreBatch = (
+  session: Session,
+  programs: Programs,
+  { length, rows: count }: Programs["shapes"][number],
+  items: ReadonlyArray<Item>,
+  batch: ReadonlyArray<number>,
+): ReadonlyArray<Score> => {
+  const ids = new Int32Array(programs.batch * length);
+  const rows = new Int32Array(count);
+  const labels = new Int32Array(count);
+  const last = new Int32Array(programs.batch);
+  let at = 0;
+  batch.forEach((index, b) => {
+    const { promptIds, programIds } = items[index] as Item;
+    ids.set(promptIds, b * length);
+    ids.set(programIds, b * length + promptIds.length);
+    last[b] = b * length + promptIds.length - 1;
+    programIds.forEach((id, t) => {
+      rows[at] = (last[b] as number) + t;
+      labels[at] = id;
+      at++;
+    });
+  });
+  const withHeads = programs.heads !== null;
+  const out = session.run(programName(programs.name, length), {
+    [`${programs.name}/ids-${length}`]: ids,
+    [`${programs.name}/rows-${length}`]: rows,
+    [`${programs.name}/labels-${length}`]: labels,
+    ...(withHeads ? { [`${programs.name}/last-${length}`]: last } : {}),
+  });
+  let row = 0;
+  return batch.map((index, b) => {
+    const tokens = (items[index] as Item).programIds.length;
+    let logProb = 0;
+    let advantage = 0;
+    for (let t = 0; t < tokens; t++, row++) {
+      logProb += out["logProbs"]?.[row] as number;
+      if (withHeads) advantage += out["loss"]?.[row] as number;
+    }
+    return {
+      logProb,
+      tokens,
+      advantage: withHeads ? advantage : null,
+      value: withHeads ? (out["values"]?.[b] as number) : null,
+    };
+  });
+};

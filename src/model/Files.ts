@@ -55,7 +55,8 @@ export const readFully = (fd: number, target: Uint8Array, position: number): voi
   while (done < target.length) {
     // One read call is limited to 2^31 - 1 bytes.
     const n = fs.readSync(fd, target, done, Math.min(target.length - done, 1 << 30), position + done);
-    if (n === 0) throw new Error(`the file ends at byte ${position + done}, expected ${target.length - done} more`);
+    if (n === 0)
+      throw new Error(`the file ends at byte ${position + done}, expected ${target.length - done} more`);
     done += n;
   }
 };

@@ -6,8 +6,15 @@
  *     heads.safetensors    optional: value heads of the critic that tilts the policy
  *     policy.json          the card: prompt template, stop strings, decoding defaults, provenance, figures
  */
+import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
-import type { ModelConfig } from "./ModelConfig.ts";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { attempt, readJson, syncDirectory, writeJson } from "./Files.ts";
+import * as ModelConfig from "./ModelConfig.ts";
+import { PolicyError } from "./PolicyError.ts";
+import * as Safetensors from "./Safetensors.ts";
+import * as Tokenizer from "./Tokenizer.ts";
 
 export const POLICY_FORMAT = 1;
 
@@ -60,19 +67,248 @@ export interface TensorToWrite {
   readonly data: () => Float32Array;
 }
 
+export interface TokenizerFiles {
+  /** Parsed tokenizer.json. */
+  readonly tokenizer: Readonly<Record<string, unknown>>;
+  /** Parsed tokenizer_config.json. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
 /** A policy directory that was read and checked: shapes, vocabulary and special tokens agree. */
 export interface PolicyFiles {
   readonly directory: string;
-  readonly config: ModelConfig;
+  readonly config: ModelConfig.ModelConfig;
   readonly card: PolicyCard;
-  /** Parsed tokenizer.json and tokenizer_config.json; `Tokenizer.make` takes them. */
-  readonly tokenizer: TokenizerFiles;
-  /** Every tensor of `ModelConfig.tensorShapes(config)`, with these shapes; null where read with `weights: "none"`. */
+  readonly tokenizer: Tokenizer.Tokenizer;
+  /** As read, for writing a policy that has the same tokenizer. */
+  readonly tokenizerFiles: TokenizerFiles;
+  /** Holds every tensor of `ModelConfig.tensorShapes(config)` with its shape; null where `weights: "optional"` found none. */
   readonly weights: TensorSource | null;
   readonly heads: TensorSource | null;
 }
 
-export interface TokenizerFiles {
-  readonly tokenizer: Readonly<Record<string, unknown>>;
-  readonly config: Readonly<Record<string, unknown>>;
+/** What a new policy directory is made of. */
+export interface NewPolicy {
+  readonly config: ModelConfig.ModelConfig;
+  readonly card: PolicyCard;
+  readonly tokenizer: TokenizerFiles;
+  /** Every tensor of `ModelConfig.tensorShapes(config)`; null for a directory to initialise from. */
+  readonly weights: ReadonlyArray<TensorToWrite> | null;
+  readonly heads?: ReadonlyArray<TensorToWrite>;
 }
+
+/** The card of a directory that has none: a plain Hugging Face model. */
+export const defaultCard = (name: string): PolicyCard => ({
+  formatVersion: POLICY_FORMAT,
+  name,
+  description: "",
+  licence: "unknown",
+  provenance: "unknown",
+  prompt: "plain",
+  stop: [],
+  generation: { temperature: 1, maxNewTokens: 128 },
+  tilt: 0,
+  figures: {},
+});
+
+const decodeCard = Schema.decodeUnknownResult(PolicyCard, { errors: "all" });
+
+const readCard = (directory: string): Effect.Effect<PolicyCard, PolicyError> =>
+  Effect.gen(function* () {
+    const file = path.join(directory, "policy.json");
+    if (!fs.existsSync(file)) return defaultCard(path.basename(path.resolve(directory)));
+    const json = yield* readJson(file);
+    const version =
+      typeof json === "object" && json !== null && "formatVersion" in json ? json.formatVersion : undefined;
+    if (typeof version === "number" && version > POLICY_FORMAT) {
+      return yield* new PolicyError({
+        path: file,
+        reason: `the policy is of format ${version}, this program reads up to ${POLICY_FORMAT}.`,
+        remedy: "Use a newer Drydock.",
+      });
+    }
+    const card = decodeCard(json);
+    if (card._tag === "Success") return card.success;
+    return yield* new PolicyError({
+      path: file,
+      reason: `not a policy card: ${card.failure.message.replaceAll("\n", " ")}.`,
+      remedy: "Correct the file; docs/policies.md lists its fields.",
+    });
+  });
+
+/** Rows that a model may have beyond its tokenizer's ids: some are padded to a multiple of 128. */
+const PADDING = 127;
+
+/** Fails where the tokenizer and the model's shape disagree. */
+const checkTokenizer = (
+  directory: string,
+  config: ModelConfig.ModelConfig,
+  tokenizer: Tokenizer.Tokenizer,
+): Effect.Effect<void, PolicyError> => {
+  const fail = (reason: string) =>
+    Effect.fail(
+      new PolicyError({
+        path: directory,
+        reason: `the tokenizer and the weights disagree: ${reason}.`,
+        remedy: "Take tokenizer.json, tokenizer_config.json, config.json and the weights from one model.",
+      }),
+    );
+  if (tokenizer.size > config.vocab_size || tokenizer.size < config.vocab_size - PADDING) {
+    return fail(
+      `tokenizer.json has ${tokenizer.size} tokens, config.json's vocab_size is ${config.vocab_size}`,
+    );
+  }
+  if (tokenizer.eos !== config.eos_token_id) {
+    return fail(
+      `the end-of-sequence token is ${tokenizer.eos} in tokenizer_config.json, ${config.eos_token_id} in config.json`,
+    );
+  }
+  if (tokenizer.bos !== null && config.bos_token_id !== null && tokenizer.bos !== config.bos_token_id) {
+    return fail(
+      `the beginning-of-sequence token is ${tokenizer.bos} in tokenizer_config.json, ${config.bos_token_id} in config.json`,
+    );
+  }
+  return Effect.void;
+};
+
+/** Fails at the first tensor that is missing or of another shape, and says how many there are. */
+const checkShapes = (
+  file: string,
+  config: ModelConfig.ModelConfig,
+  found: ReadonlyMap<string, { readonly shape: ReadonlyArray<number> }>,
+): Effect.Effect<void, PolicyError> => {
+  const wrong = ModelConfig.tensorShapes(config).filter(
+    ({ name, shape }) => found.get(name)?.shape.join() !== shape.join(),
+  );
+  const first = wrong[0];
+  if (first === undefined) return Effect.void;
+  const actual = found.get(first.name);
+  return Effect.fail(
+    new PolicyError({
+      path: file,
+      reason:
+        `tensor "${first.name}" is ${actual === undefined ? "missing" : `of shape [${actual.shape.join(", ")}]`}, ` +
+        `config.json expects [${first.shape.join(", ")}]` +
+        `${wrong.length > 1 ? ` (and ${wrong.length - 1} more do not fit)` : ""}.`,
+      remedy: "Take config.json and model.safetensors from one model, or import the policy again.",
+    }),
+  );
+};
+
+/**
+ * Reads and checks a policy directory; tensors are read later, one at a time.
+ *
+ * With `weights: "optional"` model.safetensors may be absent, for a model that is to be initialised at random.
+ */
+export const read = Effect.fn("Policy.read")(function* (
+  directory: string,
+  options: { readonly weights?: "required" | "optional" } = {},
+): Effect.fn.Return<PolicyFiles, PolicyError> {
+  if (!fs.existsSync(path.join(directory, "config.json"))) {
+    return yield* new PolicyError({
+      path: directory,
+      reason: fs.existsSync(directory) ? "no config.json in this directory." : "no such directory.",
+      remedy:
+        "Give a policy directory (one with config.json, tokenizer.json and model.safetensors), or make one with `drydock policy import FILE.gguf`.",
+    });
+  }
+  const configFile = path.join(directory, "config.json");
+  const config = yield* ModelConfig.decode(yield* readJson(configFile), configFile);
+  const card = yield* readCard(directory);
+  const tokenizerFiles = yield* Tokenizer.readFiles(directory);
+  const tokenizer = yield* Tokenizer.make(tokenizerFiles, directory);
+  yield* checkTokenizer(directory, config, tokenizer);
+  const file = path.join(directory, "model.safetensors");
+  let weights: TensorSource | null = null;
+  if (fs.existsSync(file)) {
+    weights = yield* Safetensors.open(file);
+    yield* checkShapes(file, config, weights.tensors);
+  } else if (options.weights !== "optional") {
+    const sharded = fs.existsSync(`${file}.index.json`);
+    return yield* new PolicyError({
+      path: file,
+      reason: sharded ? "the weights are in several files, which is not supported." : "there are no weights.",
+      remedy: sharded
+        ? "Save the model again as one file (transformers: save_pretrained with a large max_shard_size)."
+        : "Import the policy again, or train it from scratch.",
+    });
+  }
+  const headsFile = path.join(directory, "heads.safetensors");
+  const heads = fs.existsSync(headsFile) ? yield* Safetensors.open(headsFile) : null;
+  return { directory, config, card, tokenizer, tokenizerFiles, weights, heads };
+});
+
+const isPolicy = (directory: string): boolean => fs.existsSync(path.join(directory, "config.json"));
+
+/** transformers samples from the 50 likeliest tokens unless told otherwise; 0 is none of that. */
+const generationConfig = (config: ModelConfig.ModelConfig, { generation }: PolicyCard) => ({
+  bos_token_id: config.bos_token_id,
+  eos_token_id: config.eos_token_id,
+  pad_token_id: config.pad_token_id ?? config.eos_token_id,
+  max_new_tokens: generation.maxNewTokens,
+  ...(generation.temperature > 0
+    ? {
+        do_sample: true,
+        temperature: generation.temperature,
+        top_k: generation.topK ?? 0,
+        top_p: generation.topP ?? 1,
+      }
+    : { do_sample: false }),
+});
+
+/**
+ * Writes a policy directory: all files under a temporary name beside it, synced, then one rename.
+ *
+ * The directory must be absent or empty, unless `replace` is set and it holds a policy. One tensor is in memory at a time.
+ */
+export const write = Effect.fn("Policy.write")(function* (
+  directory: string,
+  policy: NewPolicy,
+  options: { readonly dtype?: StoredType; readonly replace?: boolean } = {},
+): Effect.fn.Return<void, PolicyError> {
+  const target = path.resolve(directory);
+  yield* checkTokenizer(directory, policy.config, yield* Tokenizer.make(policy.tokenizer, directory));
+  if (policy.weights !== null) {
+    yield* checkShapes(directory, policy.config, new Map(policy.weights.map((t) => [t.name, t])));
+  }
+  const occupied = yield* attempt(
+    directory,
+    () => fs.existsSync(target) && fs.readdirSync(target).length > 0,
+  );
+  if (occupied && !(options.replace === true && isPolicy(target))) {
+    return yield* new PolicyError({
+      path: directory,
+      reason: isPolicy(target) ? "there is a policy here already." : "the directory holds other files.",
+      remedy: isPolicy(target)
+        ? "Choose another name, or ask for it to be replaced."
+        : "Choose another name.",
+    });
+  }
+  const temporary = path.join(path.dirname(target), `.${path.basename(target)}.partial-${process.pid}`);
+  const old = `${temporary}-old`;
+  const files = attempt(directory, () => {
+    fs.rmSync(temporary, { recursive: true, force: true });
+    fs.mkdirSync(temporary, { recursive: true });
+    const at = (name: string) => path.join(temporary, name);
+    writeJson(at("config.json"), { ...policy.config, use_cache: true });
+    writeJson(at("tokenizer.json"), policy.tokenizer.tokenizer);
+    writeJson(at("tokenizer_config.json"), policy.tokenizer.config);
+    writeJson(at("generation_config.json"), generationConfig(policy.config, policy.card));
+    writeJson(at("policy.json"), policy.card);
+    const dtype = options.dtype ?? "F32";
+    if (policy.weights !== null) Safetensors.writeSync(at("model.safetensors"), policy.weights, { dtype });
+    if (policy.heads !== undefined) Safetensors.writeSync(at("heads.safetensors"), policy.heads);
+    if (occupied) fs.renameSync(target, old);
+    try {
+      fs.renameSync(temporary, target);
+    } catch (cause) {
+      if (occupied) fs.renameSync(old, target);
+      throw cause;
+    }
+    syncDirectory(path.dirname(target));
+    if (occupied) fs.rmSync(old, { recursive: true, force: true });
+  });
+  yield* Effect.onError(files, () =>
+    Effect.sync(() => fs.rmSync(temporary, { recursive: true, force: true })),
+  );
+});

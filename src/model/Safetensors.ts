@@ -96,7 +96,9 @@ const parseHeader = (path: string, text: string, dataBytes: number): ReadonlyMap
   let expected = 0;
   for (const [name, entry] of [...entries].sort((a, b) => a[1].begin - b[1].begin || a[1].end - b[1].end)) {
     if (entry.begin !== expected) {
-      throw refuse(`tensor "${name}" begins at byte ${entry.begin}, expected ${expected} (a gap or an overlap)`);
+      throw refuse(
+        `tensor "${name}" begins at byte ${entry.begin}, expected ${expected} (a gap or an overlap)`,
+      );
     }
     expected = entry.end;
   }
@@ -202,7 +204,8 @@ export const writeSync = (
   const header: Record<string, unknown> = { __metadata__: { format: "pt", ...options.metadata } };
   let offset = 0;
   for (const { name, shape } of tensors) {
-    if (Object.hasOwn(header, name)) throw new PolicyError({ path, reason: `tensor "${name}" is given twice.` });
+    if (Object.hasOwn(header, name))
+      throw new PolicyError({ path, reason: `tensor "${name}" is given twice.` });
     const end = offset + shape.reduce((a, b) => a * b, BYTES[dtype]);
     header[name] = { dtype, shape, data_offsets: [offset, end] };
     offset = end;

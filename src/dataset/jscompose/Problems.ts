@@ -91,6 +91,10 @@ export const evaluate = (plan: Plan, input: Value): string => {
   }
 };
 
+/** Joining and splitting again, or the other way round, says nothing. */
+const undoes = (before: Operation | undefined, operation: Operation): boolean =>
+  before?.role === "convert" && before.from === operation.to && before.to === operation.from;
+
 const canFollow = (kind: Kind, operation: Operation): boolean => operation.from === kind;
 
 const draw = (
@@ -107,7 +111,8 @@ const draw = (
       (operation) =>
         canFollow(current, operation) &&
         !chosen.includes(operation) &&
-        (operation.role !== "end" || lastStep),
+        (operation.role !== "end" || lastStep) &&
+        !undoes(chosen.at(-1), operation),
     );
     if (open.length === 0) return [];
     const next = open[random.weighted(open.map((operation) => weights.get(operation.id) ?? 1))] as Operation;

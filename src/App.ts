@@ -1,0 +1,33 @@
+/**
+ * The whole application on one page: the commands, and the layers that a run is made of.
+ *
+ *     config --> tasks, offline episodes (orchestrator/Prepare)
+ *     Commands <-- terminal, WebSocket clients        RunStore <-- every fact of the run
+ *     Compute  (worker thread: model, learner)        Sandbox  (QuickJS workers, Docker slots)
+ *        \________ stages, driven by orchestrator/Run at safe points ________/
+ *     progress server: cursors over RunStore's log
+ */
+import * as Effect from "effect/Effect";
+import * as Command from "effect/cli/Command";
+import { config } from "./cli/Config.ts";
+import { data } from "./cli/Data.ts";
+import { doctor } from "./cli/Doctor.ts";
+import { evaluate } from "./cli/Eval.ts";
+import { policy } from "./cli/Policy.ts";
+import { resume } from "./cli/Resume.ts";
+import { runs } from "./cli/Runs.ts";
+import { sandbox } from "./cli/Sandbox.ts";
+import { start } from "./cli/Start.ts";
+import { train } from "./cli/Train.ts";
+import { watch } from "./cli/Watch.ts";
+import { VERSION } from "./cli/Version.ts";
+
+const drydock = Command.make("drydock").pipe(
+  Command.withDescription(
+    "Offline-to-online reinforcement learning for code models, with a hard budget of sandbox verifications",
+  ),
+  Command.withSubcommands([start, train, resume, runs, watch, evaluate, policy, data, sandbox, config, doctor]),
+);
+
+/** The command line, as one effect. */
+export const app = drydock.pipe(Command.run({ version: VERSION }), Effect.scoped);

@@ -1,0 +1,33 @@
+/** `drydock data generate`: makes the shipped dataset from its seed. */
+import * as Effect from "effect/Effect";
+import * as Command from "effect/cli/Command";
+import * as Flag from "effect/cli/Flag";
+import * as JsComposeDataset from "../dataset/jscompose/WriteDataset.ts";
+import * as SandboxFor from "../sandbox/SandboxFor.ts";
+import { json, print } from "./Output.ts";
+
+const generate = Command.make(
+  "generate",
+  {
+    seed: Flag.Int("seed").pipe(Flag.withDescription("Seed of the generator"), Flag.withDefault(1)),
+    out: Flag.String("out").pipe(
+      Flag.withDescription("Dataset directory to write"),
+      Flag.withDefault("datasets/js-compose"),
+    ),
+    json,
+  },
+  Effect.fn(function* (options) {
+    const summary = yield* JsComposeDataset.write(options.out, options.seed).pipe(
+      Effect.provide(SandboxFor.layer(["javascript"], {})),
+    );
+    yield* print(options.json, summary, (value) => `Wrote ${options.out}: ${JSON.stringify(value)}`);
+  }),
+).pipe(
+  Command.withDescription("Generate the js-compose dataset: problems, tests, labelled attempts"),
+  Command.withExamples([{ command: "drydock data generate --seed 1 --out /tmp/js-compose", description: "The shipped one, elsewhere" }]),
+);
+
+export const data = Command.make("data").pipe(
+  Command.withDescription("Datasets"),
+  Command.withSubcommands([generate]),
+);

@@ -1,0 +1,32 @@
+/** Tables for people, JSON for programs: every command that prints a table takes --json. */
+import Table from "cli-table3";
+import * as Console from "effect/Console";
+import { Flag } from "effect/cli";
+
+export const json = Flag.Boolean("json").pipe(
+  Flag.withDescription("Print JSON instead of a table"),
+  Flag.withDefault(false),
+);
+
+/** A table with a head; cells are strings. */
+export const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+  const out = new Table({ head: [...head], style: { head: [], border: [], compact: true } });
+  for (const row of rows) out.push([...row]);
+  return out.toString();
+};
+
+/** Prints a value as JSON, or as what `render` makes of it. */
+export const print = <A>(asJson: boolean, value: A, render: (value: A) => string) =>
+  Console.log(asJson ? JSON.stringify(value, null, 2) : render(value));
+
+/** 0.4231 -> "42.3 %". */
+export const percent = (fraction: number | null): string =>
+  fraction === null ? "-" : `${(100 * fraction).toFixed(1)} %`;
+
+/** 75.2 -> "1 min 15 s". */
+export const duration = (seconds: number): string => {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+};

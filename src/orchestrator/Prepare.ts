@@ -1,0 +1,110 @@
+/**
+ * From a configuration to what the stages work on: tasks by split, the offline dataset as episodes, and the
+ * labels that the verdict cache knows before the run starts.
+ */
+import * as Effect from "effect/Effect";
+import * as CacheKey from "../budget/CacheKey.ts";
+import type { RunConfig } from "../config/RunConfig.ts";
+import * as Contamination from "../dataset/Contamination.ts";
+import * as Dataset from "../dataset/Dataset.ts";
+import { DatasetError } from "../dataset/DatasetError.ts";
+import * as MbppImport from "../dataset/MbppImport.ts";
+import type { Attempt } from "../domain/Attempt.ts";
+import type { Episode } from "../domain/Episode.ts";
+import { reward } from "../domain/Reward.ts";
+import { type Limits, type Split, type Task, testCount } from "../domain/Task.ts";
+import * as Prompt from "../dataset/Prompt.ts";
+import * as Random from "../random/Random.ts";
+import { Sandbox } from "../sandbox/Sandbox.ts";
+import type { RunContext } from "../stages/RunContext.ts";
+import type { Labels } from "./Run.ts";
+
+export interface Loaded {
+  readonly tasks: ReadonlyArray<Task>;
+  readonly attempts: ReadonlyArray<Attempt>;
+  /** Worked examples for a few-shot prompt. */
+  readonly shots: ReadonlyArray<Task>;
+}
+
+/** Reads the dataset that a configuration names. */
+export const load = Effect.fn("Prepare.load")(function* (
+  config: RunConfig,
+): Effect.fn.Return<Loaded, DatasetError> {
+  const { dataset } = config;
+  if (dataset.kind === "mbpp") {
+    return yield* MbppImport.load({
+      mbpp: dataset.tasks,
+      labelled: dataset.labelled,
+      references: dataset.references,
+    });
+  }
+  const { tasks, attempts } = yield* Dataset.load(dataset.path, { part: dataset.attempts });
+  return { tasks, attempts, shots: [] };
+});
+
+/** The run's own limits on a program, where the task has none. */
+const withLimits = (task: Task, limits: Limits): Task => (task.limits === undefined ? { ...task, limits } : task);
+
+/** The first n of a split after a seeded shuffle; all, in the dataset's order, without a cap. */
+const capped = (tasks: ReadonlyArray<Task>, split: Split, cap: number | undefined, seed: number): ReadonlyArray<Task> => {
+  const mine = tasks.filter((task) => task.split === split);
+  return cap === undefined || cap >= mine.length
+    ? mine
+    : Random.make(seed).split(`limit/${split}`).shuffle(mine).slice(0, cap);
+};
+
+/** Builds the context of a run. Refuses to train on what is evaluated. */
+export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig) {
+  const sandbox = yield* Sandbox;
+  const loaded = yield* load(config);
+  const { slots: _slots, ...limits } = config.sandbox;
+  const all = loaded.tasks.map((task) => withLimits(task, limits));
+  // Which tasks are evaluated does not depend on the run's seed, so that seeds can be compared.
+  const tasks = {
+    train: capped(all, "train", config.limit.train, 0),
+    validation: capped(all, "validation", config.limit.validation, 0),
+    test: capped(all, "test", config.evaluation.tasks ?? config.limit.test, 0),
+  };
+  yield* Contamination.check(tasks.train, [...tasks.validation, ...tasks.test]);
+
+  const byId = new Map(tasks.train.map((task) => [task.id, task]));
+  const prompt = (task: Task, template?: string): string =>
+    Prompt.render(template ?? config.policy.prompt, task, loaded.shots);
+  const completion = (program: string): string => Prompt.completion(config.policy.prompt, program);
+  const cacheKey = (task: Task, program: string): string => CacheKey.make(task, program, sandbox.identity);
+
+  const offline: Array<Episode> = [];
+  const cache: Array<Labels["cache"][number]> = [];
+  const seen = new Set<string>();
+  for (const attempt of loaded.attempts) {
+    const task = byId.get(attempt.taskId);
+    if (task === undefined || attempt.outcome === undefined) continue;
+    const id = cacheKey(task, attempt.program);
+    if (seen.has(id)) continue;
+    seen.add(id);
+    offline.push({
+      id,
+      taskId: task.id,
+      prompt: prompt(task),
+      program: completion(attempt.program),
+      reward: reward(attempt.outcome),
+      behaviourLogProbs: null,
+      policyVersion: null,
+    });
+    const total = testCount(task.tests);
+    cache.push({
+      key: id,
+      origin: attempt.labelSource ?? "dataset",
+      verdict: {
+        outcome: attempt.outcome,
+        testsPassed: attempt.testsPassed ?? (attempt.outcome === "Passed" ? total : 0),
+        testsTotal: attempt.testsTotal ?? total,
+        cpuSeconds: 0,
+        wallSeconds: 0,
+      },
+    });
+  }
+  const context: RunContext = { config, tasks, offline, prompt, completion, cacheKey };
+  const labels: Labels = { count: offline.length, cache };
+  return { context, labels };
+});

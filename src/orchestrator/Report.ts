@@ -1,0 +1,73 @@
+/** The report of a run: a pure fold of its events, written as report.json and printed as a table. */
+import * as Effect from "effect/Effect";
+import type { EvaluationResult, LoggedEvent } from "../domain/RunEvent.ts";
+import * as RunState from "../domain/RunState.ts";
+import { RunStore } from "../store/RunStore.ts";
+
+export interface Report {
+  readonly run: string;
+  readonly name: string;
+  readonly seed: number;
+  readonly backend: string;
+  /** In order: the first is the base, the last the final policy. */
+  readonly evaluations: ReadonlyArray<EvaluationResult>;
+  readonly budget: {
+    readonly verifications: { readonly limit: number; readonly spent: number };
+    readonly generated: { readonly limit: number; readonly spent: number };
+  };
+  readonly labels: { readonly offline: number };
+  /** Online programs answered by the verdict cache. */
+  readonly cacheHits: number;
+  /** Programs written online. */
+  readonly generated: number;
+  readonly faults: number;
+  readonly rollbacks: number;
+  readonly tilt: number;
+  /** Seconds of work: time between the run's stop and its resumption is not counted. */
+  readonly seconds: number;
+}
+
+const PAGE = 5000;
+
+/** The whole log. */
+export const allEvents = Effect.gen(function* () {
+  const store = yield* RunStore;
+  const events: Array<LoggedEvent> = [];
+  for (;;) {
+    const page = yield* store.read(events.at(-1)?.seq ?? 0, PAGE);
+    events.push(...page);
+    if (page.length < PAGE) return events as ReadonlyArray<LoggedEvent>;
+  }
+});
+
+/** Seconds between events, without the gaps before a resumption. */
+export const activeSeconds = (events: ReadonlyArray<LoggedEvent>): number => {
+  let milliseconds = 0;
+  for (let i = 1; i < events.length; i++) {
+    if (events[i]!.event._tag !== "RunResumed") milliseconds += Math.max(0, events[i]!.at - events[i - 1]!.at);
+  }
+  return milliseconds / 1000;
+};
+
+export const make = (events: ReadonlyArray<LoggedEvent>): Report => {
+  const state = RunState.replay(events);
+  const spent = ({ limit, spent }: RunState.BudgetState) => ({ limit, spent });
+  return {
+    run: state.runId,
+    name: state.name,
+    seed: state.seed,
+    backend: state.backend,
+    evaluations: state.evaluations.map(({ result }) => result),
+    budget: {
+      verifications: spent(state.budgets.verifications),
+      generated: spent(state.budgets.generated),
+    },
+    labels: { offline: state.labelsOffline },
+    cacheHits: state.counts.cacheHits,
+    generated: state.counts.generated,
+    faults: state.counts.faults,
+    rollbacks: state.rollbacks,
+    tilt: state.tilt,
+    seconds: activeSeconds(events),
+  };
+};

@@ -1,0 +1,217 @@
+/**
+ * One run from its first event to its report: stages in order, a checkpoint after each, taken up again
+ * from the latest one.
+ *
+ * Everything a stage needs is a service; everything it did is in the log. Resuming repeats at most the
+ * work since the last checkpoint, from the same seeds, and pays for no verification twice.
+ */
+import * as Clock from "effect/Clock";
+import * as Effect from "effect/Effect";
+import { Compute, type ModelInfo, type OpenSpec } from "../compute/Compute.ts";
+import { needsHeads, type OnlineStage, type RunConfig, type Stage } from "../config/RunConfig.ts";
+import { Sandbox } from "../sandbox/Sandbox.ts";
+import * as Control from "../stages/Control.ts";
+import * as Evaluate from "../stages/Evaluate.ts";
+import * as Offline from "../stages/Offline.ts";
+import * as Online from "../stages/Online.ts";
+import { type Carried, initialCarried, type RunContext } from "../stages/RunContext.ts";
+import * as Tilt from "../stages/Tilt.ts";
+import { RunStore } from "../store/RunStore.ts";
+import * as Report from "./Report.ts";
+
+export const FORMAT_VERSION = 1;
+
+/** What the compute worker is asked to load for a run. */
+export const openSpec = (config: RunConfig): OpenSpec => ({
+  policy: { path: config.policy.path, init: config.policy.init },
+  backend: config.compute.backend,
+  ...(config.compute.threads === undefined ? {} : { threads: config.compute.threads }),
+  seed: config.seed,
+  trainable: config.policy.trainable,
+  heads: needsHeads(config),
+  frozenType: config.policy.frozenType,
+  trainings: Object.entries(config.trainings).map(([id, training]) => ({ id, ...training })),
+  maxTrainTokens: config.compute.maxTrainTokens,
+  generation: {
+    batch: config.compute.generationBatch,
+    maxPromptTokens: config.compute.maxPromptTokens,
+    maxNewTokens: config.compute.maxNewTokens,
+  },
+});
+
+/** Units of work of a stage and what one is. */
+const work = (
+  context: RunContext,
+  stage: Stage,
+  carried: Carried,
+  verifications: number,
+): { readonly total: number; readonly unit: string } => {
+  switch (stage.kind) {
+    case "evaluate":
+      return { total: Evaluate.programCount(context), unit: "program" };
+    case "offline":
+      return { total: stage.steps, unit: "step" };
+    case "tilt":
+      return {
+        total: new Set([0, ...stage.betas]).size * stage.samples * context.tasks.validation.length,
+        unit: "program",
+      };
+    case "online":
+      return { total: verifications, unit: "verification" };
+    case "control":
+      return {
+        total: Control.stepCount(onlineStage(context.config, stage.of), carried.onlineRounds[stage.of] ?? 0),
+        unit: "step",
+      };
+  }
+};
+
+const onlineStage = (config: RunConfig, label: string): OnlineStage => {
+  const stage = config.stages.find((s): s is OnlineStage => s.kind === "online" && s.label === label);
+  // ConfigCheck refuses a control of an unknown stage before the run starts.
+  if (stage === undefined) throw new Error(`no online stage is called ${label}`);
+  return stage;
+};
+
+/** Runs or resumes the run of the RunStore in the context; succeeds with the report. */
+export const execute = Effect.fn("Run.execute")(function* (context: RunContext, labels: Labels) {
+  const store = yield* RunStore;
+  const compute = yield* Compute;
+  const sandbox = yield* Sandbox;
+  const { config } = context;
+
+  const info: ModelInfo = yield* compute.open(openSpec(config));
+  yield* compute.addEpisodes("offline", context.offline);
+  yield* store.cachePut(labels.cache);
+
+  const latest = yield* store.latestCheckpoint;
+  const fresh = (yield* store.head) === 0;
+  let carried: Carried = (latest?.state as Carried | undefined) ?? initialCarried;
+  let from = { stage: latest?.stage ?? 0, done: latest?.done ?? 0 };
+  let last = latest?.id ?? "start";
+
+  const checkpoint = (stage: number, done: number, id: string, keep: boolean) =>
+    store
+      .saveCheckpoint({ id, stage, done, state: carried, keep }, (directory) => compute.save(directory))
+      .pipe(Effect.tap(() => Effect.sync(() => void (last = id))));
+  const restore = (id: string) =>
+    store.checkpoint(id).pipe(Effect.flatMap(({ directory }) => compute.restore(directory)));
+
+  if (fresh) {
+    yield* store.append({
+      _tag: "RunStarted",
+      runId: store.runId,
+      name: config.name,
+      seed: config.seed,
+      formatVersion: FORMAT_VERSION,
+      backend: `${info.backend}, ${info.threads} threads`,
+      sandbox: sandbox.identity,
+      stages: config.stages.map(({ kind, label }) => ({ kind, label })),
+      limits: { verifications: config.budget.verifications, generated: config.budget.generated },
+      labelsOffline: labels.count,
+    });
+    yield* store.setLimit("verifications", config.budget.verifications);
+    yield* store.setLimit("generated", config.budget.generated);
+  } else {
+    if (latest !== null) yield* compute.restore(latest.directory);
+    const offline = new Set(context.offline.map(({ id }) => id));
+    for (const [index, stage] of config.stages.entries()) {
+      if (stage.kind !== "online" || index >= from.stage) continue;
+      yield* compute.addEpisodes("online", Online.episodesOf(context, yield* store.candidates(index), offline));
+    }
+    yield* store.append({ _tag: "RunResumed", checkpoint: latest?.id ?? null });
+  }
+  if (latest === null) yield* checkpoint(0, 0, "start", true);
+
+  for (; from.stage < config.stages.length; from = { stage: from.stage + 1, done: 0 }) {
+    const index = from.stage;
+    const stage = config.stages[index]!;
+    if (stage.kind === "evaluate" && (yield* alreadyEvaluated(config, index))) continue;
+    const started = yield* Clock.currentTimeMillis;
+    const limit = (yield* store.budget("verifications")).limit;
+    const { total, unit } = work(context, stage, carried, limit);
+    yield* store.append({ _tag: "StageStarted", index, kind: stage.kind, label: stage.label, total, unit });
+    const progress = (done: number) => store.append({ _tag: "StageProgress", index, done, total }).pipe(Effect.ignore);
+
+    switch (stage.kind) {
+      case "evaluate":
+        yield* Evaluate.run(context, {
+          index,
+          label: stage.label,
+          tilt: carried.tilt,
+          ...(stage.prompt === undefined ? {} : { prompt: stage.prompt }),
+          onProgress: progress,
+        });
+        break;
+      case "offline":
+        yield* Offline.run({
+          index,
+          training: stage.training,
+          steps: stage.steps,
+          schedule: { ...stage, kind: stage.schedule },
+          from: from.done,
+          checkpointEvery: config.checkpointEverySteps,
+          checkpoint: (done) => checkpoint(index, done, `stage-${index}-step-${done}`, false).pipe(Effect.asVoid),
+        });
+        carried = { ...carried, policyVersion: carried.policyVersion + 1 };
+        break;
+      case "tilt":
+        carried = {
+          ...carried,
+          tilt: yield* Tilt.run(context, { index, betas: stage.betas, samples: stage.samples, onProgress: progress }),
+        };
+        break;
+      case "online": {
+        if (from.done === 0) {
+          carried = { ...carried, best: null, onlineStart: { ...carried.onlineStart, [stage.label]: last } };
+        }
+        carried = yield* Online.run(context, {
+          index,
+          stage,
+          from: from.done,
+          carried,
+          checkpoint: (done, next, id) => {
+            carried = next;
+            return checkpoint(index, done, id, true).pipe(Effect.asVoid);
+          },
+          restore,
+        });
+        break;
+      }
+      case "control": {
+        const end = last;
+        const rounds = carried.onlineRounds[stage.of] ?? 0;
+        yield* restore(carried.onlineStart[stage.of] ?? "start");
+        yield* Control.run({ index, of: onlineStage(config, stage.of), rounds });
+        yield* Evaluate.run(context, { index, label: stage.label, tilt: carried.tilt });
+        yield* restore(end);
+        break;
+      }
+    }
+
+    // An evaluation changes nothing that a checkpoint holds: the log says that it was made.
+    if (stage.kind !== "evaluate") yield* checkpoint(index + 1, 0, `stage-${index}-end`, true);
+    const seconds = ((yield* Clock.currentTimeMillis) - started) / 1000;
+    yield* store.append({ _tag: "StageFinished", index, seconds });
+  }
+
+  yield* compute.exportPolicy(`${store.directory}/policy`);
+  const events = yield* Report.allEvents;
+  const report = Report.make(events);
+  yield* store.writeFile("report.json", `${JSON.stringify(report, null, 2)}\n`);
+  yield* store.append({ _tag: "RunFinished", seconds: report.seconds });
+  return report;
+});
+
+/** Labels that the offline data came with. */
+export interface Labels {
+  readonly count: number;
+  readonly cache: Parameters<RunStore["Service"]["cachePut"]>[0];
+}
+
+/** Whether every figure of an evaluate stage is in the log: after a crash it need not be made again. */
+const alreadyEvaluated = Effect.fnUntraced(function* (config: RunConfig, index: number) {
+  const store = yield* RunStore;
+  const { evaluations } = yield* store.state;
+  return evaluations.filter((e) => e.index === index).length === (config.evaluation.greedy ? 2 : 1);
+});

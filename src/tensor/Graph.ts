@@ -119,7 +119,18 @@ export class Graph extends Recorder {
   mul(a: Operand, b: Operand): Value {
     if (this.isScalar(b, 1) && typeof a !== "number") return a;
     if (this.isScalar(a, 1) && typeof b !== "number") return b;
-    return this.binary("mul", a, b);
+    const [x, y] = this.pair("mul", a, b);
+    const [s, t] = [this.scalarOf(x), this.scalarOf(y)];
+    if (s !== undefined && t !== undefined && x.dtype === "float32") return this.scalar(s * t);
+    const factor = t ?? s;
+    const scaled = this.producer(t === undefined ? y : x);
+    if (factor !== undefined && scaled.op.kind === "mul" && x.dtype === "float32") {
+      // (z * u) * t = z * (u t) for numbers u and t.
+      const [z, u] = scaled.inputs as [Value, Value];
+      const inner = this.scalarOf(u);
+      if (inner !== undefined) return this.binary("mul", z, inner * factor);
+    }
+    return t === undefined && s !== undefined ? this.binary("mul", y, x) : this.binary("mul", x, y);
   }
   /** Of float32 or bfloat16. */
   div(a: Operand, b: Operand): Value {

@@ -23,6 +23,8 @@ import type { Reply, Request } from "./QuickJsWorker.ts";
 export interface Options {
   /** Worker threads, and so verifications at once. Default 2. */
   readonly workers?: number;
+  /** Limits of tasks that name none, over DEFAULT_LIMITS. */
+  readonly limits?: Partial<Limits>;
   /** Seconds past the wall limit after which a silent worker is terminated. Default 0.5. */
   readonly graceSeconds?: number;
 }
@@ -88,7 +90,7 @@ export const make = Effect.fnUntraced(function* (
         remedy: "use the Docker sandbox for this task, or give it call-style tests",
       });
     }
-    const limits = task.limits ?? DEFAULT_LIMITS;
+    const limits = task.limits ?? { ...DEFAULT_LIMITS, ...options.limits };
     const job: Job = { program, entryPoint: task.entryPoint, cases: tests.cases, limits };
     const first = yield* Effect.option(attempt(job));
     const settled = (ending: Ending): boolean => ending.kind === "report" && !ending.report.starved;

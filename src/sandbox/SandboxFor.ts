@@ -1,0 +1,74 @@
+/**
+ * The sandbox that a run's tasks need: QuickJS for JavaScript, Docker for Python.
+ *
+ * A language whose engine cannot be had on this machine does not stop the others: its tasks' verifications fail
+ * with the reason and the remedy. Nothing generated ever runs on the bare host.
+ */
+import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
+import type * as Scope from "effect/Scope";
+import type { Language, Limits, Task } from "../domain/Task.ts";
+import { SandboxUnavailable } from "../domain/Verdict.ts";
+import * as SandboxDocker from "./docker/SandboxDocker.ts";
+import * as SandboxQuickJs from "./quickjs/SandboxQuickJs.ts";
+import { Sandbox } from "./Sandbox.ts";
+
+export interface Options {
+  /** Verifications at once in each engine: worker threads, containers. Default 2. */
+  readonly slots?: number;
+  /** Limits of tasks that name none, over the engine's own defaults. */
+  readonly limits?: Partial<Limits>;
+  /** Written into the containers' labels. */
+  readonly runId?: string;
+  /** OCI runtime of the containers. */
+  readonly runtime?: string;
+  /** Told each step while an image is built. */
+  readonly onProgress?: (line: string) => void;
+}
+
+export const layer = (languages: Iterable<Language>, options: Options = {}): Layer.Layer<Sandbox> =>
+  Layer.effect(Sandbox, make(languages, options));
+
+/** Opens the engines of `languages`, for as long as the scope. */
+export const make = Effect.fnUntraced(function* (
+  languages: Iterable<Language>,
+  options: Options = {},
+): Effect.fn.Return<Sandbox["Service"], never, Scope.Scope> {
+  const { slots, limits } = options;
+  const engines = new Map<Language, Sandbox["Service"] | SandboxUnavailable>();
+  for (const language of new Set(languages)) {
+    const opened =
+      language === "javascript"
+        ? SandboxQuickJs.make({
+            ...(slots === undefined ? {} : { workers: slots }),
+            ...(limits === undefined ? {} : { limits }),
+          })
+        : Effect.catch(SandboxDocker.make(options), (unavailable) => Effect.succeed(unavailable));
+    engines.set(language, yield* opened);
+  }
+  const open = [...engines.values()].filter(
+    (engine): engine is Sandbox["Service"] => !(engine instanceof SandboxUnavailable),
+  );
+  const verify = (task: Task, program: string): ReturnType<Sandbox["Service"]["verify"]> => {
+    const engine = engines.get(task.language);
+    if (engine === undefined) {
+      return Effect.fail(
+        new SandboxUnavailable({
+          language: task.language,
+          reason: `the sandbox was opened for ${[...engines.keys()].join(" and ")} only`,
+          remedy: `open it for ${task.language} too`,
+        }),
+      );
+    }
+    return engine instanceof SandboxUnavailable ? Effect.fail(engine) : engine.verify(task, program);
+  };
+  return Sandbox.of({
+    verify,
+    parallelism: Math.max(1, ...open.map((engine) => engine.parallelism)),
+    identity: [...engines]
+      .map(([language, engine]) =>
+        engine instanceof SandboxUnavailable ? `${language}/unavailable` : engine.identity,
+      )
+      .join(" "),
+  });
+});

@@ -87,7 +87,12 @@ export interface Algorithm {
 }
 
 /** An algorithm from its parts. Unknown settings and values out of range are refused. */
-export const make = <S extends Schema.Top & { readonly DecodingServices: never }>(options: {
+export const make = <
+  S extends Schema.Top & {
+    readonly DecodingServices: never;
+    readonly fields: Readonly<Record<string, unknown>>;
+  },
+>(options: {
   readonly name: string;
   readonly config: S;
   readonly trains: "policy" | "critic";
@@ -98,6 +103,16 @@ export const make = <S extends Schema.Top & { readonly DecodingServices: never }
   return {
     name: options.name,
     configure: (input) => {
+      const settings = Object.keys(options.config.fields);
+      const keys = typeof input === "object" && input !== null ? Object.keys(input) : [];
+      if (settings.length === 0 && keys.length > 0) {
+        return Result.fail(
+          new AlgorithmError({
+            reason: `Algorithm "${options.name}" has no settings, found ${keys.join(", ")}.`,
+            remedy: "Remove them.",
+          }),
+        );
+      }
       const decoded = decode(input ?? {});
       if (Result.isFailure(decoded)) {
         return Result.fail(

@@ -1,0 +1,137 @@
+/**
+ * What the compute worker does, without the worker: one policy, one graph, one session; every method is
+ * synchronous, and those that take long are generators that yield between slices.
+ */
+import * as Effect from "effect/Effect";
+import * as Learner from "../learner/Learner.ts";
+import * as Generation from "../model/Generation.ts";
+import { type Lora, TARGETS, type Target } from "../model/Lora.ts";
+import * as ModelConfig from "../model/ModelConfig.ts";
+import * as Policy from "../model/Policy.ts";
+import type { PolicyError } from "../model/PolicyError.ts";
+import * as Scoring from "../model/Scoring.ts";
+import * as Programs from "../policy/Programs.ts";
+import * as Text from "../policy/Text.ts";
+import { Graph } from "../tensor/Graph.ts";
+import type { Executor } from "../tensor/Session.ts";
+import type { Completion, GenerateRequest, ModelInfo, OpenSpec, ProgramScore } from "./Compute.ts";
+import type { Episode } from "../domain/Episode.ts";
+
+export interface Engine {
+  readonly info: ModelInfo;
+  readonly addEpisodes: (
+    part: "offline" | "online",
+    episodes: ReadonlyArray<Episode>,
+  ) => { readonly added: number; readonly tooLong: number };
+  readonly trainStep: Learner.Learner["trainStep"];
+  readonly generate: (request: GenerateRequest) => Generator<void, ReadonlyArray<Completion>, void>;
+  readonly score: (
+    items: ReadonlyArray<{ readonly prompt: string; readonly program: string }>,
+  ) => Generator<void, ReadonlyArray<ProgramScore>, void>;
+  readonly save: (directory: string) => void;
+  readonly restore: (directory: string) => void;
+  readonly exportPolicy: (directory: string) => Effect.Effect<void, PolicyError>;
+  readonly tensors: () => number;
+  readonly dispose: () => void;
+}
+
+/** Padded tokens of one scoring batch. */
+const SCORED_TOKENS = 4096;
+/** Scoring batches a slice. */
+const SCORE_SLICE = 4;
+
+const isTarget = (name: string): name is Target => TARGETS.some((target) => target === name);
+
+const loraOf = (trainable: OpenSpec["trainable"]): Lora | null => {
+  if (trainable.kind === "full") return null;
+  const { rank, alpha, targets } = trainable;
+  const known = targets.filter(isTarget);
+  const unknown = targets.find((name) => !isTarget(name));
+  if (unknown !== undefined) {
+    throw new RangeError(`There is no LoRA target "${unknown}"; use some of: ${TARGETS.join(", ")}.`);
+  }
+  return { rank, alpha, targets: known };
+};
+
+/** Reads the policy, records every program and opens the session. */
+export const open = (
+  spec: OpenSpec,
+  { executor, threads }: { readonly executor: Executor; readonly threads: number },
+): Effect.Effect<Engine, PolicyError> =>
+  Effect.gen(function* () {
+    const policy = yield* Policy.read(spec.policy.path, {
+      weights: spec.policy.init === "random" ? "optional" : "required",
+    });
+    const g = new Graph();
+    const recorded = Learner.record(g, policy, {
+      init: spec.policy.init,
+      seed: spec.seed,
+      lora: loraOf(spec.trainable),
+      frozenType: spec.frozenType,
+      heads: spec.heads,
+      trainings: spec.trainings,
+      maxTrainTokens: spec.maxTrainTokens,
+    });
+    const { model, heads } = recorded.network;
+    const { batch, maxPromptTokens, maxNewTokens } = spec.generation;
+    const generation = Generation.record(g, model, {
+      name: "generate",
+      batch,
+      maxPrompt: maxPromptTokens,
+      maxNew: maxNewTokens,
+      heads,
+    });
+    const longest = Math.max(spec.maxTrainTokens, maxPromptTokens + maxNewTokens);
+    const perBatch = Math.max(1, Math.min(batch, Math.floor(SCORED_TOKENS / longest)));
+    const scoring = Scoring.record(g, model, { name: "score", batch: perBatch, maxTokens: longest, heads });
+    const session = executor.open(g, recorded.initial);
+    const learner = recorded.attach(session, executor.name);
+    const generator = new Generation.Generator(session, generation);
+    const text = Text.make(policy);
+
+    const engine: Engine = {
+      info: {
+        backend: executor.name,
+        threads,
+        parameters: ModelConfig.parameterCount(policy.config),
+        trainableParameters: recorded.trainableParameters,
+        vocabulary: policy.config.vocab_size,
+      },
+      addEpisodes: (part, episodes) => learner.addEpisodes(part, episodes.map(text.episode)),
+      trainStep: learner.trainStep,
+      generate: (request) => Programs.write(generator, text, policy.tokenizer.eos, request),
+      *score(items) {
+        const out: Array<ProgramScore> = [];
+        const slice = perBatch * SCORE_SLICE;
+        for (let at = 0; at < items.length; at += slice) {
+          const some = items.slice(at, at + slice).map(({ prompt, program }) => ({
+            promptIds: text.prompt(prompt),
+            programIds: text.program(program),
+          }));
+          out.push(...Scoring.score(session, scoring, some));
+          yield;
+        }
+        return out;
+      },
+      save: learner.save,
+      restore: learner.restore,
+      exportPolicy: (directory) =>
+        Effect.suspend(() => {
+          const { policy: read, heads: live } = learner.weights();
+          return Policy.write(directory, {
+            config: policy.config,
+            card: policy.card,
+            tokenizer: policy.tokenizerFiles,
+            weights: ModelConfig.tensorShapes(policy.config).map(({ name, shape }) => ({
+              name,
+              shape,
+              data: () => read(name),
+            })),
+            ...(live.length === 0 ? {} : { heads: live }),
+          });
+        }),
+      tensors: session.tensors,
+      dispose: session.dispose,
+    };
+    return engine;
+  });

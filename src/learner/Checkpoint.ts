@@ -1,0 +1,85 @@
+/**
+ * The learner's state on disk: learner.safetensors (trainable weights, heads, moments; float32, exact) and
+ * learner.json (steps and samplers of each training, and the executor that it was made with: the same executor,
+ * threads and build go on bit for bit, others to rounding).
+ */
+import * as path from "node:path";
+import * as Result from "effect/Result";
+import * as Schema from "effect/Schema";
+import { writeJson } from "../model/Files.ts";
+import * as fs from "node:fs";
+import type { Parameter } from "../model/Lora.ts";
+import { PolicyError } from "../model/PolicyError.ts";
+import * as Safetensors from "../model/Safetensors.ts";
+import type { Session } from "../tensor/Session.ts";
+
+export const FORMAT = 1;
+
+const SamplerState = Schema.Struct({ queue: Schema.Array(Schema.String), random: Schema.String });
+const TrainingState = Schema.Struct({
+  steps: Schema.Int,
+  sampler: Schema.Struct({ offline: SamplerState, online: SamplerState }),
+});
+const State = Schema.Struct({
+  formatVersion: Schema.Literal(FORMAT),
+  executor: Schema.String,
+  trainings: Schema.Record(Schema.String, TrainingState),
+});
+export type State = typeof State.Type;
+
+const decode = Schema.decodeUnknownResult(State, { errors: "all" });
+
+export const save = (
+  directory: string,
+  session: Session,
+  parameters: ReadonlyArray<Parameter>,
+  state: Omit<State, "formatVersion">,
+): void => {
+  Safetensors.writeSync(
+    path.join(directory, "learner.safetensors"),
+    parameters.map(({ name, shape }) => ({ name, shape, data: () => session.getVariable(name) })),
+  );
+  writeJson(path.join(directory, "learner.json"), { formatVersion: FORMAT, ...state });
+};
+
+/** Reads and checks everything before the first variable is set. Throws a PolicyError where it does not fit. */
+export const restore = (
+  directory: string,
+  session: Session,
+  parameters: ReadonlyArray<Parameter>,
+  trainings: ReadonlyArray<string>,
+): State => {
+  const file = path.join(directory, "learner.json");
+  const refuse = (at: string, reason: string): PolicyError =>
+    new PolicyError({
+      path: at,
+      reason,
+      remedy: "Resume with the configuration that made the checkpoint, or from another checkpoint.",
+    });
+  let json: unknown;
+  try {
+    json = JSON.parse(fs.readFileSync(file, "utf8"));
+  } catch (cause) {
+    throw refuse(file, `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`);
+  }
+  const decoded = decode(json);
+  if (Result.isFailure(decoded)) {
+    throw refuse(file, `is no learner state: ${String(decoded.failure.message).replaceAll("\n", " ")}.`);
+  }
+  const state = decoded.success;
+  const missing = trainings.find((id) => state.trainings[id] === undefined);
+  if (missing !== undefined) throw refuse(file, `has no state of training "${missing}".`);
+
+  const source = Safetensors.openSync(path.join(directory, "learner.safetensors"));
+  for (const { name, shape } of parameters) {
+    const found = source.tensors.get(name)?.shape.join();
+    if (found !== shape.join()) {
+      throw refuse(
+        source.path,
+        `tensor "${name}" is ${found === undefined ? "missing" : `of shape [${found}]`}, expected [${shape.join()}].`,
+      );
+    }
+  }
+  for (const { name } of parameters) session.setVariable(name, source.read(name));
+  return state;
+};

@@ -1,0 +1,226 @@
+/**
+ * The single owner of the live parameters: the policy's weights, the heads, the optimizers' moments, the replay
+ * memory and the samplers.
+ *
+ * `record` puts every training into a graph that others (generation, scoring) share, so that one session holds
+ * each weight once; `attach` takes the session that was opened on it.
+ */
+import * as Result from "effect/Result";
+import { AlgorithmError } from "../algorithms/Algorithm.ts";
+import * as Table from "../algorithms/Table.ts";
+import * as Heads from "../model/Heads.ts";
+import type { Lora, Parameter } from "../model/Lora.ts";
+import type { PolicyFiles } from "../model/Policy.ts";
+import { PolicyError } from "../model/PolicyError.ts";
+import * as Transformer from "../model/Transformer.ts";
+import * as Random from "../random/Random.ts";
+import { ReplayBuffer, type TokenisedEpisode } from "../replay/ReplayBuffer.ts";
+import type { Graph } from "../tensor/Graph.ts";
+import type { Initial, Session } from "../tensor/Session.ts";
+import * as Checkpoint from "./Checkpoint.ts";
+import * as Training from "./Training.ts";
+
+/** Episodes that each part of the replay memory holds; past it the oldest go. */
+const CAPACITY = 65536;
+
+/** One kind of update, as configured. See TrainingSpec in compute/Compute.ts. */
+export interface TrainingSpec {
+  readonly id: string;
+  readonly algorithm: string;
+  readonly config: unknown;
+  readonly batchSize: number;
+  readonly microBatch?: number;
+  readonly optimizer: Training.Optimizer;
+  readonly episodes: "all" | "passing";
+}
+
+export interface LearnerSpec {
+  readonly init: "weights" | "random";
+  readonly seed: number;
+  /** null: the policy's own weights train. */
+  readonly lora: Lora | null;
+  /** Where nothing of the policy trains but adapters: the storage type of its weights. */
+  readonly frozenType: "float32" | "bfloat16";
+  readonly heads: boolean;
+  readonly trainings: ReadonlyArray<TrainingSpec>;
+  readonly maxTrainTokens: number;
+}
+
+export interface Learner {
+  readonly addEpisodes: (
+    part: "offline" | "online",
+    episodes: ReadonlyArray<TokenisedEpisode>,
+  ) => { readonly added: number; readonly tooLong: number };
+  /** One optimizer step of a training. Throws an Error where the training or episodes for it are missing. */
+  readonly trainStep: (request: {
+    readonly training: string;
+    readonly learningRate: number;
+    readonly offlineFraction: number;
+  }) => Record<string, number>;
+  /** Writes everything but the episodes into an existing directory; synced. */
+  readonly save: (directory: string) => void;
+  /** Replaces everything but the episodes by what `save` wrote. Nothing is replaced where it does not fit. */
+  readonly restore: (directory: string) => void;
+  /** The policy as it is now: Hugging Face matrices with adapters merged in, and heads. */
+  readonly weights: () => {
+    readonly policy: (name: string) => Float32Array;
+    readonly heads: ReadonlyArray<Parameter & { readonly data: () => Float32Array }>;
+  };
+}
+
+export interface Recorded {
+  readonly network: Training.Network;
+  /** Numbers that train, heads included. */
+  readonly trainableParameters: number;
+  /** Where the session's variables start. */
+  readonly initial: Initial;
+  readonly attach: (session: Session, executor: string) => Learner;
+}
+
+const count = (list: ReadonlyArray<Parameter>): number =>
+  list.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+
+const algorithmOf = (spec: TrainingSpec) => {
+  const configured = Table.configure(spec.algorithm, spec.config);
+  if (Result.isSuccess(configured)) return configured.success;
+  const { reason, remedy } = configured.failure;
+  throw new AlgorithmError({ reason: `Training "${spec.id}": ${reason}`, remedy });
+};
+
+/** Initial heads: those of the policy directory, else fresh ones. A target head starts as its online head. */
+const initialHeads = (
+  policy: PolicyFiles,
+  heads: Heads.Heads,
+  parameters: ReadonlyArray<Parameter>,
+  seed: number,
+) => {
+  const byName = new Map(parameters.map((p) => [p.name, p]));
+  return (name: string): Float32Array | undefined => {
+    const parameter = byName.get(name);
+    if (parameter === undefined) return undefined;
+    if (policy.heads === null) return Heads.initial(heads, parameter, seed);
+    const online = name.replace(/^heads\.target\./, "heads.");
+    const found = policy.heads.tensors.get(online)?.shape.join();
+    if (found !== parameter.shape.join()) {
+      throw new PolicyError({
+        path: policy.heads.path,
+        reason: `tensor "${online}" is ${found === undefined ? "missing" : `of shape [${found}]`}, expected [${parameter.shape.join()}].`,
+        remedy: "Remove heads.safetensors to start from fresh heads, or export the policy again.",
+      });
+    }
+    return policy.heads.read(online);
+  };
+};
+
+/** Records every training. Throws an AlgorithmError or RangeError on a spec that makes no sense. */
+export const record = (g: Graph, policy: PolicyFiles, spec: LearnerSpec): Recorded => {
+  const { config } = policy;
+  const model =
+    spec.lora === null
+      ? Transformer.trainable(config)
+      : Transformer.frozen(config, spec.frozenType, spec.lora);
+  const heads = spec.heads ? Heads.defaults : null;
+  const network: Training.Network = { model, heads };
+  const ids = spec.trainings.map(({ id }) => id);
+  const twice = ids.find((id, i) => ids.indexOf(id) !== i);
+  if (twice !== undefined)
+    throw new RangeError(`Two trainings are named "${twice}"; give each its own name.`);
+  const recorded = spec.trainings.map((training) =>
+    Training.record(g, network, {
+      id: training.id,
+      algorithm: algorithmOf(training),
+      batchSize: training.batchSize,
+      microBatch: training.microBatch ?? training.batchSize,
+      maxTokens: spec.maxTrainTokens,
+      optimizer: training.optimizer,
+      episodes: training.episodes,
+    }),
+  );
+  const headParameters =
+    heads === null ? [] : [...Heads.parameters(config, heads), ...Heads.targetParameters(config, heads)];
+  // Recorded so that they exist whether a training reads them or not.
+  const kept = [...Transformer.trainableParameters(model), ...headParameters];
+  for (const { name, shape } of kept) g.variable(name, shape);
+
+  const source = spec.init === "random" ? Transformer.randomWeights(config, spec.seed) : read(policy);
+  const ofModel = Transformer.initial(model, source, spec.seed);
+  const ofHeads = heads === null ? () => undefined : initialHeads(policy, heads, headParameters, spec.seed);
+
+  return {
+    network,
+    trainableParameters:
+      count(Transformer.trainableParameters(model)) +
+      (heads === null ? 0 : count(Heads.parameters(config, heads))),
+    initial: (name) => ofModel(name) ?? ofHeads(name),
+    attach: (session, executor) => {
+      const parts = {
+        offline: new ReplayBuffer({ capacity: CAPACITY, stride: spec.maxTrainTokens }),
+        online: new ReplayBuffer({ capacity: CAPACITY, stride: spec.maxTrainTokens }),
+      };
+      const random = Random.make(spec.seed);
+      const trainings = new Map(
+        recorded.map((r) => [r.id, r.attach(session, parts, random.split(`training/${r.id}`))]),
+      );
+      const saved = [...kept, ...recorded.flatMap((r) => r.slots)];
+      return {
+        addEpisodes: (part, episodes) => {
+          let added = 0;
+          let tooLong = 0;
+          for (const episode of episodes) {
+            const outcome = parts[part].add(episode);
+            if (outcome === "added") added += 1;
+            if (outcome === "tooLong") tooLong += 1;
+          }
+          return { added, tooLong };
+        },
+        trainStep: ({ training: id, ...request }) => {
+          const training = trainings.get(id);
+          if (training === undefined) {
+            throw new RangeError(`There is no training "${id}"; there are: ${ids.join(", ") || "none"}.`);
+          }
+          return training.step(request);
+        },
+        save: (directory) =>
+          Checkpoint.save(directory, session, saved, {
+            executor,
+            trainings: Object.fromEntries([...trainings].map(([id, t]) => [id, t.state()])),
+          }),
+        restore: (directory) => {
+          const state = Checkpoint.restore(directory, session, saved, ids);
+          for (const [id, training] of trainings) {
+            training.restore(state.trainings[id] as Training.TrainingState);
+          }
+        },
+        weights: () => ({
+          policy: Transformer.exported(
+            model,
+            session.getVariable,
+            // A frozen model's own file is exact where its variables may be rounded.
+            model.lora === null ? undefined : source,
+          ),
+          heads:
+            heads === null
+              ? []
+              : Heads.parameters(config, heads).map((p) => ({
+                  ...p,
+                  data: () => session.getVariable(p.name),
+                })),
+        }),
+      };
+    },
+  };
+};
+
+/** The Hugging Face matrices of a policy directory. */
+const read =
+  (policy: PolicyFiles) =>
+  (name: string): Float32Array => {
+    if (policy.weights === null) {
+      throw new PolicyError({
+        path: policy.directory,
+        reason: "there are no weights in this directory.",
+        remedy: 'Train it from scratch (policy.init "random"), or give a directory with model.safetensors.',
+      });
+    }
+    return policy.weights.read(name);
+  };

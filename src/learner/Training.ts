@@ -1,0 +1,254 @@
+/**
+ * One kind of update, recorded: gradients of its loss added to accumulators, one program for each layout of a
+ * micro-batch; then clipping and AdamW; then the target heads.
+ *
+ * Programs: `train/ID/TxN` adds a micro-batch's gradients, `train/ID/apply` makes the step and clears the
+ * accumulators, `train/ID/targets` moves the target heads after it. Accumulators are zero between steps and
+ * shared by all trainings; Adam's moments are each training's own.
+ */
+import type { Columns, Configured, Networks } from "../algorithms/Algorithm.ts";
+import type { Parameter } from "../model/Lora.ts";
+import * as Heads from "../model/Heads.ts";
+import * as Transformer from "../model/Transformer.ts";
+import * as Batch from "../replay/Batch.ts";
+import { Mixture, type MixtureState, type Parts } from "../replay/Mixture.ts";
+import type { Random } from "../random/Random.ts";
+import { gradients } from "../tensor/Gradient.ts";
+import type { Graph, Value } from "../tensor/Graph.ts";
+import type { Session } from "../tensor/Session.ts";
+
+/** AdamW's settings; clipNorm 0 is no clipping. */
+export interface Optimizer {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  readonly clipNorm: number;
+}
+
+export interface Network {
+  readonly model: Transformer.Model;
+  readonly heads: Heads.Heads | null;
+}
+
+export interface TrainingOptions {
+  readonly id: string;
+  readonly algorithm: Configured;
+  readonly batchSize: number;
+  readonly microBatch: number;
+  readonly maxTokens: number;
+  readonly optimizer: Optimizer;
+  readonly episodes: "all" | "passing";
+}
+
+/** Rows of logits held at once: a large vocabulary's are computed in pieces. */
+export const logitRows = (vocabulary: number): number => Math.max(256, Math.floor(4_194_304 / vocabulary));
+
+const accumulator = (name: string): string => `accumulated/${name}`;
+const slots = (id: string, name: string): string => `optimizer/${id}/${name}`;
+
+/** What a training moves: the policy's trainable weights, or the heads. */
+const parametersOf = (
+  { model, heads }: Network,
+  { algorithm, id }: TrainingOptions,
+): ReadonlyArray<Parameter> => {
+  if (algorithm.trains === "policy") return Transformer.trainableParameters(model);
+  if (heads === null)
+    throw new RangeError(`Training ${id}: ${algorithm.name} needs value heads; open the model with heads`);
+  return Heads.parameters(model.config, heads);
+};
+
+const prefix = (layout: Batch.Layout): string => `batch/${layout.sequences}x${layout.time}x${layout.actions}`;
+
+const floatColumns = [
+  "weight",
+  "passingWeight",
+  "return",
+  "nonTerminal",
+  "passRate",
+  "behaviourLogProb",
+  "behaviourKnown",
+] as const;
+const intColumns = ["position", "action", "next", "sequence"] as const;
+
+/** The networks in the states of a micro-batch's actions. */
+const networksOf = (g: Graph, { model, heads }: Network, hidden: Value, action: Value): Networks => {
+  const frozen = g.stopGradient(hidden);
+  const chunk = logitRows(model.config.vocab_size);
+  return {
+    logProb: () => Transformer.logProbs(g, model, hidden, action, chunk),
+    top: (k) => {
+      const top = Transformer.topTokens(g, model, frozen, action, k, chunk);
+      return { tokens: top.ids, logProbs: g.stopGradient(top.logProbs) };
+    },
+    critic: () => {
+      if (heads === null) throw new RangeError("the model has no value heads");
+      const twins = (critics: readonly [Heads.Critic, Heads.Critic], candidates: Value) =>
+        Heads.qLogits(g, model, critics, frozen, candidates) as [Value, Value];
+      return {
+        q: (candidates) => twins(["q1", "q2"], candidates),
+        targetQ: (candidates) => {
+          const [q1, q2] = twins(["target.q1", "target.q2"], candidates);
+          return [g.stopGradient(q1), g.stopGradient(q2)];
+        },
+        v: () => Heads.valueLogits(g, model, heads, frozen),
+      };
+    },
+  };
+};
+
+/** Records one micro-batch's program; returns the parts' names. */
+const recordLayout = (
+  g: Graph,
+  network: Network,
+  options: TrainingOptions,
+  parameters: ReadonlyArray<Parameter>,
+  layout: Batch.Layout,
+): void => {
+  const { sequences: B, time: T, actions: N } = layout;
+  const at = prefix(layout);
+  const floats = floatColumns.map((name) => [name, g.feed(`${at}/${name}`, [N])]);
+  const ints = intColumns.map((name) => [name, g.feed(`${at}/${name}`, [N], "int32")]);
+  const columns = Object.fromEntries([...floats, ...ints]) as Columns & { readonly position: Value };
+  const tokens = g.feed(`${at}/tokens`, [B, T], "int32");
+  const hidden = g.gather(Transformer.forward(g, network.model, tokens), columns.position);
+  const { total, parts } = options.algorithm.loss(g, networksOf(g, network, hidden, columns.action), columns);
+  const values = parameters.map(({ name, shape }) => g.variable(name, shape));
+  gradients(g, total, values).forEach((gradient, i) => {
+    const { name, shape } = parameters[i] as Parameter;
+    g.assign(accumulator(name), g.add(g.variable(accumulator(name), shape), gradient));
+  });
+  g.program(`train/${options.id}/${T}x${N}`, { fetches: { loss: total, ...parts } });
+};
+
+const recordApply = (g: Graph, options: TrainingOptions, parameters: ReadonlyArray<Parameter>): void => {
+  const { optimizer, id } = options;
+  const sums = parameters.map(({ name, shape }) => g.variable(accumulator(name), shape));
+  const norm = g.sqrt(sums.map((x) => g.sum(g.square(x))).reduce((a, b) => g.add(a, b)));
+  const scale =
+    optimizer.clipNorm > 0 ? g.minimum(g.div(optimizer.clipNorm, g.maximum(norm, 1e-12)), 1) : g.scalar(1);
+  const learningRate = g.feed("learningRate", []);
+  const beta1Power = g.feed("beta1Power", []);
+  const beta2Power = g.feed("beta2Power", []);
+  parameters.forEach(({ name, shape }, i) => {
+    g.variable(name, shape);
+    g.adam(name, g.mul(sums[i] as Value, scale), {
+      learningRate,
+      beta1: optimizer.beta1,
+      beta2: optimizer.beta2,
+      epsilon: optimizer.epsilon,
+      beta1Power,
+      beta2Power,
+      // Gains and biases do not decay.
+      weightDecay: shape.length < 2 ? 0 : optimizer.weightDecay,
+      slots: slots(id, name),
+    });
+    g.assign(accumulator(name), g.zeros(shape));
+  });
+  g.program(`train/${id}/apply`, { fetches: { norm } });
+};
+
+/** target += rate * (live - target), of every head. */
+const recordTargets = (
+  g: Graph,
+  { id }: TrainingOptions,
+  parameters: ReadonlyArray<Parameter>,
+  rate: number,
+): void => {
+  for (const { name, shape } of parameters) {
+    const target = g.variable(Heads.targetOf(name), shape);
+    const next = g.add(target, g.mul(g.sub(g.variable(name, shape), target), rate));
+    g.assign(Heads.targetOf(name), next);
+  }
+  g.program(`train/${id}/targets`, { fetches: {} });
+};
+
+export interface TrainingState {
+  /** Optimizer steps made. */
+  readonly steps: number;
+  readonly sampler: MixtureState;
+}
+
+/** A training over an open session. */
+export interface Training {
+  readonly id: string;
+  /** One optimizer step; metrics by name. Throws where no episode can be drawn. */
+  readonly step: (request: {
+    readonly learningRate: number;
+    readonly offlineFraction: number;
+  }) => Record<string, number>;
+  readonly state: () => TrainingState;
+  readonly restore: (state: TrainingState) => void;
+}
+
+export interface Recorded {
+  readonly id: string;
+  /** The moments' variables. */
+  readonly slots: ReadonlyArray<Parameter>;
+  readonly attach: (session: Session, parts: Parts, random: Random) => Training;
+}
+
+/** Records a training's programs. `attach` gives it a session and its episodes. */
+export const record = (g: Graph, network: Network, options: TrainingOptions): Recorded => {
+  const { id, batchSize, microBatch, optimizer } = options;
+  if (!(microBatch >= 1 && Number.isInteger(batchSize / microBatch))) {
+    throw new RangeError(`Training ${id}: microBatch ${microBatch} does not divide batchSize ${batchSize}`);
+  }
+  const parameters = parametersOf(network, options);
+  const layouts = Batch.layouts(options.maxTokens, microBatch);
+  for (const layout of layouts) recordLayout(g, network, options, parameters, layout);
+  recordApply(g, options, parameters);
+  const rate = options.algorithm.polyak;
+  if (rate !== null) recordTargets(g, options, parameters, rate);
+
+  return {
+    id,
+    slots: parameters.flatMap(({ name, shape }) =>
+      ["m", "v"].map((moment) => ({ name: `${slots(id, name)}/${moment}`, shape })),
+    ),
+    attach: (session, parts, random) => {
+      const mixture = new Mixture(parts, options.episodes, random);
+      let steps = 0;
+      return {
+        id,
+        step: ({ learningRate, offlineFraction }) => {
+          const picks = Batch.byLength(parts, mixture.draw(batchSize, offlineFraction));
+          const totals = Batch.totals(parts, picks);
+          const metrics: Record<string, number> = {};
+          for (let from = 0; from < batchSize; from += microBatch) {
+            const micro = picks.slice(from, from + microBatch);
+            const layout = Batch.layoutFor(layouts, Batch.needs(parts, micro));
+            const arrays = Batch.fill(parts, micro, layout, totals);
+            const feeds = Object.fromEntries(
+              Object.entries(arrays).map(([name, data]) => [`${prefix(layout)}/${name}`, data]),
+            );
+            const fetched = session.run(`train/${id}/${layout.time}x${layout.actions}`, feeds);
+            for (const [name, value] of Object.entries(fetched)) {
+              metrics[name] = (metrics[name] ?? 0) + (value[0] as number);
+            }
+          }
+          steps += 1;
+          const applied = session.run(`train/${id}/apply`, {
+            learningRate: Float32Array.of(learningRate),
+            beta1Power: Float32Array.of(optimizer.beta1 ** steps),
+            beta2Power: Float32Array.of(optimizer.beta2 ** steps),
+          });
+          if (rate !== null) session.run(`train/${id}/targets`, {});
+          return {
+            ...metrics,
+            gradient_norm: applied["norm"]?.[0] as number,
+            learning_rate: learningRate,
+            offline_fraction: totals.offline / batchSize,
+            passing_fraction: totals.passing / batchSize,
+            tokens: totals.actions,
+          };
+        },
+        state: () => ({ steps, sampler: mixture.state() }),
+        restore: (state) => {
+          steps = state.steps;
+          mixture.restore(state.sampler);
+        },
+      };
+    },
+  };
+};

@@ -1,0 +1,46 @@
+/** Between text and the tokens that a policy sees. The same for generation, training and scoring. */
+import type { Episode } from "../domain/Episode.ts";
+import type { PolicyFiles } from "../model/Policy.ts";
+import type { TokenisedEpisode } from "../replay/ReplayBuffer.ts";
+
+export interface Text {
+  /** A prompt's tokens, with the beginning-of-sequence token where the tokenizer asks for it. */
+  readonly prompt: (text: string) => ReadonlyArray<number>;
+  /** A program's tokens and the end-of-sequence token. */
+  readonly program: (text: string) => ReadonlyArray<number>;
+  readonly decode: (ids: ReadonlyArray<number>) => string;
+  readonly episode: (episode: Episode) => TokenisedEpisode;
+}
+
+export const make = ({ tokenizer, tokenizerFiles, config }: PolicyFiles): Text => {
+  const begin =
+    tokenizerFiles.config["add_bos_token"] === true && tokenizer.bos !== null ? [tokenizer.bos] : [];
+  const prompt = (text: string) => [...begin, ...tokenizer.encode(text)];
+  const program = (text: string) => [...tokenizer.encode(text), tokenizer.eos];
+  // Attempts at one problem come one after another.
+  let last = { text: "", ids: prompt("") };
+  return {
+    prompt,
+    program,
+    decode: (ids) => tokenizer.decode(ids),
+    episode: (episode) => {
+      if (episode.prompt !== last.text) last = { text: episode.prompt, ids: prompt(episode.prompt) };
+      const actions = episode.tokens ?? program(episode.program);
+      const wrong = actions.find((id) => !(Number.isInteger(id) && id >= 0 && id < config.vocab_size));
+      if (wrong !== undefined) {
+        throw new RangeError(
+          `Episode ${episode.id} holds token ${wrong}, but the policy's vocabulary has ${config.vocab_size}.`,
+        );
+      }
+      return {
+        id: episode.id,
+        taskId: episode.taskId,
+        tokens: [...last.ids, ...actions],
+        promptLength: last.ids.length,
+        reward: episode.reward,
+        behaviourLogProbs: episode.behaviourLogProbs,
+        policyVersion: episode.policyVersion,
+      };
+    },
+  };
+};

@@ -1,0 +1,160 @@
+/**
+ * From rows of the replay memory to the arrays that a training program is fed.
+ *
+ * A micro-batch of B sequences becomes B x T input ids (the last token of a program is an action, never an
+ * input) and N actions laid end to end, each with the flat position of its state. Weights are normalised over
+ * the whole batch, so that the sums of micro-batches add up to the batch's means.
+ */
+import type { Parts, Pick } from "./Mixture.ts";
+
+/** The static shape of a training program. */
+export interface Layout {
+  /** B. */
+  readonly sequences: number;
+  /** T: input tokens a sequence. */
+  readonly time: number;
+  /** N: actions of all sequences together. */
+  readonly actions: number;
+}
+
+/** Feeds by column; see `Columns` in algorithms/Algorithm.ts. */
+export interface Arrays {
+  /** int32 [B, T]. */
+  readonly tokens: Int32Array;
+  /** int32 [N]: b * T + t of the state in which the action was taken. */
+  readonly position: Int32Array;
+  readonly action: Int32Array;
+  readonly weight: Float32Array;
+  readonly passingWeight: Float32Array;
+  readonly return: Float32Array;
+  readonly nonTerminal: Float32Array;
+  readonly next: Int32Array;
+  readonly passRate: Float32Array;
+  readonly sequence: Int32Array;
+  readonly behaviourLogProb: Float32Array;
+  readonly behaviourKnown: Float32Array;
+}
+
+/** Counts of a whole batch, by which its weights are normalised. */
+export interface Totals {
+  readonly actions: number;
+  readonly passingActions: number;
+  readonly offline: number;
+  readonly passing: number;
+}
+
+const actionsOf = (parts: Parts, { part, row }: Pick): number =>
+  parts[part].length(row) - parts[part].promptLength(row);
+
+export const totals = (parts: Parts, picks: ReadonlyArray<Pick>): Totals => {
+  let actions = 0;
+  let passingActions = 0;
+  let offline = 0;
+  let passing = 0;
+  for (const pick of picks) {
+    const n = actionsOf(parts, pick);
+    actions += n;
+    if (pick.part === "offline") offline += 1;
+    if (parts[pick.part].reward(pick.row) === 1) {
+      passing += 1;
+      passingActions += n;
+    }
+  }
+  return { actions, passingActions, offline, passing };
+};
+
+/** What a micro-batch needs: input tokens of its longest sequence, and actions. */
+export const needs = (
+  parts: Parts,
+  picks: ReadonlyArray<Pick>,
+): { readonly time: number; readonly actions: number } => ({
+  time: Math.max(...picks.map(({ part, row }) => parts[part].length(row) - 1)),
+  actions: picks.reduce((sum, pick) => sum + actionsOf(parts, pick), 0),
+});
+
+/** The picks in rising order of length, so that micro-batches of one length fill short programs. Stable. */
+export const byLength = (parts: Parts, picks: ReadonlyArray<Pick>): Array<Pick> =>
+  [...picks].sort((a, b) => parts[a.part].length(a.row) - parts[b.part].length(b.row));
+
+/** Fills a micro-batch. Throws a RangeError where the picks do not fit the layout. */
+export const fill = (parts: Parts, picks: ReadonlyArray<Pick>, layout: Layout, batch: Totals): Arrays => {
+  const { sequences: B, time: T, actions: N } = layout;
+  const need = needs(parts, picks);
+  if (picks.length > B || need.time > T || need.actions > N) {
+    throw new RangeError(
+      `Batch: ${picks.length} sequences of ${need.time} tokens with ${need.actions} actions do not fit ${B} x ${T} with ${N}`,
+    );
+  }
+  const out: Arrays = {
+    tokens: new Int32Array(B * T),
+    position: new Int32Array(N),
+    action: new Int32Array(N),
+    weight: new Float32Array(N),
+    passingWeight: new Float32Array(N),
+    return: new Float32Array(N),
+    nonTerminal: new Float32Array(N),
+    next: Int32Array.from({ length: N }, (_, i) => i),
+    passRate: new Float32Array(N),
+    sequence: new Int32Array(N),
+    behaviourLogProb: new Float32Array(N),
+    behaviourKnown: new Float32Array(N),
+  };
+  let n = 0;
+  picks.forEach(({ part, row }, b) => {
+    const buffer = parts[part];
+    const tokens = buffer.tokens(row);
+    const reward = buffer.reward(row);
+    const known = buffer.behaviourLogProbs(row);
+    const rate = passRate(parts, buffer.taskId(row));
+    out.tokens.set(tokens.subarray(0, tokens.length - 1), b * T);
+    const first = buffer.promptLength(row);
+    for (let t = first; t < tokens.length; t++, n++) {
+      const last = t === tokens.length - 1;
+      out.position[n] = b * T + t - 1;
+      out.action[n] = tokens[t] as number;
+      out.weight[n] = 1 / batch.actions;
+      if (reward === 1) out.passingWeight[n] = 1 / batch.passingActions;
+      out.return[n] = reward;
+      out.nonTerminal[n] = last ? 0 : 1;
+      if (!last) out.next[n] = n + 1;
+      out.passRate[n] = rate;
+      out.sequence[n] = b;
+      if (known !== null) {
+        out.behaviourLogProb[n] = known[t - first] as number;
+        out.behaviourKnown[n] = 1;
+      }
+    }
+  });
+  return out;
+};
+
+/** Share of a problem's episodes, offline and online together, that pass. */
+const passRate = (parts: Parts, taskId: string): number => {
+  const { offline, online } = parts;
+  const passing = offline.count(taskId, "passing") + online.count(taskId, "passing");
+  return passing / (offline.count(taskId, "all") + online.count(taskId, "all"));
+};
+
+/**
+ * The layouts that a training is recorded for: `maxTokens` is its longest sequence. Shorter ones cost less,
+ * each costs its recording once; half and three quarters of the longest cover most data.
+ */
+export const layouts = (maxTokens: number, sequences: number): ReadonlyArray<Layout> => {
+  const times = [0.5, 0.75, 1].map((share) => Math.max(8, Math.ceil(((maxTokens - 1) * share) / 8) * 8));
+  return [...new Set(times)].flatMap((time) =>
+    [0.4, 1].map((share) => ({ sequences, time, actions: Math.ceil((sequences * time * share) / 8) * 8 })),
+  );
+};
+
+/** The cheapest layout that a micro-batch fits. */
+export const layoutFor = (
+  list: ReadonlyArray<Layout>,
+  need: { readonly time: number; readonly actions: number },
+): Layout => {
+  const fits = list.filter((l) => l.time >= need.time && l.actions >= need.actions);
+  const cost = (l: Layout): number => l.sequences * l.time + l.actions;
+  const best = fits.sort((a, b) => cost(a) - cost(b))[0];
+  if (best === undefined)
+    throw new RangeError(`Batch: no layout fits ${need.time} tokens and ${need.actions} actions`);
+  return best;
+};

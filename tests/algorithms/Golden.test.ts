@@ -1,0 +1,206 @@
+/**
+ * Loss parts and gradients against an independent implementation in PyTorch (golden/generate.py), and the
+ * candidate form of CQL against the full-vocabulary form.
+ *
+ * Tried once by hand, each makes these tests fail: the conservative term with its sign turned; `nonTerminal`
+ * inverted; candidates that count the data token twice; alpha on the wrong rows (passing and all swapped).
+ */
+import { readFileSync } from "node:fs";
+import * as Result from "effect/Result";
+import { assert, describe, it } from "vitest";
+import type { Columns, Configured, Loss, Networks } from "../../src/algorithms/Algorithm.ts";
+import * as Table from "../../src/algorithms/Table.ts";
+import { gradients } from "../../src/tensor/Gradient.ts";
+import { Graph, type Value } from "../../src/tensor/Graph.ts";
+import { testExecutor } from "../support/executor.ts";
+
+interface Golden {
+  readonly torch: string;
+  readonly sizes: { readonly rows: number; readonly vocabulary: number; readonly width: number };
+  readonly inputs: Readonly<
+    Record<
+      "hidden" | "embedding" | "action" | "weight" | "passingWeight" | "return" | "nonTerminal" | "next",
+      ReadonlyArray<number>
+    >
+  > & {
+    readonly heads: Readonly<Record<string, ReadonlyArray<number>>>;
+  };
+  readonly cases: ReadonlyArray<{
+    readonly algorithm: string;
+    readonly config: Record<string, unknown>;
+    readonly total: number;
+    readonly parts: Readonly<Record<string, number>>;
+    readonly gradients: Readonly<Record<string, ReadonlyArray<number>>>;
+  }>;
+}
+const golden: Golden = JSON.parse(readFileSync(new URL("golden/losses.json", import.meta.url), "utf8"));
+const { rows: N, vocabulary: V, width: D } = golden.sizes;
+const { inputs } = golden;
+
+const configured = (name: string, config: unknown): Configured => {
+  const result = Table.configure(name, config);
+  if (Result.isFailure(result)) throw result.failure;
+  return result.success;
+};
+
+const shapeOf = (name: string): ReadonlyArray<number> =>
+  name.endsWith(".W") ? [D, D] : name.endsWith(".w") ? [D, 1] : name === "hidden" ? [N, D] : [1];
+
+/** Plain networks over the golden inputs, independent of src/model. */
+const setting = () => {
+  const g = new Graph();
+  const float = (data: ReadonlyArray<number>, shape: ReadonlyArray<number>) =>
+    g.constant(Float32Array.from(data), shape);
+  const int = (data: ReadonlyArray<number>) => g.constant(Int32Array.from(data), [data.length]);
+  const hidden = g.variable("hidden", [N, D]);
+  const embedding = float(inputs.embedding, [V, D]);
+  const parameter = (name: string): Value => g.variable(name, shapeOf(name));
+  const column = (name: "weight" | "passingWeight" | "return" | "nonTerminal") => float(inputs[name], [N]);
+  const zero = g.constant(new Float32Array(N), [N]);
+  const columns: Columns = {
+    action: int(inputs.action),
+    weight: column("weight"),
+    passingWeight: column("passingWeight"),
+    return: column("return"),
+    nonTerminal: column("nonTerminal"),
+    next: int(inputs.next),
+    passRate: zero,
+    sequence: g.constant(new Int32Array(N), [N]),
+    behaviourLogProb: zero,
+    behaviourKnown: zero,
+  };
+  const logits = g.matMul(hidden, embedding, { transposeB: true });
+  const q = (name: string, candidates: Value): Value => {
+    const state = g.add(g.matMul(hidden, parameter(`heads.${name}.w`)), parameter(`heads.${name}.b`));
+    const all = g.matMul(g.matMul(hidden, parameter(`heads.${name}.W`)), embedding, { transposeB: true });
+    return g.gatherBatch(g.add(all, state), candidates);
+  };
+  const networks: Networks = {
+    logProb: () => g.neg(g.sparseCrossEntropy(logits, columns.action)),
+    top: (k) => {
+      const top = g.topK(g.stopGradient(g.logSoftmax(logits)), k);
+      return { tokens: top.indices, logProbs: top.values };
+    },
+    critic: () => ({
+      q: (c) => [q("q1", c), q("q2", c)],
+      targetQ: (c) => [g.stopGradient(q("target.q1", c)), g.stopGradient(q("target.q2", c))],
+      v: () => g.reshape(g.add(g.matMul(hidden, parameter("heads.v.w")), parameter("heads.v.b")), [N]),
+    }),
+  };
+  return {
+    g,
+    columns,
+    networks,
+    parameter,
+    all: (name: string) =>
+      g.add(
+        g.matMul(g.matMul(hidden, parameter(`heads.${name}.W`)), embedding, { transposeB: true }),
+        g.add(g.matMul(hidden, parameter(`heads.${name}.w`)), parameter(`heads.${name}.b`)),
+      ),
+  };
+};
+
+const initial = (name: string): Float32Array =>
+  Float32Array.from(name === "hidden" ? inputs.hidden : (inputs.heads[name] as ReadonlyArray<number>));
+
+/** Runs a loss; parts, total and gradients as plain numbers. */
+const evaluate = async (
+  record: (s: ReturnType<typeof setting>) => Loss,
+  wrt: ReadonlyArray<string>,
+  start = initial,
+) => {
+  const s = setting();
+  const loss = record(s);
+  const found = gradients(s.g, loss.total, wrt.map(s.parameter));
+  const gradient = Object.fromEntries(wrt.map((name, i) => [`gradient:${name}`, found[i] as Value]));
+  s.g.program("loss", { fetches: { total: loss.total, ...loss.parts, ...gradient } });
+  const session = (await testExecutor()).open(s.g, (name) => start(name));
+  try {
+    return session.run("loss", {});
+  } finally {
+    session.dispose();
+  }
+};
+
+const close = (
+  actual: ArrayLike<number> | undefined,
+  expected: ReadonlyArray<number>,
+  what: string,
+): void => {
+  const scale = Math.max(...expected.map(Math.abs), 1e-3);
+  assert.strictEqual(actual?.length, expected.length, what);
+  expected.forEach((x, i) => assert.closeTo(actual?.[i] as number, x, 1e-5 * scale, `${what}[${i}]`));
+};
+
+describe(`golden losses (torch ${golden.torch})`, () => {
+  for (const c of golden.cases) {
+    it(`${c.algorithm} ${JSON.stringify(c.config)}`, async () => {
+      const algorithm = configured(c.algorithm, c.config);
+      const out = await evaluate((s) => algorithm.loss(s.g, s.networks, s.columns), Object.keys(c.gradients));
+      close(out["total"], [c.total], "total");
+      assert.deepStrictEqual(
+        Object.keys(out)
+          .filter((name) => name !== "total" && !name.startsWith("gradient:"))
+          .sort(),
+        Object.keys(c.parts).sort(),
+      );
+      for (const [name, value] of Object.entries(c.parts)) close(out[name], [value], name);
+      for (const [name, value] of Object.entries(c.gradients))
+        close(out[`gradient:${name}`], value, `gradient of ${name}`);
+    });
+  }
+});
+
+describe("CQL's candidate form", () => {
+  const wrt = ["heads.q1.W", "heads.q1.w", "heads.q1.b", "heads.q2.W"];
+
+  it("is the full-vocabulary form where every token is a candidate", async () => {
+    const candidate = configured("cql", { candidates: V, conservativeOn: "all", temperature: 0.5, alpha: 1 });
+    const one = await evaluate((s) => {
+      const { parts } = candidate.loss(s.g, s.networks, s.columns);
+      return { total: parts["cql_diff"] as Value, parts: {} };
+    }, wrt);
+    // T log mean_v exp(Q / T) - Q(a), over the whole vocabulary, without candidates, masks or counts.
+    const full = await evaluate((s) => {
+      const { g, columns } = s;
+      const twin = (name: string): Value => {
+        const q = g.sigmoid(s.all(name));
+        const soft = g.mul(g.log(g.mean(g.exp(g.div(q, 0.5)), 1)), 0.5);
+        const data = g.reshape(g.gatherBatch(q, g.reshape(columns.action, [N, 1])), [N]);
+        return g.sum(g.mul(columns.weight, g.sub(soft, data)), 0);
+      };
+      return { total: g.add(twin("q1"), twin("q2")), parts: {} };
+    }, wrt);
+    for (const [name, values] of Object.entries(full)) close(one[name], [...values], name);
+  });
+
+  it("is 0 where all Qs are equal, however many candidates there are", async () => {
+    for (const candidates of [1, 3, V]) {
+      const algorithm = configured("cql", { candidates, temperature: 0.3 });
+      const flat = (name: string) => (name.endsWith(".W") ? new Float32Array(D * D) : initial(name));
+      const out = await evaluate((s) => algorithm.loss(s.g, s.networks, s.columns), [], flat);
+      assert.closeTo(out["cql_diff"]?.[0] as number, 0, 1e-6);
+    }
+  });
+});
+
+describe("the table of algorithms", () => {
+  it("refuses unknown names, unknown settings and values out of range, and says what is allowed", () => {
+    const messageOf = (name: string, config: unknown): string => {
+      const result = Table.configure(name, config);
+      assert.isTrue(Result.isFailure(result));
+      return Result.isFailure(result) ? result.failure.message : "";
+    };
+    assert.match(messageOf("ppo", {}), /no algorithm "ppo".*sft, cql/);
+    assert.match(messageOf("cql", { alpah: 1 }), /alpah/);
+    assert.match(messageOf("cql", { alpha: -1 }), /alpha/);
+    assert.match(messageOf("cql", { backup: "td" }), /backup/);
+    assert.match(messageOf("sft", { alpha: 1 }), /alpha/);
+  });
+
+  it("scales the target heads' rate to the run's length", () => {
+    const rate = configured("cql", { steps: 120, residual: 0.02 }).polyak as number;
+    assert.closeTo((1 - rate) ** 120, 0.02, 1e-12);
+    assert.isNull(configured("sft", undefined).polyak);
+  });
+});

@@ -15,7 +15,11 @@ const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: tr
  */
 const digitsThenGpt2 = {
   type: "Sequence",
-  pretokenizers: [{ type: "Digits", individual_digits: true }, byteLevel],
+  // What Hugging Face's `Digits` does; @huggingface/tokenizers' version of that knows ASCII digits only.
+  pretokenizers: [
+    { type: "Split", pattern: { Regex: "\\p{N}" }, behavior: "Isolated", invert: false },
+    byteLevel,
+  ],
 };
 const preTokenizers: ReadonlyMap<string, object> = new Map<string, object>([
   ["smollm", digitsThenGpt2],

@@ -18,8 +18,8 @@ import * as Tokenizer from "./Tokenizer.ts";
 
 export const POLICY_FORMAT = 1;
 
-/** How a task becomes a prompt; see PromptTemplate.ts. */
-export const TemplateName = Schema.Literals(["plain", "mbpp-3-shot", "chat"]);
+/** How a task becomes a prompt; dataset/Prompt.ts renders them. */
+export const TemplateName = Schema.Literals(["plain", "mbpp-3-shot", "mbpp-0-shot"]);
 export type TemplateName = typeof TemplateName.Type;
 
 /** policy.json. */

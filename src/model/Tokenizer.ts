@@ -1,8 +1,8 @@
 /**
  * Text to token ids and back, for byte-level BPE tokenizers in Hugging Face's format.
  *
- * Encoding is @huggingface/tokenizers'. Decoding is a table of bytes by id: exact, and it can be done
- * token by token, where a character may be spread over several tokens (see TextStream.ts).
+ * Encoding is @huggingface/tokenizers'. Decoding is a table of bytes by id, which is exact: a
+ * character may be spread over several tokens.
  */
 import { Tokenizer as HfTokenizer } from "@huggingface/tokenizers";
 import * as Effect from "effect/Effect";

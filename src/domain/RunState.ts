@@ -142,18 +142,26 @@ const withCounts = (state: RunState, add: Partial<Counts>): RunState => {
   return { ...state, counts };
 };
 
-/** A resumed run goes on from its checkpoint: later stages have not happened. */
+/**
+ * A resumed run goes on from its checkpoint: later stages have not happened. A finished evaluation has: it
+ * changes nothing that a checkpoint holds, and is not made again.
+ */
 const rewind = (state: RunState, checkpoint: string | null): RunState => {
   const at = state.checkpoint?.id === checkpoint ? state.checkpoint : null;
   if (checkpoint !== null && at === null) return state;
-  const stage = at?.stage ?? 0;
+  const from = at?.stage ?? 0;
   return {
     ...state,
-    stage: state.stages.length === 0 ? null : Math.min(stage, state.stages.length - 1),
-    stages: state.stages.map((s, i) =>
-      i < stage
-        ? s
-        : { ...s, status: "waiting" as const, done: i === stage ? (at?.done ?? 0) : 0, seconds: null },
+    stage: state.stages.length === 0 ? null : Math.min(from, state.stages.length - 1),
+    stages: state.stages.map((stage, i) =>
+      i < from || (stage.kind === "evaluate" && stage.status === "done")
+        ? stage
+        : {
+            ...stage,
+            status: "waiting" as const,
+            done: i === from && at !== null && at.done > 0 ? stage.done : 0,
+            seconds: null,
+          },
     ),
   };
 };

@@ -4,7 +4,7 @@
  * SQLite (libsql) in WAL mode with synchronous=FULL. Every method that changes something is one
  * transaction together with the events that it belongs to, and the head moves only after commit.
  *
- *     runs/ID/run.db           events, ledger, candidates, verdict cache, policy versions, checkpoints
+ *     runs/ID/run.db           events, ledger, candidates, verdict cache, checkpoints
  *     runs/ID/config.json      the resolved configuration
  *     runs/ID/checkpoints/ID/  safetensors + manifest, written under a temporary name, synced, renamed
  *     runs/ID/lock             held by the process that runs it
@@ -70,7 +70,10 @@ export class RunStore extends Context.Service<
   {
     readonly runId: string;
     readonly directory: string;
-    /** Appends events in one transaction; returns the last sequence number. */
+    /**
+     * Appends events in one transaction; returns the last sequence number. RunStarted sets the budget's limits;
+     * the other budget events, and CheckpointSaved, are the store's own.
+     */
     readonly append: (...events: ReadonlyArray<RunEvent>) => Effect.Effect<number, StoreError>;
     /** Events with seq > after, at most `limit`. */
     readonly read: (after: number, limit: number) => Effect.Effect<ReadonlyArray<LoggedEvent>, StoreError>;
@@ -81,22 +84,37 @@ export class RunStore extends Context.Service<
     /** The fold of all events so far. */
     readonly state: Effect.Effect<RunState>;
 
-    /** Sets the limits of a new run (with RunStarted) or changes one, with its event. A limit below what is taken is refused. */
+    /** Changes a limit, with its event where it differs. A limit below what is taken is refused. */
     readonly setLimit: (unit: Unit, limit: number) => Effect.Effect<void, StoreError | BudgetExhausted>;
     /** Reserves before anything is spent; fails without effect where the limit does not hold. Returns the reservation's id. */
     readonly reserve: (unit: Unit, amount: number) => Effect.Effect<string, BudgetExhausted | StoreError>;
     readonly refund: (reservation: string) => Effect.Effect<void, StoreError>;
     /** limit, spent (committed + left open by a crash), reserved now. */
-    readonly budget: (unit: Unit) => Effect.Effect<{ readonly limit: number; readonly spent: number; readonly reserved: number }, StoreError>;
+    readonly budget: (
+      unit: Unit,
+    ) => Effect.Effect<
+      { readonly limit: number; readonly spent: number; readonly reserved: number },
+      StoreError
+    >;
 
-    /** Inserts a round's candidates as `open` together with the commit of `generated` and a ProgramsGenerated event; a key already there is left as it is. */
+    /**
+     * Inserts a round's candidates as `open`, commits the reservation of `generated` that they were written under and
+     * logs ProgramsGenerated, in one transaction. A candidate that is already there is left as it is.
+     */
     readonly addCandidates: (
       candidates: ReadonlyArray<Candidate>,
-      events: ReadonlyArray<RunEvent>,
+      reservation: string,
     ) => Effect.Effect<void, StoreError>;
-    readonly candidates: (stage: number, round?: number) => Effect.Effect<ReadonlyArray<StoredCandidate>, StoreError>;
+    readonly candidates: (
+      stage: number,
+      round?: number,
+    ) => Effect.Effect<ReadonlyArray<StoredCandidate>, StoreError>;
     /** Reserves one verification for a candidate and marks it pending, in one transaction. */
-    readonly reserveFor: (stage: number, round: number, slot: number) => Effect.Effect<string, BudgetExhausted | StoreError>;
+    readonly reserveFor: (
+      stage: number,
+      round: number,
+      slot: number,
+    ) => Effect.Effect<string, BudgetExhausted | StoreError>;
     /** Commits a reservation with its verdict: ledger, candidate, cache (unless the outcome depends on timing) and events, in one transaction. */
     readonly recordVerdict: (
       candidate: Candidate,
@@ -105,21 +123,36 @@ export class RunStore extends Context.Service<
     ) => Effect.Effect<void, StoreError>;
     /** Marks a candidate answered by the cache, for free. */
     readonly recordCached: (candidate: Candidate, verdict: Verdict) => Effect.Effect<void, StoreError>;
-    /** The sandbox failed twice: the reservation is refunded only if the program never ran, else it stays spent. */
-    readonly recordFault: (candidate: Candidate, reservation: string, reason: string) => Effect.Effect<void, StoreError>;
+    /** The sandbox failed twice. The reservation is committed (the program may have run) unless the caller refunded it before. */
+    readonly recordFault: (
+      candidate: Candidate,
+      reservation: string,
+      reason: string,
+    ) => Effect.Effect<void, StoreError>;
+    /** Every candidate of the round that is still open is left unverified, for good. */
     readonly recordUnverified: (stage: number, round: number) => Effect.Effect<void, StoreError>;
 
     readonly cacheGet: (key: string) => Effect.Effect<Verdict | null, StoreError>;
-    /** For labels that were paid for elsewhere (the offline dataset) and for evaluations. */
-    readonly cachePut: (entries: ReadonlyArray<{ readonly key: string; readonly verdict: Verdict; readonly origin: string }>) => Effect.Effect<void, StoreError>;
+    /** For labels that were paid for elsewhere (the offline dataset) and for evaluations. A known key is kept; outcomes that depend on timing are left out. */
+    readonly cachePut: (
+      entries: ReadonlyArray<{ readonly key: string; readonly verdict: Verdict; readonly origin: string }>,
+    ) => Effect.Effect<void, StoreError>;
 
     /** Runs `write` on a temporary directory, syncs and renames it, then records it with its event; keeps the last few and every named one. */
     readonly saveCheckpoint: <E>(
-      record: { readonly id: string; readonly stage: number; readonly done: number; readonly state: unknown; readonly keep: boolean },
+      record: {
+        readonly id: string;
+        readonly stage: number;
+        readonly done: number;
+        readonly state: unknown;
+        readonly keep: boolean;
+      },
       write: (directory: string) => Effect.Effect<void, E>,
     ) => Effect.Effect<CheckpointRecord, E | StoreError>;
+    /** The newest checkpoint whose files are there. */
     readonly latestCheckpoint: Effect.Effect<CheckpointRecord | null, StoreError>;
     readonly checkpoint: (id: string) => Effect.Effect<CheckpointRecord, StoreError>;
+    /** Writes a file of the run directory (a relative name, folders allowed) whole or not at all, synced. */
     readonly writeFile: (name: string, text: string) => Effect.Effect<void, StoreError>;
   }
 >()("drydock/store/RunStore") {}

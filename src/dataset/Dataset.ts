@@ -121,6 +121,8 @@ export const readManifest = Effect.fnUntraced(function* (
 interface Part<A> {
   readonly path: string;
   readonly lines: ReadonlyArray<Jsonl.Line<A>>;
+  readonly file: DataFile;
+  readonly sha256: string;
 }
 
 const values = <A>(part: Part<A>): Array<A> => part.lines.map(({ value }) => value);
@@ -132,6 +134,16 @@ const readPart = Effect.fnUntraced(function* <A>(
 ): Effect.fn.Return<Part<A>, DatasetError> {
   const path = nodePath.join(directory, file.file);
   const { lines, sha256 } = yield* Jsonl.read(path, schema);
+  return { path, lines, file, sha256 };
+});
+
+/** Comes after the checks of content, whose messages are more to the point. */
+const checkHash = Effect.fnUntraced(function* <A>({
+  path,
+  lines,
+  file,
+  sha256,
+}: Part<A>): Effect.fn.Return<void, DatasetError> {
   if (file.sha256 !== undefined && sha256 !== file.sha256) {
     return yield* new DatasetError({
       path,
@@ -140,7 +152,6 @@ const readPart = Effect.fnUntraced(function* <A>(
         "Fetch or generate the dataset again; after a deliberate change, put the new hash and count into dataset.json.",
     });
   }
-  return { path, lines };
 });
 
 /** Every task has tests and its own id. */
@@ -151,6 +162,7 @@ const checkTasks = Effect.fnUntraced(function* (part: Part<Task>): Effect.fn.Ret
     if (wrong !== undefined) return yield* new DatasetError({ path: part.path, line, ...wrong });
     lineOf.set(task.id, line);
   }
+  yield* checkHash(part);
 });
 
 type Fault = Pick<DatasetError, "reason" | "remedy">;
@@ -196,6 +208,7 @@ const checkAttempts = Effect.fnUntraced(function* (
       });
     }
   }
+  yield* checkHash(part);
 });
 
 export interface SaveOptions

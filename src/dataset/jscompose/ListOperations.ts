@@ -101,7 +101,7 @@ const filters: ReadonlyArray<Operation> = [
     right: ["{e}.filter((x, i, a) => a[i - 1] !== x)", (xs) => xs.filter((x, i, a) => a[i - 1] !== x)],
     wrong: [
       ["{e}.filter((x, i, a) => a.indexOf(x) === i)", (xs) => xs.filter((x, i, a) => a.indexOf(x) === i)],
-      ["{e}.filter((x, i, a) => a[i + 1] !== x)", (xs) => xs.filter((x, i, a) => a[i + 1] !== x)],
+      ["{e}.filter((x, i, a) => a[i - 1] === x)", (xs) => xs.filter((x, i, a) => a[i - 1] === x)],
     ],
   }),
   plain({

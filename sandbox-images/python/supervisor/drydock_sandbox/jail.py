@@ -65,6 +65,7 @@ def enter(namespaces, limits, uid, gid):
         _write("/proc/self/gid_map", f"{gid} {gid} 1")
         _write("/proc/self/uid_map", f"{uid} {uid} 1")
     _write("/proc/self/oom_score_adj", "1000")  # the first to go where memory runs out
+    interpreter = _address_space()
     if namespaces:
         _mount(None, b"/", None, RECURSIVE | PRIVATE)
         _mount(b"tmpfs", b"/tmp", b"tmpfs", NOSUID | NODEV | NOEXEC, b"size=16m,nr_inodes=1k,mode=1777")
@@ -76,7 +77,7 @@ def enter(namespaces, limits, uid, gid):
     cpu = max(1, int(-(-limits["cpuSeconds"] // 1)))
     bounds = [
         (resource.RLIMIT_CPU, cpu),  # hard = soft: process 1 of a namespace ignores the soft limit's signal
-        (resource.RLIMIT_AS, int(limits["memoryBytes"])),
+        (resource.RLIMIT_AS, interpreter + int(limits["memoryBytes"])),
         (resource.RLIMIT_FSIZE, 4 << 20),
         (resource.RLIMIT_NOFILE, FIRST_FD + 32),
         (resource.RLIMIT_STACK, 64 << 20),
@@ -92,6 +93,12 @@ def enter(namespaces, limits, uid, gid):
         raise OSError(ctypes.get_errno(), "capset")
     hide_from_peers()
     seccomp.install(libc, os.getpid())
+
+
+def _address_space():
+    """Bytes that this process has mapped: what the interpreter takes before the program does anything."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
 
 
 def _write(path, text):

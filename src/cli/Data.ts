@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect";
 import * as Command from "effect/cli/Command";
 import * as Flag from "effect/cli/Flag";
 import * as JsComposeDataset from "../dataset/jscompose/WriteDataset.ts";
+import { Sandbox } from "../sandbox/Sandbox.ts";
 import * as SandboxFor from "../sandbox/SandboxFor.ts";
 import { json, print } from "./Output.ts";
 
@@ -17,14 +18,25 @@ const generate = Command.make(
     json,
   },
   Effect.fn(function* (options) {
-    const summary = yield* JsComposeDataset.write(options.out, options.seed).pipe(
-      Effect.provide(SandboxFor.layer(["javascript"], {})),
-    );
+    const summary = yield* Sandbox.use((sandbox) =>
+      JsComposeDataset.write(
+        options.out,
+        options.seed,
+        sandbox.verify,
+        {},
+        { concurrency: sandbox.parallelism },
+      ),
+    ).pipe(Effect.provide(SandboxFor.layer(["javascript"], {})));
     yield* print(options.json, summary, (value) => `Wrote ${options.out}: ${JSON.stringify(value)}`);
   }),
 ).pipe(
   Command.withDescription("Generate the js-compose dataset: problems, tests, labelled attempts"),
-  Command.withExamples([{ command: "drydock data generate --seed 1 --out /tmp/js-compose", description: "The shipped one, elsewhere" }]),
+  Command.withExamples([
+    {
+      command: "drydock data generate --seed 1 --out /tmp/js-compose",
+      description: "The shipped one, elsewhere",
+    },
+  ]),
 );
 
 export const data = Command.make("data").pipe(

@@ -24,7 +24,7 @@ const importGguf = Command.make(
     const out = Option.getOrElse(options.out, () => Path.join("policies", name));
     const tty = process.stderr.isTTY;
     const summary = yield* GgufImport.run(options.file, out, {
-      onProgress: ({ done, total }) => {
+      onProgress: (done, total) => {
         if (tty) process.stderr.write(`\r\u001b[2Kimporting tensors ${done}/${total}${done === total ? "\n" : ""}`);
       },
     });
@@ -60,19 +60,8 @@ const inspect = Command.make(
   }),
 ).pipe(Command.withDescription("Show what a policy directory holds, after checking it"));
 
-const list = Command.make(
-  "list",
-  { root: Flag.String("root").pipe(Flag.withDescription("Directory of policies"), Flag.withDefault("policies")), json },
-  Effect.fn(function* (options) {
-    const found = yield* PolicyFiles.list(options.root);
-    yield* print(options.json, found, (names) =>
-      names.length === 0 ? `No policies in ${options.root}.` : names.join("\n"),
-    );
-  }),
-).pipe(Command.withDescription("List policies"));
-
 export const policy = Command.make("policy").pipe(
   Command.withDescription("Import and inspect policies"),
-  Command.withSubcommands([importGguf, inspect, list]),
+  Command.withSubcommands([importGguf, inspect]),
 );
 

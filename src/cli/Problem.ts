@@ -8,12 +8,14 @@ export const describe = (error: unknown): string | null => {
   if (typeof error !== "object" || error === null) return String(error);
   const fields = error as { readonly [field: string]: unknown };
   if (fields._tag === "ShowHelp") return null;
-  const what = text(fields.reason) ?? text(fields.message) ?? text(fields._tag) ?? String(error);
+  // A class that words its own message has put the remedy into it.
+  const message = text(fields.message);
+  if (fields._tag !== undefined && message !== undefined) return message;
+  const what = text(fields.reason) ?? message ?? text(fields._tag) ?? String(error);
   const remedy = text(fields.remedy);
-  const message = remedy === undefined ? what : `${what}\n  What to do: ${remedy}`;
   // A defect is a mistake of ours: the stack is what a report of it needs.
   if (fields._tag === undefined && error instanceof Error) {
     return `${error.stack ?? error.message}\n  This is a fault of Drydock. Please report it with the lines above.`;
   }
-  return message;
+  return remedy === undefined ? what : `${what}\n  What to do: ${remedy}`;
 };

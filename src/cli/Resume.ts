@@ -2,7 +2,6 @@
 import * as Effect from "effect/Effect";
 import * as Argument from "effect/cli/Argument";
 import * as Command from "effect/cli/Command";
-import * as ConfigFile from "../config/ConfigFile.ts";
 import * as RunDirectory from "../store/RunDirectory.ts";
 import { json } from "./Output.ts";
 import * as RunSession from "./RunSession.ts";
@@ -13,8 +12,8 @@ export const resume = Command.make(
   { run: Argument.String("run").pipe(Argument.withDescription("A run's id or directory")), root, json },
   Effect.fn(function* (options) {
     const directory = yield* RunDirectory.find(options.run, options.root);
-    const config = yield* ConfigFile.fromValue(`${directory}/config.json`, yield* RunDirectory.readConfig(directory));
-    yield* RunSession.session(config, { directory, mode: "resume", json: options.json });
+    const config = yield* RunDirectory.readConfig(directory);
+    yield* RunSession.session(config, { directory, mode: "open", json: options.json });
   }),
 ).pipe(
   Command.withDescription("Go on with a run that was stopped or that crashed"),

@@ -26,13 +26,9 @@ import * as TerminalProgress from "./TerminalProgress.ts";
 
 export interface SessionOptions {
   readonly directory: string;
-  readonly mode: "create" | "resume";
+  readonly mode: "create" | "open";
   readonly json: boolean;
 }
-
-/** The languages of a dataset: which sandboxes a run needs. */
-const languagesOf = (config: RunConfig): ReadonlyArray<"javascript" | "python"> =>
-  config.dataset.kind === "mbpp" ? ["python"] : ["javascript", "python"];
 
 /** The report as a table for people. */
 export const reportTable = (report: Report): string => {
@@ -66,7 +62,11 @@ export const reportTable = (report: Report): string => {
 };
 
 /** Runs the stages within the services; records how it ended. */
-const body = Effect.fn("RunSession.body")(function* (config: RunConfig, options: SessionOptions) {
+const body = Effect.fn("RunSession.body")(function* (
+  config: RunConfig,
+  loaded: Prepare.Loaded,
+  options: SessionOptions,
+) {
   const store = yield* RunStore;
   const commands = yield* Commands;
   const server = yield* ProgressServer.ProgressServer;
@@ -79,7 +79,7 @@ const body = Effect.fn("RunSession.body")(function* (config: RunConfig, options:
       Effect.asVoid,
     ),
   );
-  const { context, labels } = yield* Prepare.prepare(config);
+  const { context, labels } = yield* Prepare.prepare(config, loaded);
   const report = yield* TerminalProgress.during(Run.execute(context, labels), store.state).pipe(
     Effect.onExit((exit) =>
       Exit.isFailure(exit) ? Effect.ignore(store.append(endOf(exit.cause))) : Effect.void,
@@ -102,15 +102,18 @@ const isStop = (error: unknown): error is { readonly reason: string } =>
 
 /** A whole session on a run directory: opens the services, runs, says how to go on. */
 export const session = Effect.fn("RunSession.session")(function* (config: RunConfig, options: SessionOptions) {
-  const storeLayer = RunStoreLive.layer({ directory: options.directory });
+  const loaded = yield* Prepare.load(config);
+  const languages = new Set(loaded.tasks.map(({ language }) => language));
+  const { slots, ...limits } = config.sandbox;
+  const storeLayer = RunStoreLive.layer({ directory: options.directory, mode: options.mode });
   const shared = Layer.mergeAll(storeLayer, Commands.layer);
   const services = Layer.mergeAll(
     ComputeWorker.layer,
-    SandboxFor.layer(languagesOf(config), { slots: config.sandbox.slots }),
+    SandboxFor.layer(languages, { slots, limits, onProgress: (line) => process.stderr.write(`${line}\n`) }),
     RunControl.layer,
     ProgressServer.layer({ ...config.progress }),
   ).pipe(Layer.provideMerge(shared));
-  yield* body(config, options).pipe(
+  yield* body(config, loaded, options).pipe(
     Effect.provide(services),
     Effect.scoped,
     Effect.catchTag("StopRequested", () =>

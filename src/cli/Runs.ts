@@ -2,16 +2,17 @@
 import * as DateTime from "effect/DateTime";
 import * as Effect from "effect/Effect";
 import * as Command from "effect/cli/Command";
-import type { RunState } from "../domain/RunState.ts";
 import * as RunDirectory from "../store/RunDirectory.ts";
 import { json, percent, print, table } from "./Output.ts";
 import { root } from "./RunsRoot.ts";
 
-const row = ({ id, state }: { readonly id: string; readonly state: RunState }): ReadonlyArray<string> => {
+const row = ({ id, state, problem, holder }: RunDirectory.RunSummary): ReadonlyArray<string> => {
+  if (state === null) return [id, "unreadable", problem?.reason ?? "", "-", "-", "-"];
+  const cutShort = (state.status === "running" || state.status === "paused") && holder === null;
   const last = state.evaluations.filter(({ result }) => result.temperature > 0).at(-1);
   return [
     id,
-    state.status,
+    cutShort ? "cut short" : state.status,
     state.stage === null ? "-" : `${state.stage + 1}/${state.stages.length} ${state.stages[state.stage]?.label ?? ""}`,
     `${state.budgets.verifications.spent}/${state.budgets.verifications.limit}`,
     last === undefined ? "-" : `${last.result.stage} ${percent(last.result.passAt1)}`,
@@ -27,7 +28,7 @@ export const runs = Command.make(
     yield* print(options.json, found, (list) =>
       list.length === 0
         ? `No runs in ${options.root}. Start one: npm start`
-        : table(["run", "status", "stage", "verifications", "last pass@1", "started (UTC)"], list.map(row)),
+        : table(["run", "status", "stage", "verifications", "last pass@1", "started (UTC)"], [...list].reverse().map(row)),
     );
   }),
 ).pipe(

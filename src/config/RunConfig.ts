@@ -37,6 +37,9 @@ const Trainable = Schema.Union([
   }),
 ]);
 
+export const PromptTemplate = Schema.Literals(["plain", "mbpp-0-shot", "mbpp-3-shot"]);
+export type PromptTemplate = typeof PromptTemplate.Type;
+
 const Policy = Schema.Struct({
   path: describe(Label, "A policy directory: weights, config and tokenizer."),
   init: or(
@@ -49,7 +52,7 @@ const Policy = Schema.Struct({
     { kind: "full" },
     "What trains: every weight, or LoRA adapters on frozen weights.",
   ),
-  prompt: or(Schema.Literals(["plain", "mbpp-3-shot"]), "plain", "How a task becomes a prompt."),
+  prompt: or(PromptTemplate, "plain", "How a task becomes a prompt."),
   stop: or(Schema.Array(Label), ["\n\n"], "Strings that end a program, beside the end-of-sequence token."),
   frozenType: or(Schema.Literals(["float32", "bfloat16"]), "float32", "Storage type of frozen weights."),
 });
@@ -151,6 +154,7 @@ const Training = Schema.Struct({
 const Evaluate = Schema.Struct({
   kind: Schema.Literal("evaluate"),
   label: describe(Label, "Name of the evaluation in the report."),
+  prompt: Schema.optionalKey(describe(PromptTemplate, "Prompt of this evaluation, in place of the policy's.")),
 });
 
 const Offline = Schema.Struct({

@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect";
 import * as CacheKey from "../budget/CacheKey.ts";
-import type { RunConfig } from "../config/RunConfig.ts";
+import type { PromptTemplate, RunConfig } from "../config/RunConfig.ts";
 import * as Contamination from "../dataset/Contamination.ts";
 import * as Dataset from "../dataset/Dataset.ts";
 import { DatasetError } from "../dataset/DatasetError.ts";
@@ -53,10 +53,29 @@ const capped = (tasks: ReadonlyArray<Task>, split: Split, cap: number | undefine
     : Random.make(seed).split(`limit/${split}`).shuffle(mine).slice(0, cap);
 };
 
-/** Builds the context of a run. Refuses to train on what is evaluated. */
-export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig) {
+/**
+ * Runs one reference solution for each language before anything is trained: a missing engine is told now
+ * and not after an hour. It is no verification of a generated program, so no budget counts it.
+ */
+const checkSandbox = Effect.fn("Prepare.checkSandbox")(function* (tasks: ReadonlyArray<Task>) {
   const sandbox = yield* Sandbox;
-  const loaded = yield* load(config);
+  for (const language of new Set(tasks.map((task) => task.language))) {
+    const task = tasks.find((t) => t.language === language && t.reference !== undefined);
+    if (task?.reference === undefined) continue;
+    const verdict = yield* sandbox.verify(task, task.reference);
+    if (verdict.outcome !== "Passed") {
+      return yield* new DatasetError({
+        path: task.id,
+        reason: `its reference solution does not pass in the sandbox: ${verdict.outcome}${verdict.detail === undefined ? "" : ` (${verdict.detail})`}.`,
+        remedy: "Correct the task, or leave it out; every verdict of this run would be as wrong.",
+      });
+    }
+  }
+});
+
+/** Builds the context of a run. Refuses to train on what is evaluated. */
+export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig, loaded: Loaded) {
+  const sandbox = yield* Sandbox;
   const { slots: _slots, ...limits } = config.sandbox;
   const all = loaded.tasks.map((task) => withLimits(task, limits));
   // Which tasks are evaluated does not depend on the run's seed, so that seeds can be compared.
@@ -66,9 +85,10 @@ export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig
     test: capped(all, "test", config.evaluation.tasks ?? config.limit.test, 0),
   };
   yield* Contamination.check(tasks.train, [...tasks.validation, ...tasks.test]);
+  yield* checkSandbox([...tasks.test, ...tasks.train]);
 
   const byId = new Map(tasks.train.map((task) => [task.id, task]));
-  const prompt = (task: Task, template?: string): string =>
+  const prompt = (task: Task, template?: PromptTemplate): string =>
     Prompt.render(template ?? config.policy.prompt, task, loaded.shots);
   const completion = (program: string): string => Prompt.completion(config.policy.prompt, program);
   const cacheKey = (task: Task, program: string): string => CacheKey.make(task, program, sandbox.identity);

@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect";
 import { meanPassAtK, bootstrapInterval, type TaskCount } from "../domain/PassAtK.ts";
 import type { EvaluationResult } from "../domain/RunEvent.ts";
+import type { PromptTemplate } from "../config/RunConfig.ts";
 import type { Task } from "../domain/Task.ts";
 import type { Outcome, Verdict } from "../domain/Verdict.ts";
 import * as Random from "../random/Random.ts";
@@ -32,7 +33,7 @@ export interface MeasureOptions {
   readonly temperature: number;
   readonly tilt: number;
   readonly purpose: string;
-  readonly prompt?: string;
+  readonly prompt?: PromptTemplate;
   readonly onProgress?: (done: number) => Effect.Effect<void>;
 }
 
@@ -123,7 +124,7 @@ export interface EvaluateOptions {
   readonly index: number;
   readonly label: string;
   readonly tilt: number;
-  readonly prompt?: string;
+  readonly prompt?: PromptTemplate;
   readonly onProgress?: (done: number) => Effect.Effect<void>;
 }
 

@@ -6,6 +6,7 @@
  */
 import * as Effect from "effect/Effect";
 import { Compute, type Completion } from "../compute/Compute.ts";
+import type { PromptTemplate } from "../config/RunConfig.ts";
 import type { Task } from "../domain/Task.ts";
 import * as Random from "../random/Random.ts";
 import type { RunContext } from "./RunContext.ts";
@@ -24,7 +25,7 @@ export interface RolloutOptions {
   readonly temperature: number;
   readonly tilt: number;
   /** Prompt template; default: the run's. */
-  readonly prompt?: string;
+  readonly prompt?: PromptTemplate;
   /** Called after each chunk with the number of programs written so far. */
   readonly onProgress?: (done: number) => Effect.Effect<void>;
 }

@@ -1,5 +1,5 @@
 /** What every stage of a run shares: the configuration, the tasks by split, and how a task becomes a prompt. */
-import type { RunConfig } from "../config/RunConfig.ts";
+import type { PromptTemplate, RunConfig } from "../config/RunConfig.ts";
 import type { Episode } from "../domain/Episode.ts";
 import type { Task } from "../domain/Task.ts";
 
@@ -13,7 +13,7 @@ export interface RunContext {
   /** The offline dataset as episodes, in a fixed order. */
   readonly offline: ReadonlyArray<Episode>;
   /** The prompt's text; `template` overrides the run's own. */
-  readonly prompt: (task: Task, template?: string) => string;
+  readonly prompt: (task: Task, template?: PromptTemplate) => string;
   /** The text that an episode of a program has: the program and what ends it. */
   readonly completion: (program: string) => string;
   /** Key of the verdict cache. */

@@ -149,7 +149,7 @@ describe("RunConfig", () => {
       "a value of a list",
       '"path": "policies/js-compose"',
       '"path": "p", "prompt": "3"',
-      `policy.prompt: found "3", must be one of "plain", "mbpp-3-shot"`,
+      `policy.prompt: found "3", must be one of "plain", "mbpp-0-shot", "mbpp-3-shot"`,
     ],
     ["broken JSON", '"seed": 1,', '"seed": 1', "run.json:5: not JSON: comma expected"],
     ["a key twice", '"seed": 1', '"seed": 1, "seed": 2', "run.json:4: seed: this key stands twice"],
@@ -223,7 +223,7 @@ describe("RunConfig", () => {
     Effect.gen(function* () {
       assert.include(
         yield* messageOf(yaml.replace("label: base", "lable: base"), "run.yml"),
-        `run.yml:11: stages[0].lable: unknown key; allowed here: kind, label; did you mean "label"?`,
+        `run.yml:11: stages[0].lable: unknown key; allowed here: kind, label, prompt; did you mean "label"?`,
       );
       assert.include(yield* messageOf("name: [", "run.yml"), "run.yml:1: not YAML");
       assert.include(yield* messageOf(`${yaml}name: x\n`, "run.yml"), "not YAML: Map keys must be unique");

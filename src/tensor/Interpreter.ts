@@ -205,6 +205,10 @@ export const open = <T>(kernels: Kernels<T>, graph: Graph, initial: Initial): Se
     checkData(`variable ${name}`, declared, data);
     replace(variables, name, kernels.create(data, declared));
   };
+  const getVariable = (name: string): Float32Array => {
+    const declared = variableOf(graph, name);
+    return Float32Array.from(kernels.read(variables.get(name) as T, declared));
+  };
   const clearBuffers = (): void => {
     for (const [name, declared] of graph.buffers) {
       const n = sizeOf(declared.shape);
@@ -245,10 +249,11 @@ export const open = <T>(kernels: Kernels<T>, graph: Graph, initial: Initial): Se
       return execute(compiled, new Map(compiled.feeds.map((feed, i) => [feed, data[i] as TensorData])));
     },
     setVariable,
-    getVariable: (name) => {
-      const declared = variableOf(graph, name);
-      return Float32Array.from(kernels.read(variables.get(name) as T, declared));
+    getVariable,
+    setVariables: (values) => {
+      for (const [name, data] of values) setVariable(name, data);
     },
+    getVariables: (names) => new Map(names.map((name) => [name, getVariable(name)])),
     variables: () => graph.variables,
     clearBuffers,
     tensors: kernels.tensors,

@@ -38,6 +38,8 @@ import {
 import { type Attrs, dataType, type Emitter, emit, toBfloat16, type } from "./TfOps.ts";
 
 const TAG = "serve";
+/** Elements of initial values that are held at once, about: 256 MB. */
+const GROUP = 67_108_864;
 
 /** Builds the GraphDef. A tensor's handle is its name in the GraphDef, "node:index". */
 class Builder {
@@ -335,13 +337,41 @@ const open = (binding: Binding, graph: Graph, initial: Initial): Session => {
     }
   };
 
-  const setVariable = (name: string, data: Float32Array | Int32Array): void => {
-    variableOf(graph, name);
-    const { placeholder, set, outer } = access.get(name) as Access;
-    checkData(`variable ${name}`, outer, data);
+  /** One run: TensorFlow prepares every distinct list of feeds and fetches anew, which a large graph makes dear. */
+  const setVariables = (values: ReadonlyMap<string, Float32Array | Int32Array>): void => {
+    const entries = [...values].map(([name, data]) => {
+      variableOf(graph, name);
+      const { placeholder, set, outer } = access.get(name) as Access;
+      checkData(`variable ${name}`, outer, data);
+      return { data, placeholder, set, outer };
+    });
+    if (entries.length === 0) return;
     withTensors(
-      () => [binding.createTensor(outer.shape, dataType[outer.dtype] as TfType, data)],
-      (ids) => run(ids, [placeholder], [set]),
+      () =>
+        entries.map(({ data, outer }) =>
+          binding.createTensor(outer.shape, dataType[outer.dtype] as TfType, data),
+        ),
+      (ids) =>
+        run(
+          ids,
+          entries.map(({ placeholder }) => placeholder),
+          entries.map(({ set }) => set),
+        ),
+    );
+  };
+  const getVariables = (names: ReadonlyArray<string>): ReadonlyMap<string, Float32Array> => {
+    for (const name of names) variableOf(graph, name);
+    if (names.length === 0) return new Map();
+    const out = run(
+      [],
+      [],
+      names.map((name) => (access.get(name) as Access).get),
+    );
+    return new Map(
+      names.map((name, i) => {
+        const data = out[i] as TensorData;
+        return [name, data instanceof Float32Array ? data : Float32Array.from(data)];
+      }),
     );
   };
   const clearBuffers = (): void => {
@@ -375,7 +405,18 @@ const open = (binding: Binding, graph: Graph, initial: Initial): Session => {
   };
 
   try {
-    for (const [name, declared] of graph.variables) setVariable(name, initialData(name, declared, initial));
+    let group = new Map<string, Float32Array | Int32Array>();
+    let elements = 0;
+    for (const [name, declared] of graph.variables) {
+      const data = initialData(name, declared, initial);
+      group.set(name, data);
+      elements += data.length;
+      if (elements < GROUP) continue;
+      setVariables(group);
+      group = new Map();
+      elements = 0;
+    }
+    setVariables(group);
     clearBuffers();
   } catch (error) {
     dispose();
@@ -383,12 +424,10 @@ const open = (binding: Binding, graph: Graph, initial: Initial): Session => {
   }
   return {
     run: runProgram,
-    setVariable,
-    getVariable: (name) => {
-      variableOf(graph, name);
-      const data = run([], [], [(access.get(name) as Access).get])[0] as TensorData;
-      return data instanceof Float32Array ? data : Float32Array.from(data);
-    },
+    setVariable: (name, data) => setVariables(new Map([[name, data]])),
+    getVariable: (name) => getVariables([name]).get(name) as Float32Array,
+    setVariables,
+    getVariables,
     variables: () => graph.variables,
     clearBuffers,
     tensors: () => binding.getNumOfTensors(),

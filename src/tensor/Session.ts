@@ -19,6 +19,10 @@ export interface Session {
   readonly run: (program: string, feeds: Feeds) => Fetched;
   readonly setVariable: (name: string, data: Float32Array | Int32Array) => void;
   readonly getVariable: (name: string) => Float32Array;
+  /** Sets many at once: the first access to one variable of a large native graph costs tens of milliseconds. */
+  readonly setVariables: (values: ReadonlyMap<string, Float32Array | Int32Array>) => void;
+  /** Reads many at once. */
+  readonly getVariables: (names: ReadonlyArray<string>) => ReadonlyMap<string, Float32Array>;
   readonly variables: () => ReadonlyMap<string, Declared>;
   /** Sets every buffer to zero. */
   readonly clearBuffers: () => void;

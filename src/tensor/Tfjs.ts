@@ -9,7 +9,7 @@ import type * as WasmModule from "@tensorflow/tfjs-backend-wasm";
 import * as Interpreter from "./Interpreter.ts";
 import type { DType, Node, TensorData, Value } from "./Ir.ts";
 import type { Executor } from "./Session.ts";
-import { fail, sameShape, sizeOf } from "./Shapes.ts";
+import { broadcastAll, fail, sameShape, sizeOf } from "./Shapes.ts";
 
 type Tfjs = typeof TfjsModule;
 type Tensor = TfjsModule.Tensor;
@@ -29,15 +29,19 @@ const swapLast = (tf: Tfjs, x: Tensor): Tensor => {
 };
 
 const product = (tf: Tfjs, a: Tensor, b: Tensor, flipA: boolean, flipB: boolean): Tensor => {
-  const x = flipA ? swapLast(tf, a) : a;
-  const y = flipB ? swapLast(tf, b) : b;
-  const batch = x.shape.slice(0, -2);
-  const [m, k] = x.shape.slice(-2) as [number, number];
-  const n = y.shape.at(-1) as number;
+  const plainA = flipA ? swapLast(tf, a) : a;
+  const plainB = flipB ? swapLast(tf, b) : b;
+  const [m, k] = plainA.shape.slice(-2) as [number, number];
+  const n = plainB.shape.at(-1) as number;
+  const batch = broadcastAll("batchMatMul", [plainA.shape.slice(0, -2), plainB.shape.slice(0, -2)]);
+  // tfjs broadcasts the batches of a product wrongly when both do.
+  const whole = (x: Tensor): Tensor => {
+    const shape = [...batch, ...x.shape.slice(-2)];
+    return sameShape(shape, x.shape) ? x : tf.broadcastTo(x, shape);
+  };
+  const [x, y] = [whole(plainA), whole(plainB)];
   const count = sizeOf(batch);
-  if (count === 1 || !sameShape(batch, y.shape.slice(0, -2)) || m * k * n < WORTH_SPLITTING) {
-    return tf.matMul(x, y);
-  }
+  if (count === 1 || m * k * n < WORTH_SPLITTING) return tf.matMul(x, y);
   const left = tf.unstack(tf.reshape(x, [count, m, k]));
   const right = tf.unstack(tf.reshape(y, [count, k, n]));
   const parts = left.map((one, i) => tf.matMul(one, right[i] as Tensor));
@@ -134,7 +138,9 @@ const apply = (
     case "select":
       return [tf.where(a, b, c)];
     case "cast":
-      return [a.dtype === tfType(dtype) ? tf.clone(a) : tf.cast(a, tfType(dtype))];
+      if (a.dtype === tfType(dtype)) return [tf.clone(a)];
+      // The WebAssembly backend's own cast to bool keeps the number.
+      return [dtype === "bool" ? tf.notEqual(a, tf.zerosLike(a)) : tf.cast(a, tfType(dtype))];
     case "stopGradient":
       return [tf.clone(a)];
     case "sigmoidGrad":

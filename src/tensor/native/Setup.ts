@@ -21,6 +21,8 @@ export interface Options {
   readonly backend?: Forced | undefined;
   /** Download and compile what is missing (default), or only look at what is there. */
   readonly install?: boolean;
+  /** Try again what failed at an earlier set-up (default); `npm start` and `npm test` do not wait for it anew. */
+  readonly retry?: boolean;
   /** Receives one line per step while something is downloaded or compiled. Default: nothing is said. */
   readonly log?: (line: string) => void;
 }
@@ -106,7 +108,10 @@ const install = (
           Fs.rmSync(target, { recursive: true, force: true });
           Fs.renameSync(making, target);
           const installed = NativeStore.find(flavour);
-          if (installed !== undefined) return installed;
+          if (installed !== undefined) {
+            Fs.rmSync(failureFile(flavour), { force: true });
+            return installed;
+          }
         } catch (error) {
           failures.push(asUnavailable(error));
         } finally {
@@ -130,6 +135,29 @@ const asUnavailable = (error: unknown): Wheel.Unavailable => {
         ? `make ${NativeStore.cacheRoot()} writable, or point DRYDOCK_CACHE elsewhere`
         : prepareIt;
   return new Wheel.Unavailable(cause.message, remedy);
+};
+
+const failureFile = (flavour: NativeStore.Flavour): string =>
+  Path.join(NativeStore.cacheRoot(), `setup-${process.arch}-${flavour}.failed.json`);
+
+const writeFailure = (flavour: NativeStore.Flavour, { message, remedy }: Wheel.Unavailable): void => {
+  try {
+    Fs.writeFileSync(failureFile(flavour), JSON.stringify({ message, remedy }));
+  } catch {
+    // A cache that cannot be written is itself the failure, and quick to meet again.
+  }
+};
+
+const readFailure = (flavour: NativeStore.Flavour): Wheel.Unavailable | undefined => {
+  try {
+    const { message, remedy } = JSON.parse(
+      Fs.readFileSync(failureFile(flavour), "utf8"),
+    ) as Wheel.Unavailable;
+    const again = remedy.includes("npm run setup") ? "" : ", then `npm run setup`";
+    return new Wheel.Unavailable(message, remedy + again);
+  } catch {
+    return undefined;
+  }
 };
 
 /** Undefined where a GPU build could run; otherwise why not. Asks the driver first: most machines end there. */
@@ -157,11 +185,19 @@ const whyNoGpu = async (): Promise<Wheel.Unavailable | undefined> => {
 const obtain = async (flavour: NativeStore.Flavour, options: Options): Promise<NativeStore.Installed> => {
   const present = NativeStore.find(flavour);
   if (present === undefined && options.install === false) {
-    throw new Wheel.Unavailable("native TensorFlow is not prepared", prepareIt);
+    throw readFailure(flavour) ?? new Wheel.Unavailable("native TensorFlow is not prepared", prepareIt);
   }
-  const installed = present ?? (await install(flavour, options.log ?? (() => undefined)));
-  NativeStore.link(installed);
-  return installed;
+  const earlier = present === undefined && options.retry === false ? readFailure(flavour) : undefined;
+  if (earlier !== undefined) throw earlier;
+  try {
+    const installed = present ?? (await install(flavour, options.log ?? (() => undefined)));
+    NativeStore.link(installed);
+    return installed;
+  } catch (error) {
+    const obstacle = asUnavailable(error);
+    writeFailure(flavour, obstacle);
+    throw obstacle;
+  }
 };
 
 const obtainGpu = async (options: Options): Promise<Result> => {

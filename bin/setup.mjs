@@ -3,15 +3,19 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { register } from "tsx/esm/api";
 
-const backends = ["native", "native-gpu", "wasm"];
+const backends = ["auto", "native", "native-gpu", "wasm"];
 
 const fail = (message, remedy) => {
   console.error(`drydock setup: ${message}.${remedy ? ` To change that: ${remedy}.` : ""}`);
   process.exit(1);
 };
 
-/** Prepares the backend asked for (undefined: the best there is), or ends the process with what to do. */
-export const prepare = async ({ backend, quiet }) => {
+/**
+ * Prepares the backend asked for (undefined or "auto": the best there is), or ends the process with what to do.
+ * `retry`: try again what an earlier set-up failed at.
+ */
+export const prepare = async ({ backend: asked, quiet, retry = false }) => {
+  const backend = asked === "auto" ? undefined : asked;
   if (backend !== undefined && !backends.includes(backend)) {
     fail(`--backend takes ${backends.join(", ")}; found "${backend}"`);
   }
@@ -20,7 +24,7 @@ export const prepare = async ({ backend, quiet }) => {
   const interrupt = () => process.exit(130);
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, interrupt);
   try {
-    const result = await ensureNative({ backend, log: (line) => console.error(line) });
+    const result = await ensureNative({ backend, retry, log: (line) => console.error(line) });
     if (!quiet) console.log(describe(result));
     return result;
   } catch (error) {
@@ -50,7 +54,7 @@ const main = async () => {
     return;
   }
   register();
-  await prepare(options);
+  await prepare({ ...options, retry: true });
 };
 
 const isEntry = import.meta.url === pathToFileURL(process.argv[1] ?? "").href;

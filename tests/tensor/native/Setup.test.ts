@@ -90,11 +90,31 @@ describe("set-up", () => {
     }
   });
 
+  it("does not try again what failed, unless asked to", async () => {
+    // Nothing listens at that address, and an empty PATH has neither pip nor a compiler: every rung fails at once.
+    const env = { DRYDOCK_CACHE: scratch, PATH: scratch, TFJS_NODE_CDN_STORAGE: "http://127.0.0.1:9/" };
+    const first = await setup([], env);
+    expect(first.stdout).toMatch(/WebAssembly \(no native TensorFlow: .*pip.*\).*npm run setup/);
+    expect(first.stderr).not.toBe("");
+    const probe = [
+      'import { register } from "tsx/esm/api"',
+      "register()",
+      `const { prepare } = await import(${JSON.stringify(Path.join(root, "bin/setup.mjs"))})`,
+      "await prepare({})",
+    ].join(";");
+    const again = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", probe], {
+      cwd: root,
+      env: { ...process.env, ...env },
+    });
+    expect(again.stdout).toBe(first.stdout);
+    expect(again.stderr).toBe("");
+  });
+
   it("is forced by --backend, and refuses a backend it does not know", async () => {
     expect((await setup(["--backend", "wasm"])).stdout).toContain("asked for by --backend wasm");
     await expect(setup(["--backend", "cuda"])).rejects.toMatchObject({
       code: 1,
-      stderr: 'drydock setup: --backend takes native, native-gpu, wasm; found "cuda".\n',
+      stderr: 'drydock setup: --backend takes auto, native, native-gpu, wasm; found "cuda".\n',
     });
   });
 

@@ -79,8 +79,11 @@ export const dequantise = (type: string, source: Uint8Array, out: Float32Array):
       const byte = source[at + i] ?? 0;
       const low = (byte & 15) | (((high >>> i) & 1) << 4);
       const upper = (byte >>> 4) | (((high >>> (i + 16)) & 1) << 4);
-      out[b * 32 + i] = Math.fround((low - centre) * d) + m;
-      out[b * 32 + i + 16] = Math.fround((upper - centre) * d) + m;
+      const first = Math.fround((low - centre) * d);
+      const second = Math.fround((upper - centre) * d);
+      // Adding a zero would turn -0 into 0.
+      out[b * 32 + i] = offset ? first + m : first;
+      out[b * 32 + i + 16] = offset ? second + m : second;
     }
   }
 };

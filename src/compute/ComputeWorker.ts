@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import type * as Scope from "effect/Scope";
 import type { Episode } from "../domain/Episode.ts";
+import * as Binding from "../tensor/native/Binding.ts";
 import { Compute, ComputeError } from "./Compute.ts";
 import type { Call, FromWorker, Method, Methods, ToWorker } from "./Protocol.ts";
 
@@ -17,65 +18,88 @@ import type { Call, FromWorker, Method, Methods, ToWorker } from "./Protocol.ts"
 const EPISODES_PER_MESSAGE = 256;
 
 const BOOT = new URL("../../bin/boot.mjs", import.meta.url);
-const ENTRY = new URL("./Entry.ts", import.meta.url);
+const ENTRY = new URL("./EngineWorker.ts", import.meta.url);
 
 const restart = "Resume the run from its last checkpoint.";
 
-/** A worker and its pending requests. `entry` is the module that the worker runs. */
-const client = (entry: URL) =>
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      const worker = new Worker(BOOT, { workerData: { entry: entry.href } });
-      const pending = new Map<number, (result: Effect.Effect<unknown, ComputeError>) => void>();
-      let next = 0;
-      let dead: ComputeError | undefined;
-      const die = (reason: string): void => {
-        dead ??= new ComputeError({ reason, remedy: restart });
-        const waiting = [...pending.values()];
-        pending.clear();
-        for (const resume of waiting) resume(Effect.fail(dead));
-      };
-      worker.on("message", (message: FromWorker) => {
-        const resume = pending.get(message.id);
-        pending.delete(message.id);
-        if (resume === undefined) return;
-        if (message.kind === "done") resume(Effect.succeed(message.output));
-        else {
-          const { reason, remedy } = message;
-          resume(Effect.fail(new ComputeError({ reason, ...(remedy === null ? {} : { remedy }) })));
-        }
-      });
-      worker.on("messageerror", (error: Error) =>
-        die(`A message of the compute worker was lost: ${error.message}.`),
-      );
-      worker.on("error", (error: unknown) =>
-        die(`The compute worker crashed: ${error instanceof Error ? error.message : String(error)}.`),
-      );
-      worker.on("exit", (code) => die(`The compute worker ended with exit code ${code}.`));
+interface Client {
+  readonly call: <M extends Method>(
+    method: M,
+    input: Methods[M]["input"],
+  ) => Effect.Effect<Methods[M]["output"], ComputeError>;
+  readonly close: () => Promise<void>;
+}
 
-      const post = (message: ToWorker): void => worker.postMessage(message);
-      const call = <M extends Method>(
-        method: M,
-        input: Methods[M]["input"],
-      ): Effect.Effect<Methods[M]["output"], ComputeError> =>
-        Effect.callback<Methods[M]["output"], ComputeError>((resume) => {
-          if (dead !== undefined) return resume(Effect.fail(dead));
-          const id = next++;
-          // The worker answers a call with the output of its own method.
-          pending.set(id, resume as (result: Effect.Effect<unknown, ComputeError>) => void);
-          post({ kind: "call", id, call: { method, input } as Call });
-          return Effect.sync(() => {
-            if (pending.delete(id) && dead === undefined) post({ kind: "cancel", id });
-          });
-        });
-      return { call, worker };
-    }),
-    ({ worker }) => Effect.promise(() => worker.terminate()),
+/** A worker, started by the first call, and its pending requests. `entry` is the module that it runs. */
+const client = (entry: URL): Client => {
+  const pending = new Map<number, (result: Effect.Effect<unknown, ComputeError>) => void>();
+  let worker: Worker | undefined;
+  let next = 0;
+  let dead: ComputeError | undefined;
+
+  const die = (reason: string): void => {
+    dead ??= new ComputeError({ reason, remedy: restart });
+    const waiting = [...pending.values()];
+    pending.clear();
+    for (const resume of waiting) resume(Effect.fail(dead));
+  };
+  const receive = (message: FromWorker): void => {
+    const resume = pending.get(message.id);
+    if (resume === undefined) return;
+    pending.delete(message.id);
+    if (message.kind === "done") return resume(Effect.succeed(message.output));
+    const { reason, remedy } = message;
+    resume(Effect.fail(new ComputeError({ reason, ...(remedy === null ? {} : { remedy }) })));
+  };
+  const start = (): Worker => {
+    // TensorFlow's notes about the CPU go to the terminal otherwise; only the main thread can say so.
+    process.env["TF_CPP_MIN_LOG_LEVEL"] ??= "2";
+    const started = new Worker(BOOT, { workerData: { entry: entry.href } });
+    started.on("message", receive);
+    started.on("messageerror", (error: Error) =>
+      die(`A message of the compute worker was lost: ${error.message}.`),
+    );
+    started.on("error", (error: unknown) =>
+      die(`The compute worker crashed: ${error instanceof Error ? error.message : String(error)}.`),
+    );
+    started.on("exit", (code) => die(`The compute worker ended with exit code ${code}.`));
+    return started;
+  };
+
+  const call: Client["call"] = (method, input) =>
+    Effect.callback((resume) => {
+      if (dead !== undefined) return resume(Effect.fail(dead));
+      worker ??= start();
+      const post = (message: ToWorker): void => worker?.postMessage(message);
+      const id = next++;
+      // The worker answers a call with the output of its own method.
+      pending.set(id, resume as (result: Effect.Effect<unknown, ComputeError>) => void);
+      post({ kind: "call", id, call: { method, input } as Call });
+      return Effect.sync(() => {
+        if (pending.delete(id) && dead === undefined) post({ kind: "cancel", id });
+      });
+    });
+  const close = async (): Promise<void> => {
+    die("The compute worker was closed.");
+    await worker?.terminate();
+  };
+  return { call, close };
+};
+
+const acquire = (entry: URL): Effect.Effect<Client, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => client(entry)),
+    ({ close }) => Effect.promise(close),
   );
 
 const make = (entry: URL): Effect.Effect<Compute["Service"], never, Scope.Scope> =>
-  Effect.map(client(entry), ({ call }) => ({
-    open: (spec) => call("open", spec),
+  Effect.map(acquire(entry), ({ call }) => ({
+    open: (spec) =>
+      Effect.suspend(() => {
+        // Read once per process, when the worker loads TensorFlow.
+        if (spec.threads !== undefined) Binding.setThreads(spec.threads);
+        return call("open", spec);
+      }),
     addEpisodes: Effect.fnUntraced(function* (part: "offline" | "online", episodes: ReadonlyArray<Episode>) {
       let added = 0;
       let tooLong = 0;

@@ -6,7 +6,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { Call, FromWorker, ToWorker } from "./Protocol.ts";
 
 /** A request under way: each `next` is one slice, and the last one returns the answer. */
-export type Running = Generator<void, Extract<FromWorker, { kind: "done" }>["output"], void>;
+export type Running = AsyncGenerator<void, Extract<FromWorker, { kind: "done" }>["output"], void>;
 
 /** One event-loop turn: pending messages are handled before it resolves. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -38,11 +38,11 @@ export const serve = (port: MessagePort, start: (call: Call) => Running): void =
   const run = async (id: number, call: Call): Promise<FromWorker | null> => {
     const running = start(call);
     for (;;) {
-      const step = running.next();
+      const step = await running.next();
       if (step.done === true) return { kind: "done", id, output: step.value };
       await turn();
       if (cancelled) {
-        running.return(null);
+        await running.return(null);
         return null;
       }
     }

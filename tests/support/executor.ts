@@ -1,6 +1,10 @@
 /** The executor that tests run on: native TensorFlow where it is set up, else plain tfjs. */
-import * as NativeGraph from "../../src/tensor/NativeGraph.ts";
-import * as Binding from "../../src/tensor/native/Binding.ts";
+import * as Executors from "../../src/tensor/Executor.ts";
 import type { Executor } from "../../src/tensor/Session.ts";
+import * as Tfjs from "../../src/tensor/Tfjs.ts";
+import * as Requirements from "./Requirements.ts";
 
-export const testExecutor = async (): Promise<Executor> => NativeGraph.make(Binding.load());
+let loaded: Promise<Executor> | undefined;
+
+export const testExecutor = (): Promise<Executor> =>
+  (loaded ??= Requirements.native() ? Executors.load("native") : Tfjs.make("cpu"));

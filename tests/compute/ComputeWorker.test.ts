@@ -1,0 +1,235 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { assert, describe, it } from "@effect/vitest";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import * as Fiber from "effect/Fiber";
+import * as Layer from "effect/Layer";
+import {
+  Compute,
+  type GenerateRequest,
+  type OpenSpec,
+  type TrainingSpec,
+} from "../../src/compute/Compute.ts";
+import * as ComputeWorker from "../../src/compute/ComputeWorker.ts";
+import * as TinyPolicy from "../support/tinyPolicy.ts";
+
+const optimizer = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.01, clipNorm: 1 };
+const sft: TrainingSpec = {
+  id: "sft",
+  algorithm: "sft",
+  config: {},
+  batchSize: 8,
+  optimizer,
+  episodes: "passing",
+};
+const cql: TrainingSpec = {
+  ...sft,
+  id: "cql",
+  algorithm: "cql",
+  config: { candidates: 8, steps: 10 },
+  episodes: "all",
+};
+
+const specOf = (path: string, options: Partial<OpenSpec> = {}): OpenSpec => ({
+  policy: { path, init: "random" },
+  backend: "auto",
+  seed: 3,
+  trainable: { kind: "full" },
+  heads: true,
+  frozenType: "float32",
+  trainings: [sft, cql],
+  maxTrainTokens: 24,
+  generation: { batch: 4, maxPromptTokens: 12, maxNewTokens: 12 },
+  ...options,
+});
+
+const request = (options: Partial<GenerateRequest> = {}): GenerateRequest => ({
+  items: ["say red\n", "say blue\n", "say gold\n", "say red\n", "say teal\n"].map((prompt, seed) => ({
+    prompt,
+    seed,
+  })),
+  temperature: 0,
+  maxNewTokens: 12,
+  stop: [],
+  tilt: 0,
+  ...options,
+});
+
+/** A compute worker of its own, closed with the scope. */
+const worker = Effect.flatMap(Layer.build(Layer.fresh(ComputeWorker.layer)), (context) =>
+  Effect.provideContext(Compute, context),
+);
+
+const tinyPolicy = (size = {}) => Effect.promise(() => TinyPolicy.write(size));
+
+describe("ComputeWorker", () => {
+  it.effect(
+    "opens, trains, generates, scores, saves, restores, exports, and what it exports opens again",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* tinyPolicy();
+        const compute = yield* worker;
+        const info = yield* compute.open(specOf(path));
+        assert.isAbove(info.trainableParameters, info.parameters);
+        const counts = yield* compute.addEpisodes("offline", TinyPolicy.episodes());
+        assert.deepStrictEqual(counts, { added: 24, tooLong: 0 });
+        const train = (training: string, steps: number) =>
+          Effect.forEach(Array.from({ length: steps }), () =>
+            compute.trainStep({ training, learningRate: 0.01, offlineFraction: 1 }),
+          );
+        yield* train("sft", 60);
+        yield* train("cql", 10);
+
+        const written = yield* compute.generate(request());
+        assert.deepStrictEqual(
+          written.map(({ text, finished }) => [text, finished]),
+          ["red red;", "blue blue;", "gold gold;", "red red;", "teal teal;"].map((text) => [text, "end"]),
+        );
+        const stopped = yield* compute.generate(request({ stop: [";"] }));
+        assert.strictEqual(stopped[0]?.text, "red red");
+
+        const items = [
+          { prompt: "say red\n", program: "red red;" },
+          { prompt: "say red\n", program: "red;" },
+        ];
+        const scores = yield* compute.score(items);
+        const first = written[0];
+        assert.closeTo(scores[0]?.logProb ?? 0, first?.logProbs.reduce((a, b) => a + b, 0) ?? 1, 1e-3);
+        assert.strictEqual(scores[0]?.tokens, first?.tokens.length);
+        assert.isAbove(scores[0]?.logProb ?? 0, scores[1]?.logProb ?? 0);
+        for (const { advantage, value } of scores) {
+          assert.isAtMost(advantage ?? 1, 0);
+          assert.isTrue(value !== null && value > 0 && value < 1);
+        }
+
+        const sampled = request({ temperature: 1, tilt: 2 });
+        const before = yield* compute.generate(sampled);
+        const directory = join(TinyPolicy.temporary("state"), "checkpoint");
+        mkdirSync(directory);
+        yield* compute.save(directory);
+        const tensors = (yield* compute.stats).tensors;
+        const onwards = yield* train("sft", 2);
+        yield* compute.restore(directory);
+        assert.deepStrictEqual(yield* compute.generate(sampled), before);
+        assert.deepStrictEqual(yield* train("sft", 2), onwards);
+        yield* compute.restore(directory);
+        assert.strictEqual((yield* compute.stats).tensors, tensors);
+
+        const exported = join(TinyPolicy.temporary("export"), "tiny");
+        yield* compute.exportPolicy(exported);
+        const other = yield* worker;
+        yield* other.open(specOf(exported, { policy: { path: exported, init: "weights" }, seed: 99 }));
+        assert.deepStrictEqual(yield* other.generate(sampled), before);
+        assert.deepStrictEqual(yield* other.score(items), scores);
+      }).pipe(Effect.scoped),
+    120_000,
+  );
+
+  it.effect(
+    "answers in order, refuses with a reason, and goes on after an interrupted request",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* tinyPolicy();
+        const compute = yield* worker;
+        const early = yield* Effect.flip(compute.stats.pipe(Effect.andThen(compute.generate(request()))));
+        assert.match(early.reason, /No policy is open/);
+        const absent = yield* Effect.flip(compute.open(specOf(join(path, "absent"))));
+        assert.match(absent.reason, /no such directory/);
+        assert.isDefined(absent.remedy);
+        yield* compute.open(specOf(path, { trainings: [], heads: false }));
+        const unknown = yield* Effect.flip(
+          compute.trainStep({ training: "sft", learningRate: 1, offlineFraction: 1 }),
+        );
+        assert.match(unknown.reason, /no training "sft"/);
+        const tilted = yield* Effect.flip(compute.generate(request({ tilt: 1 })));
+        assert.match(tilted.reason, /value heads/);
+
+        const reference = yield* compute.generate(request({ temperature: 1 }));
+        // Far more than can be written before it is interrupted.
+        const items = Array.from({ length: 20_000 }, (_, seed) => ({ prompt: "say red\n", seed }));
+        const long = yield* Effect.forkChild(compute.generate(request({ items, temperature: 1 })));
+        const queued = yield* Effect.forkChild(compute.generate(request({ items, temperature: 1 })));
+        const after = yield* Effect.forkChild(compute.generate(request({ temperature: 1 })));
+        yield* Effect.yieldNow;
+        yield* Fiber.interrupt(long);
+        yield* Fiber.interrupt(queued);
+        assert.deepStrictEqual(yield* Fiber.join(after), reference);
+      }).pipe(Effect.scoped),
+    60_000,
+  );
+
+  it.effect("a worker that dies fails what waits and what comes later", () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(
+        ComputeWorker.layerEntry(new URL("./crashWorker.ts", import.meta.url)),
+      );
+      const compute = yield* Effect.provideContext(Compute, context);
+      assert.strictEqual((yield* compute.stats).tensors, 1);
+      const waiting = yield* Effect.all(
+        [compute.stats, compute.stats, compute.save("/nowhere")].map(Effect.exit),
+        {
+          concurrency: "unbounded",
+        },
+      );
+      for (const exit of waiting) assert.isTrue(Exit.isFailure(exit));
+      const later = yield* Effect.flip(compute.stats);
+      assert.match(later.reason, /exit code 3/);
+      assert.isDefined(later.remedy);
+    }).pipe(Effect.scoped),
+  );
+
+  it.effect("closing the scope ends the worker, whatever it is doing", () =>
+    Effect.gen(function* () {
+      const path = yield* tinyPolicy();
+      const outcome = yield* Effect.gen(function* () {
+        const compute = yield* worker;
+        yield* compute.open(specOf(path, { trainings: [], heads: false }));
+        const items = Array.from({ length: 50_000 }, (_, seed) => ({ prompt: "say red\n", seed }));
+        const running = yield* Effect.forkDetach(
+          Effect.exit(compute.generate(request({ items, temperature: 1 }))),
+        );
+        return { compute, running };
+      }).pipe(Effect.scoped);
+      assert.isTrue(Exit.isFailure(yield* Fiber.join(outcome.running)));
+      assert.match((yield* Effect.flip(outcome.compute.stats)).reason, /closed/);
+    }),
+  );
+
+  it.effect(
+    "the main thread stays free while long steps run",
+    () =>
+      Effect.gen(function* () {
+        // About 300 ms a step on two cores of 2024; the worker's own time is measured below.
+        const size = {
+          hidden_size: 256,
+          intermediate_size: 768,
+          head_dim: 32,
+          num_attention_heads: 8,
+          num_hidden_layers: 4,
+          initializer_range: 0.02,
+        };
+        const path = yield* tinyPolicy(size);
+        const compute = yield* worker;
+        const training = { ...sft, batchSize: 112 };
+        yield* compute.open(specOf(path, { heads: false, trainings: [training], maxTrainTokens: 24 }));
+        yield* compute.addEpisodes("offline", TinyPolicy.episodes());
+        const step = compute.trainStep({ training: "sft", learningRate: 0.001, offlineFraction: 1 });
+        yield* step;
+        const delay = monitorEventLoopDelay({ resolution: 2 });
+        delay.enable();
+        const started = performance.now();
+        const steps = 8;
+        yield* Effect.forEach(Array.from({ length: steps }), () => step);
+        const stepMillis = (performance.now() - started) / steps;
+        delay.disable();
+        const figures = `steps of ${stepMillis.toFixed(0)} ms, event loop delay p99 ${(delay.percentile(99) / 1e6).toFixed(1)} ms, max ${(delay.max / 1e6).toFixed(1)} ms`;
+        assert.isAbove(stepMillis, 50, figures);
+        assert.isBelow(delay.percentile(99) / 1e6, Math.min(50, stepMillis / 2), figures);
+        assert.isBelow(delay.max / 1e6, Math.max(50, stepMillis), figures);
+        console.log(figures);
+      }).pipe(Effect.scoped),
+    60_000,
+  );
+});

@@ -16,6 +16,8 @@ import { type CheckpointRecord, StoreError } from "./RunStore.ts";
 
 const KEEP_LAST = 2;
 
+type Saved = Omit<CheckpointRecord, "directory"> & { readonly keep: boolean };
+
 const remove = (path: string): Effect.Effect<void, StoreError> =>
   Durable.io(() => Fs.rm(path, { recursive: true, force: true }));
 
@@ -64,33 +66,9 @@ export const make = Effect.fnUntraced(function* (journal: Journal, runDirectory:
       return name;
     });
 
-  const save = Effect.fn("Checkpoints.save")(function* <E>(
-    record: {
-      readonly id: string;
-      readonly stage: number;
-      readonly done: number;
-      readonly state: unknown;
-      readonly keep: boolean;
-    },
-    write: (directory: string) => Effect.Effect<void, E>,
-  ) {
-    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,120}$/.test(record.id)) {
-      return yield* new StoreError({
-        reason: `${JSON.stringify(record.id)} cannot name a checkpoint`,
-        remedy: "use letters, digits, dots, dashes and underscores",
-      });
-    }
-    const folder = yield* folderFor(record.id);
-    const temporary = Path.join(root, `${Durable.TEMPORARY}${folder}`);
-    yield* remove(temporary);
-    yield* Effect.gen(function* () {
-      yield* Durable.io(() => Fs.mkdir(temporary));
-      yield* write(temporary);
-      yield* Durable.syncTree(temporary);
-      yield* Durable.io(() => Fs.rename(temporary, Path.join(root, folder)));
-      yield* Durable.syncPath(root);
-    }).pipe(Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.ignore(remove(temporary)))));
-    const dropped = yield* journal.commit((tx) => {
+  /** Records a checkpoint whose directory is in place; gives the folders that no row names any more. */
+  const recorded = (record: Saved, folder: string): Effect.Effect<ReadonlyArray<string>, StoreError> =>
+    journal.commit((tx) => {
       const seq = tx.nextSeq();
       tx.emit({ _tag: "CheckpointSaved", id: record.id, stage: record.stage, done: record.done });
       const before = tx.db
@@ -115,6 +93,34 @@ export const make = Effect.fnUntraced(function* (journal: Journal, runDirectory:
       );
       return [...before, ...old.map((row) => String(row["folder"]))];
     });
+
+  const save = Effect.fn("Checkpoints.save")(function* <E>(
+    record: Saved,
+    write: (directory: string) => Effect.Effect<void, E>,
+  ) {
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,120}$/.test(record.id)) {
+      return yield* new StoreError({
+        reason: `${JSON.stringify(record.id)} cannot name a checkpoint`,
+        remedy: "use letters, digits, dots, dashes and underscores",
+      });
+    }
+    const folder = yield* folderFor(record.id);
+    const temporary = Path.join(root, `${Durable.TEMPORARY}${folder}`);
+    yield* remove(temporary);
+    const dropped = yield* Effect.gen(function* () {
+      yield* Durable.io(() => Fs.mkdir(temporary));
+      yield* write(temporary);
+      yield* Durable.syncTree(temporary);
+      yield* Durable.io(() => Fs.rename(temporary, Path.join(root, folder)));
+      yield* Durable.syncPath(root);
+      return yield* recorded(record, folder);
+    }).pipe(
+      Effect.onExit((exit) =>
+        Exit.isSuccess(exit)
+          ? Effect.void
+          : Effect.ignore(Effect.andThen(remove(temporary), remove(Path.join(root, folder)))),
+      ),
+    );
     // No row names them any more: what cannot be removed now is swept when the run is next opened.
     yield* Effect.forEach(dropped, (name) => Effect.ignore(remove(Path.join(root, name))), { discard: true });
     return {
@@ -147,7 +153,7 @@ export const make = Effect.fnUntraced(function* (journal: Journal, runDirectory:
   });
 
   return {
-    save: <E>(record: Parameters<typeof save<E>>[0], write: (directory: string) => Effect.Effect<void, E>) =>
+    save: <E>(record: Saved, write: (directory: string) => Effect.Effect<void, E>) =>
       one.withPermits(1)(save(record, write)),
     latest,
     get,

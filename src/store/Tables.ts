@@ -94,7 +94,7 @@ CREATE TABLE checkpoints (
   state TEXT NOT NULL CHECK (json_valid(state)),
   folder TEXT NOT NULL UNIQUE,
   keep INTEGER NOT NULL CHECK (keep IN (0, 1)),
-  seq INTEGER NOT NULL REFERENCES events (seq)
+  seq INTEGER NOT NULL REFERENCES events (seq) DEFERRABLE INITIALLY DEFERRED
 ) STRICT;
 `;
 

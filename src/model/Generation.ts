@@ -9,132 +9,15 @@
  * step reads it, so only that program samples.
  */
 import * as Random from "../random/Random.ts";
-import type { Graph, Value } from "../tensor/Graph.ts";
 import type { Session } from "../tensor/Session.ts";
-import type * as Heads from "./Heads.ts";
+import * as GenerationGraph from "./GenerationGraph.ts";
+import * as Prefill from "./Prefill.ts";
 import * as Sampling from "./Sampling.ts";
 import * as Stop from "./Stop.ts";
-import * as Transformer from "./Transformer.ts";
 
-export interface Spec {
-  /** Prefix of the programs', feeds' and buffers' names; distinct within a graph. */
-  readonly name: string;
-  /** Slots: sequences decoded at once. */
-  readonly batch: number;
-  readonly maxPrompt: number;
-  readonly maxNew: number;
-  /** Attached heads allow a tilt; null for a policy without. */
-  readonly heads: Heads.Heads | null;
-  /** Prompts a prefill; by default as many as make 2,048 padded tokens, at most `batch`. */
-  readonly prefillBatch?: number;
-  /** Modes to record; all by default. */
-  readonly modes?: ReadonlyArray<Sampling.Mode>;
-}
+type Programs = GenerationGraph.Programs;
 
-/** What was recorded: the spec with its defaults, and how its programs are called. */
-export interface Programs {
-  readonly name: string;
-  readonly batch: number;
-  readonly maxPrompt: number;
-  readonly maxNew: number;
-  readonly vocabulary: number;
-  readonly tilts: boolean;
-  readonly prefillBatch: number;
-  /** Padded prompt lengths, rising; a prefill uses the first that holds its prompts. */
-  readonly lengths: ReadonlyArray<number>;
-  readonly keyValueHeads: number;
-  readonly modes: ReadonlyArray<Sampling.Mode>;
-}
-
-const prefillProgram = (name: string, length: number, fan: number): string =>
-  `${name}/prefill-${length}-${fan}`;
-const decodeProgram = (name: string, mode: Sampling.Mode, tilted: boolean): string =>
-  `${name}/decode-${mode}${tilted ? "-tilted" : ""}`;
-
-/** Padded lengths for prompts up to `longest`: quarters of it, in multiples of 8. */
-const paddedLengths = (longest: number): ReadonlyArray<number> => {
-  const steps = [1, 2, 3, 4].map((q) => Math.min(longest, Math.ceil((longest * q) / 32) * 8));
-  return [...new Set(steps)].sort((a, b) => a - b);
-};
-
-/** Records the programs of a generator. */
-export const record = (g: Graph, model: Transformer.Model, spec: Spec): Programs => {
-  const { config } = model;
-  const { name, batch, maxPrompt, maxNew, heads } = spec;
-  const { num_key_value_heads: KV, head_dim: hd } = config;
-  const S = maxPrompt + maxNew;
-  if (S > config.max_position_embeddings) {
-    throw new RangeError(
-      `prompts of ${maxPrompt} and ${maxNew} new tokens need ${S} positions; the model has ${config.max_position_embeddings}. Lower generation.maxPromptTokens or maxNewTokens.`,
-    );
-  }
-  const programs: Programs = {
-    name,
-    batch,
-    maxPrompt,
-    maxNew,
-    vocabulary: config.vocab_size,
-    tilts: heads !== null,
-    prefillBatch: Math.min(batch, spec.prefillBatch ?? Math.max(1, Math.floor(2048 / maxPrompt))),
-    lengths: paddedLengths(maxPrompt),
-    keyValueHeads: KV,
-    modes: spec.modes ?? Sampling.MODES,
-  };
-  const write = (part: string, layer: number, rows: Value, values: Value): Value =>
-    g.updateRows(g.buffer(`${name}/${part}${layer}`, [batch * KV * S, hd]), rows, values);
-
-  for (const length of programs.lengths) {
-    for (const fan of new Set([programs.prefillBatch, batch])) {
-      const prompts = programs.prefillBatch;
-      const ids = g.feed(`${name}/prompts-${length}`, [prompts, length], "int32");
-      // Cache rows of each target slot's positions, and the prompt that it takes them from.
-      const rows = g.feed(`${name}/rows-${length}-${fan}`, [fan * KV * length], "int32");
-      const source = g.feed(`${name}/source-${fan}`, [fan], "int32");
-      const spread = (x: Value): Value => g.reshape(g.gather(x, source), [fan * KV * length, hd]);
-      Transformer.layers(g, model, Transformer.embed(g, model, g.reshape(ids, [prompts * length])), {
-        ...Transformer.causal(g, model, prompts, length),
-        cache: (layer, keys, values) => {
-          write("keys", layer, rows, spread(keys));
-          write("values", layer, rows, spread(values));
-          return [keys, values];
-        },
-      });
-      g.program(prefillProgram(name, length, fan), { fetches: {} });
-    }
-  }
-
-  const tokens = g.feed(`${name}/tokens`, [batch], "int32");
-  const positions = g.feed(`${name}/positions`, [batch], "int32");
-  const controls: Sampling.Controls = {
-    uniform: g.feed(`${name}/uniform`, [batch]),
-    temperature: g.feed(`${name}/temperature`, []),
-    topK: g.feed(`${name}/topK`, [], "int32"),
-    topP: g.feed(`${name}/topP`, []),
-  };
-  const beta = g.feed(`${name}/beta`, []);
-  const base = Int32Array.from({ length: batch * KV }, (_, i) => i * S);
-  const rows = g.reshape(g.add(g.constant(base, [batch, KV]), g.reshape(positions, [batch, 1])), [
-    batch * KV,
-  ]);
-  for (const mode of programs.modes) {
-    for (const tilted of heads === null ? [false] : [false, true]) {
-      const attend = Transformer.decoding(g, model, positions, S, (layer, keys, values) => {
-        const all = (part: string, fresh: Value): Value =>
-          g.reshape(write(part, layer, rows, g.reshape(fresh, [batch * KV, hd])), [batch, KV, S, hd]);
-        return [all("keys", keys), all("values", values)];
-      });
-      const x = Transformer.layers(g, model, Transformer.embed(g, model, tokens), attend);
-      const hidden = Transformer.finalNorm(g, model, x);
-      const logProbs = g.logSoftmax(Transformer.logits(g, model, hidden));
-      const scores =
-        heads !== null && tilted ? Sampling.tilt(g, model, heads, hidden, logProbs, beta) : logProbs;
-      const next = Sampling.choose(g, mode, scores, controls);
-      const logProb = g.reshape(g.gatherBatch(logProbs, g.reshape(next, [batch, 1])), [batch]);
-      g.program(decodeProgram(name, mode, tilted), { fetches: { next, logProb } });
-    }
-  }
-  return programs;
-};
+export { type Programs, record, type Spec } from "./GenerationGraph.ts";
 
 export interface Item {
   /** At least one token, at most maxPrompt. */
@@ -247,7 +130,7 @@ export class Generator {
     const mode = modeOf(p, settings);
     const tilted = settings.tilt !== 0;
     if (!p.modes.includes(mode)) throw new RangeError(`generate: the mode ${mode} was not recorded`);
-    const program = decodeProgram(p.name, mode, tilted);
+    const program = GenerationGraph.decodeProgram(p.name, mode, tilted);
     const stop = settings.stop === undefined ? null : Stop.make(settings.stop);
     const samples: Array<Sample | undefined> = items.map(() => undefined);
     const slots: Array<Running | null> = Array.from({ length: p.batch }, () => null);
@@ -263,6 +146,11 @@ export class Generator {
         const [x, y] = [keys[a] as string, keys[b] as string];
         return x < y ? -1 : x > y ? 1 : a - b;
       });
+    const prefill = Prefill.plan(
+      this.#session,
+      p,
+      items.map(({ promptIds }) => promptIds),
+    );
     let active = 0;
     let done = 0;
     let sampled = 0;
@@ -270,7 +158,7 @@ export class Generator {
       const free = p.batch - active;
       if (queue.length > 0 && (active === 0 || free >= Math.min(queue.length, Math.ceil(p.batch / 4)))) {
         const taken = queue.splice(0, free);
-        const targets: Array<{ readonly slot: number; readonly item: number }> = [];
+        const targets: Array<Prefill.Target> = [];
         for (let slot = 0; slot < p.batch && targets.length < taken.length; slot++) {
           if (slots[slot] !== null) continue;
           const index = taken[targets.length] as number;
@@ -284,10 +172,10 @@ export class Generator {
           };
           tokens[slot] = promptIds.at(-1) as number;
           positions[slot] = promptIds.length - 1;
-          targets.push({ slot, item: index });
+          targets.push({ slot, prompt: promptIds });
           active++;
         }
-        this.#prefill(items, keys, targets);
+        prefill(targets);
       }
       const uniform = new Float32Array(p.batch);
       slots.forEach((running, slot) => {
@@ -340,54 +228,5 @@ export class Generator {
       yield { done, total: items.length, tokens: sampled };
     }
     return samples as ReadonlyArray<Sample>;
-  }
-
-  /** Fills the caches of slots with their items' prompts, each distinct prompt computed once. */
-  #prefill(
-    items: ReadonlyArray<Item>,
-    keys: ReadonlyArray<string>,
-    targets: ReadonlyArray<{ readonly slot: number; readonly item: number }>,
-  ): void {
-    const p = this.#programs;
-    const S = p.maxPrompt + p.maxNew;
-    const KV = p.keyValueHeads;
-    // Runs of at most `prefillBatch` distinct prompts; targets are ordered by prompt.
-    let begin = 0;
-    while (begin < targets.length) {
-      const prompts = new Map<string, { readonly row: number; readonly ids: ReadonlyArray<number> }>();
-      let end = begin;
-      for (; end < targets.length; end++) {
-        const { item } = targets[end] as (typeof targets)[number];
-        const key = keys[item] as string;
-        if (prompts.has(key)) continue;
-        if (prompts.size === p.prefillBatch) break;
-        prompts.set(key, { row: prompts.size, ids: (items[item] as Item).promptIds });
-      }
-      const group = targets.slice(begin, end);
-      begin = end;
-      const longest = Math.max(...[...prompts.values()].map(({ ids }) => ids.length - 1));
-      if (longest === 0) continue;
-      const length = p.lengths.find((l) => l >= longest) as number;
-      const fan = group.length <= p.prefillBatch ? p.prefillBatch : p.batch;
-      const ids = new Int32Array(p.prefillBatch * length);
-      for (const { row, ids: prompt } of prompts.values()) {
-        ids.set(prompt.slice(0, Math.min(prompt.length, length)), row * length);
-      }
-      const rows = new Int32Array(fan * KV * length);
-      const source = new Int32Array(fan);
-      for (let i = 0; i < fan; i++) {
-        // What is left of the fan writes the first target again.
-        const { slot, item } = (group[i] ?? group[0]) as (typeof targets)[number];
-        source[i] = prompts.get(keys[item] as string)?.row as number;
-        for (let h = 0; h < KV; h++) {
-          for (let t = 0; t < length; t++) rows[(i * KV + h) * length + t] = (slot * KV + h) * S + t;
-        }
-      }
-      this.#session.run(prefillProgram(p.name, length, fan), {
-        [`${p.name}/prompts-${length}`]: ids,
-        [`${p.name}/rows-${length}-${fan}`]: rows,
-        [`${p.name}/source-${fan}`]: source,
-      });
-    }
   }
 }

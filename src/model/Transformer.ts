@@ -37,7 +37,7 @@ export const frozen = (
 ): Model => ({ config, storage: WeightLayout.frozen(frozenType), lora });
 
 /** Added to the scores of positions that may not be seen. */
-const HIDDEN = -1e9;
+export const HIDDEN = -1e9;
 
 /** A weight of the model by its stored name. */
 const weight = (g: Graph, model: Model, name: string, shape: ReadonlyArray<number>): Value => {

@@ -16,6 +16,8 @@ const generator = (options: {
   readonly heads?: Heads.Heads | null;
   readonly modes?: ReadonlyArray<Sampling.Mode>;
   readonly prefillBatch?: number;
+  readonly sharePrefix?: boolean;
+  readonly maxNew?: number;
 }) => {
   const g = new Graph();
   const programs = Generation.record(g, model, {
@@ -29,6 +31,7 @@ const generator = (options: {
   const session = open(g, model, { heads, headNoise: 0.5 });
   return {
     session,
+    programs,
     generate: (items: ReadonlyArray<Generation.Item>, settings: Partial<Generation.Settings> = {}) =>
       new Generation.Generator(session, programs).generate(items, {
         temperature: 1,
@@ -106,6 +109,50 @@ describe.skipIf(executor === null)("Generation", () => {
       if (settings.temperature > 0) {
         expect(new Set(together.map((s) => s.tokens.join())).size).toBeGreaterThan(8);
       }
+    });
+  }
+
+  for (const maxNew of [12, 1]) {
+    it(`samples the same where a prefix is computed once, ${maxNew} new tokens`, () => {
+      const random = Random.make(SEED + 1);
+      const prefix = randomIds(random, 6, tiny.vocab_size);
+      const prompts = Array.from({ length: 12 }, (_, i) => [
+        ...prefix,
+        ...randomIds(random, 1 + (i % 4), tiny.vocab_size),
+      ]);
+      const asked = Array.from({ length: 30 }, (_, i) => ({
+        promptIds: prompts[i % 12] as Array<number>,
+        seed: i,
+      }));
+      const run = (sharePrefix: boolean) => {
+        const one = generator({ batch: 5, prefillBatch: 2, sharePrefix, maxNew, modes: ["full"] });
+        const ran: Array<string> = [];
+        const session = {
+          ...one.session,
+          run: (program: string, feeds: Parameters<typeof one.session.run>[1]) => {
+            ran.push(program);
+            return one.session.run(program, feeds);
+          },
+        };
+        const generate = new Generation.Generator(session, one.programs);
+        const settings = { temperature: 1, tilt: 0, maxNewTokens: maxNew, eos: 0 };
+        const samples = [generate.generate(asked, settings), generate.generate(asked.toReversed(), settings)];
+        one.session.dispose();
+        return { samples, ran };
+      };
+      const whole = run(false);
+      const shared = run(true);
+      expect(whole.ran.filter((name) => name.includes("prefix"))).toEqual([]);
+      // Once for each generation, not for each refill.
+      expect(shared.ran.filter((name) => name.includes("prefix")).length).toBe(2);
+      expect(shared.ran.some((name) => name.includes("/prefill-"))).toBe(false);
+      shared.samples.forEach((samples, i) => {
+        expect(samples.map((s) => s.tokens)).toEqual(whole.samples[i]?.map((s) => s.tokens));
+      });
+      const logProbs = (all: ReadonlyArray<Generation.Sample>) => all.flatMap((s) => s.logProbs);
+      expect(distance(logProbs(shared.samples[0] ?? []), logProbs(whole.samples[0] ?? []))).toBeLessThan(
+        1e-4,
+      );
     });
   }
 

@@ -45,13 +45,13 @@ class Cotangents {
 
 /** See VjpContext.rowDots. Looks through reshapes that keep the last axis. */
 const rowDots = (g: Graph, cotangents: Cotangents, softmax: Node): Value | undefined => {
-  const y = softmax.outputs[0] as Value;
+  const y = softmax.outputs[0];
   const width = y.shape.at(-1) as number;
   let value = y;
   for (;;) {
     const consumer = cotangents.only(value);
     if (consumer === undefined) return undefined;
-    const out = consumer.outputs[0] as Value;
+    const out = consumer.outputs[0];
     if (consumer.op.kind === "reshape" && out.shape.at(-1) === width) {
       value = out;
       continue;

@@ -57,7 +57,7 @@ export interface AdamOptions {
 
 export class Graph extends Recorder {
   private one(op: Op, inputs: ReadonlyArray<Value>, shape: Shape, dtype: DType): Value {
-    return this.record(op, inputs, [{ shape, dtype }])[0] as Value;
+    return this.record(op, inputs, [{ shape, dtype }])[0];
   }
 
   // ---- sources
@@ -337,7 +337,7 @@ export class Graph extends Recorder {
         { shape, dtype: "int32" },
       ],
     );
-    return { values: values as Value, indices: indices as Value };
+    return { values: values, indices: indices };
   }
 
   // ---- shape
@@ -352,7 +352,7 @@ export class Graph extends Recorder {
     }
     if (sameShape(full, a.shape)) return a;
     const from = this.producer(a);
-    if (from.op.kind === "reshape") return this.reshape(from.inputs[0] as Value, full);
+    if (from.op.kind === "reshape") return this.reshape(from.inputs[0], full);
     return this.one({ kind: "reshape" }, [a], full, a.dtype);
   }
   /** Repeats dimensions of size 1 (and missing leading ones). */
@@ -375,7 +375,7 @@ export class Graph extends Recorder {
     if (from.op.kind === "transpose") {
       const inner = from.op.perm;
       return this.transpose(
-        from.inputs[0] as Value,
+        from.inputs[0],
         perm.map((p) => dim(inner, p)),
       );
     }
@@ -515,7 +515,7 @@ export class Graph extends Recorder {
         { shape: ids.shape, dtype: "float32" },
         { shape: logits.shape, dtype: "float32" },
       ],
-    )[0] as Value;
+    )[0];
   }
 
   // ---- state

@@ -138,7 +138,7 @@ export const open = <T>(kernels: Kernels<T>, graph: Graph, initial: Initial): Se
   };
   const source = (node: Node): T | undefined => {
     const { op, outputs } = node;
-    const declared = outputs[0] as Value;
+    const declared = outputs[0];
     if (op.kind === "variable") return variables.get(op.name);
     if (op.kind === "buffer") return buffers.get(op.name);
     if (op.kind !== "constant") return undefined;
@@ -163,12 +163,12 @@ export const open = <T>(kernels: Kernels<T>, graph: Graph, initial: Initial): Se
       for (const { node, used, free } of compiled.steps) {
         const shared = source(node);
         if (shared !== undefined) {
-          values.set((node.outputs[0] as Value).id, shared);
+          values.set(node.outputs[0].id, shared);
           continue;
         }
         const outputs =
           node.op.kind === "feed"
-            ? [kernels.create(data.get(node.op.name) as TensorData, node.outputs[0] as Value)]
+            ? [kernels.create(data.get(node.op.name) as TensorData, node.outputs[0])]
             : kernels.apply(
                 node,
                 node.inputs.map((input) => values.get(input.id) as T),
@@ -177,7 +177,7 @@ export const open = <T>(kernels: Kernels<T>, graph: Graph, initial: Initial): Se
         for (const [i, tensor] of outputs.entries()) {
           const id = node.outputs[i]?.id;
           if (tensor === undefined || id === undefined) continue;
-          if (used[i] === true) {
+          if (used[i]) {
             values.set(id, tensor);
             owned.set(id, tensor);
           } else kernels.free(tensor);
@@ -190,13 +190,13 @@ export const open = <T>(kernels: Kernels<T>, graph: Graph, initial: Initial): Se
         fetched[key] = array instanceof Uint8Array ? Int32Array.from(array) : array;
       }
       const next = compiled.assigns.map(({ value }) => kernels.same(values.get(value.id) as T, value));
-      for (const [i, { name }] of compiled.assigns.entries()) replace(variables, name, next[i] as T);
+      for (const [i, { name }] of compiled.assigns.entries()) replace(variables, name, next[i]);
       for (const [name, value] of compiled.buffers) {
         replace(buffers, name, kernels.same(values.get(value.id) as T, value));
       }
       return fetched;
     } finally {
-      for (const id of [...owned.keys()]) release(id);
+      for (const tensor of owned.values()) kernels.free(tensor);
     }
   };
 
@@ -246,7 +246,7 @@ export const open = <T>(kernels: Kernels<T>, graph: Graph, initial: Initial): Se
         throw new TensorError(`program ${name} was closed after the session was opened: open another one`);
       }
       const data = checkFeeds(graph, name, compiled.feeds, feeds);
-      return execute(compiled, new Map(compiled.feeds.map((feed, i) => [feed, data[i] as TensorData])));
+      return execute(compiled, new Map(compiled.feeds.map((feed, i) => [feed, data[i]])));
     },
     setVariable,
     getVariable,

@@ -19,7 +19,7 @@ const kernels = (binding: Binding): Interpreter.Kernels<number> => {
     outputs: number,
   ): ReadonlyArray<number> => binding.executeOp(name, opAttrs(attrs), inputs, outputs).map(({ id }) => id);
   const cast = (id: number, from: DType, to: DType): number =>
-    op("Cast", [id], { SrcT: type(from), DstT: type(to) }, 1)[0] as number;
+    op("Cast", [id], { SrcT: type(from), DstT: type(to) }, 1)[0];
   /** The binding shares the array's memory with the tensor, so it gets its own. */
   const create: Interpreter.Kernels<number>["create"] = (data, { shape, dtype }) => {
     const outer = dtype === "bfloat16" ? "float32" : dtype;
@@ -39,7 +39,7 @@ const kernels = (binding: Binding): Interpreter.Kernels<number> => {
       return data;
     },
     free: (id) => binding.deleteTensor(id),
-    same: (id, { dtype }) => op("Identity", [id], { T: type(dtype) }, 1)[0] as number,
+    same: (id, { dtype }) => op("Identity", [id], { T: type(dtype) }, 1)[0],
     apply: (node, inputs) => {
       const made: Array<number> = [];
       const constant = (id: number): number => {

@@ -120,7 +120,7 @@ class Builder {
 
   private emitNode(node: Node): ReadonlyArray<string> {
     const { op, outputs } = node;
-    const value = outputs[0] as Value;
+    const value = outputs[0];
     switch (op.kind) {
       case "feed":
         return [this.placeholder(value)];
@@ -133,7 +133,7 @@ class Builder {
         return [this.constant(dataType[value.dtype], value.shape, data)];
       }
       case "stopGradient":
-        return [this.at(node.inputs[0] as Value)];
+        return [this.at(node.inputs[0])];
       default:
         return emit(
           this.emitter,
@@ -149,7 +149,7 @@ class Builder {
     if (known !== undefined) return known;
     const node = this.#graph.producer(value);
     const names = this.emitNode(node);
-    for (const [i, output] of node.outputs.entries()) this.#values.set(output.id, names[i] as string);
+    for (const [i, output] of node.outputs.entries()) this.#values.set(output.id, names[i]);
     return this.#values.get(value.id) as string;
   }
 
@@ -157,7 +157,7 @@ class Builder {
   private owned(value: Value): string {
     let source = this.#graph.producer(value);
     while (source.op.kind === "reshape" || source.op.kind === "stopGradient") {
-      source = this.#graph.producer(source.inputs[0] as Value);
+      source = this.#graph.producer(source.inputs[0]);
     }
     const shares = ["feed", "buffer", "variable", "constant", "updateRows"].includes(source.op.kind);
     return shares ? this.op("DeepCopy", [this.at(value)], { T: type(value.dtype) }) : this.at(value);
@@ -174,7 +174,7 @@ class Builder {
     );
     const before: Array<string> = [];
     for (const { op, outputs } of program.nodes) {
-      if (op.kind === "variable" && written.has(op.name)) before.push(this.at(outputs[0] as Value));
+      if (op.kind === "variable" && written.has(op.name)) before.push(this.at(outputs[0]));
     }
     const prepared = writes.map((effect: Effect) => {
       const declared = variableOf(this.#graph, effect.name);
@@ -225,7 +225,7 @@ interface Compiled {
 }
 
 const compileProgram = (builder: Builder, graph: Graph, program: Program): Compiled => {
-  for (const node of program.nodes) builder.at(node.outputs[0] as Value);
+  for (const node of program.nodes) builder.at(node.outputs[0]);
   const effects = builder.effects(program);
   const fetches = [...program.fetches.values()].map((value, i) => {
     const after = i === 0 ? effects : [];
@@ -236,9 +236,7 @@ const compileProgram = (builder: Builder, graph: Graph, program: Program): Compi
     const direct = after.length === 0 && graph.producer(value).op.kind !== "feed";
     return direct ? tensor : builder.op("Identity", [tensor], { T: type(value.dtype) }, after);
   });
-  const feeds = program.nodes
-    .filter((node) => node.op.kind === "feed")
-    .map((node) => node.outputs[0] as Value);
+  const feeds = program.nodes.filter((node) => node.op.kind === "feed").map((node) => node.outputs[0]);
   return {
     feeds: feeds.map((value) => {
       const { op } = graph.producer(value);
@@ -369,7 +367,7 @@ const open = (binding: Binding, graph: Graph, initial: Initial): Session => {
     );
     return new Map(
       names.map((name, i) => {
-        const data = out[i] as TensorData;
+        const data = out[i];
         return [name, data instanceof Float32Array ? data : Float32Array.from(data)];
       }),
     );
@@ -392,13 +390,13 @@ const open = (binding: Binding, graph: Graph, initial: Initial): Session => {
     const out = withTensors(
       () =>
         data.map((array, i) =>
-          binding.createTensor(program.feedShapes[i] ?? [], program.feedTypes[i] as TfType, array),
+          binding.createTensor(program.feedShapes[i] ?? [], program.feedTypes[i], array),
         ),
       (ids) => run(ids, program.feedNames, program.fetches),
     );
     const fetched: Fetched = {};
     for (const [i, key] of program.fetchNames.entries()) {
-      const array = out[i] as TensorData;
+      const array = out[i];
       fetched[key] = array instanceof Uint8Array ? Int32Array.from(array) : array;
     }
     return fetched;

@@ -36,11 +36,20 @@ export class Recorder {
   readonly #feeds = new Map<string, Declared>();
   readonly #programs = new Map<string, Program>();
   #effects: Array<Effect> = [];
+  readonly #deduplicate: boolean;
+
+  /** `deduplicate: false` records every node anew: for tests that hold both ways equal. */
+  constructor(options: { readonly deduplicate?: boolean } = {}) {
+    this.#deduplicate = options.deduplicate ?? true;
+  }
 
   /** Adds a node, or finds the identical one. */
   record(op: Op, inputs: ReadonlyArray<Value>, outputs: ReadonlyArray<Declared>): ReadonlyArray<Value> {
     for (const input of inputs) this.own(op.kind, input);
-    const pure = op.kind !== "updateRows" && !(op.kind === "constant" && op.data.length > COMPARED_CONSTANT);
+    const pure =
+      (this.#deduplicate || inputs.length === 0) &&
+      op.kind !== "updateRows" &&
+      !(op.kind === "constant" && op.data.length > COMPARED_CONSTANT);
     const shapes = outputs.map((o) => `${o.dtype}${show(o.shape)}`).join(";");
     const key = pure
       ? `${op.kind}|${shapes}|${inputs.map((i) => i.id).join(",")}|${attributesKey(op)}`
@@ -96,20 +105,20 @@ export class Recorder {
   feed(name: string, shape: Shape, dtype: DType = "float32"): Value {
     if (dtype === "bfloat16") fail("feed", `${name}: feed float32 and cast it to bfloat16`);
     this.declare("feed", this.#feeds, name, shape, dtype);
-    return this.record({ kind: "feed", name }, [], [{ shape, dtype }])[0] as Value;
+    return this.record({ kind: "feed", name }, [], [{ shape, dtype }])[0];
   }
 
   /** The session's variable of this name, as it was before the program's effects. */
   variable(name: string, shape: Shape, dtype: DType = "float32"): Value {
     this.declare("variable", this.#variables, name, shape, dtype);
-    return this.record({ kind: "variable", name }, [], [{ shape, dtype }])[0] as Value;
+    return this.record({ kind: "variable", name }, [], [{ shape, dtype }])[0];
   }
 
   /** A device buffer that lasts between runs, zero at first; `updateRows` writes it in place. */
   buffer(name: string, shape: Shape, dtype: DType = "float32"): Value {
     this.declare("buffer", this.#buffers, name, shape, dtype);
     if (shape.length < 2) fail("buffer", `${name} needs at least two dimensions, found ${show(shape)}`);
-    return this.record({ kind: "buffer", name }, [], [{ shape, dtype }])[0] as Value;
+    return this.record({ kind: "buffer", name }, [], [{ shape, dtype }])[0];
   }
 
   protected variableOf(op: string, name: string): Declared {
@@ -170,7 +179,7 @@ export class Recorder {
   private checkBuffers(name: string, nodes: ReadonlyArray<Node>, fetched: ReadonlySet<Value>): void {
     const written = new Map<Value, string>();
     for (const { op, inputs } of nodes) {
-      if (op.kind === "updateRows") written.set(inputs[0] as Value, op.name);
+      if (op.kind === "updateRows") written.set(inputs[0], op.name);
     }
     for (const [value, buffer] of written) {
       const readers = nodes.filter((node) => node.inputs.includes(value)).length;
@@ -215,6 +224,6 @@ export class Recorder {
     if (data.length !== sizeOf(shape)) {
       fail("constant", `${data.length} numbers do not fill the shape ${show(shape)}`);
     }
-    return this.record({ kind: "constant", data }, [], [{ shape, dtype }])[0] as Value;
+    return this.record({ kind: "constant", data }, [], [{ shape, dtype }])[0];
   }
 }

@@ -13,7 +13,7 @@ export const fail = (op: string, message: string): never => {
 };
 
 /** Dimension `axis` of a shape that is known to have it. */
-export const dim = (shape: Shape, axis: number): number => shape[axis] as number;
+export const dim = (shape: Shape, axis: number): number => shape[axis];
 
 export const checkShape = (op: string, shape: Shape): void => {
   for (const d of shape) {

@@ -62,7 +62,7 @@ const index = type("int32");
 /** Emits one node; feeds, constants, variables and buffers are the executor's own affair. */
 export const emit = <H>(to: Emitter<H>, node: Node, inputs: ReadonlyArray<H>): ReadonlyArray<H> => {
   const { op, outputs } = node;
-  const a = inputs[0] as H;
+  const a = inputs[0];
   const shape = outputs[0]?.shape ?? [];
   const first = node.inputs[0];
   const T = type(first?.dtype ?? "float32");
@@ -86,7 +86,7 @@ export const emit = <H>(to: Emitter<H>, node: Node, inputs: ReadonlyArray<H>): R
     case "cast":
       return one("Cast", inputs, { SrcT: T, DstT: type(outputs[0]?.dtype ?? "float32") });
     case "reluGrad":
-      return one("ReluGrad", [inputs[1] as H, a], { T });
+      return one("ReluGrad", [inputs[1], a], { T });
     case "matMul":
       return one("MatMul", inputs, { T, transpose_a: flag(op.transposeA), transpose_b: flag(op.transposeB) });
     case "batchMatMul":

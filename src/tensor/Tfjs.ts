@@ -7,7 +7,7 @@ import * as Path from "node:path";
 import type * as TfjsModule from "@tensorflow/tfjs";
 import type * as WasmModule from "@tensorflow/tfjs-backend-wasm";
 import * as Interpreter from "./Interpreter.ts";
-import type { DType, Node, TensorData, Value } from "./Ir.ts";
+import type { DType, Node } from "./Ir.ts";
 import type { Executor } from "./Session.ts";
 import { broadcastAll, fail, sameShape, sizeOf } from "./Shapes.ts";
 
@@ -44,7 +44,7 @@ const product = (tf: Tfjs, a: Tensor, b: Tensor, flipA: boolean, flipB: boolean)
   if (count === 1 || m * k * n < WORTH_SPLITTING) return tf.matMul(x, y);
   const left = tf.unstack(tf.reshape(x, [count, m, k]));
   const right = tf.unstack(tf.reshape(y, [count, k, n]));
-  const parts = left.map((one, i) => tf.matMul(one, right[i] as Tensor));
+  const parts = left.map((one, i) => tf.matMul(one, right[i]));
   return tf.reshape(tf.concat(parts, 0), [...batch, m, n]);
 };
 
@@ -56,10 +56,9 @@ const segmentSum = (tf: Tfjs, x: Tensor, ids: Tensor, segments: number): Tensor 
   const rows = ids.dataSync();
   const out = x.dtype === "int32" ? new Int32Array(segments * width) : new Float32Array(segments * width);
   for (let i = 0; i < rows.length; i++) {
-    const row = rows[i] as number;
+    const row = rows[i];
     if (row < 0 || row >= segments) continue;
-    for (let j = 0; j < width; j++)
-      out[row * width + j] = (out[row * width + j] as number) + (from[i * width + j] as number);
+    for (let j = 0; j < width; j++) out[row * width + j] = out[row * width + j] + from[i * width + j];
   }
   return tf.tensor(out, [segments, ...rest], x.dtype);
 };
@@ -70,8 +69,9 @@ const crossEntropy = (tf: Tfjs, logits: Tensor, labels: Tensor, used: ReadonlyAr
   const total = tf.sum(e, -1, true);
   const hit = tf.cast(tf.oneHot(tf.cast(labels, "int32"), logits.shape[1] as number), "float32");
   return [
-    used[0] === true ? tf.sub(tf.squeeze(tf.log(total), [-1]), tf.sum(tf.mul(shifted, hit), -1)) : undefined,
-    used[1] === true ? tf.sub(tf.div(e, total), hit) : undefined,
+    used[0] ? tf.sub(tf.squeeze(tf.log(total), [-1]), tf.sum(tf.mul(shifted, hit), -1)) : undefined,
+
+    used[1] ? tf.sub(tf.div(e, total), hit) : undefined,
   ];
 };
 
@@ -97,7 +97,7 @@ const apply = (
   used: ReadonlyArray<boolean>,
 ): ReadonlyArray<Tensor | undefined> => {
   const [a, b, c] = inputs as [Tensor, Tensor, Tensor];
-  const { shape, dtype } = outputs[0] as Value;
+  const { shape, dtype } = outputs[0];
   switch (op.kind) {
     case "feed":
     case "constant":
@@ -185,7 +185,7 @@ const apply = (
         ),
       ];
     case "roll": {
-      const size = a.shape[op.axis] as number;
+      const size = a.shape[op.axis];
       const [front, back] = tf.split(a, [size - op.shift, op.shift], op.axis) as [Tensor, Tensor];
       return [tf.concat([back, front], op.axis)];
     }
@@ -212,7 +212,7 @@ const apply = (
 
 const kernels = (tf: Tfjs): Interpreter.Kernels<Tensor> => ({
   create: (data, { shape, dtype }) => tf.tensor(data.slice(), [...shape], tfType(dtype)),
-  read: (tensor) => tensor.dataSync().slice() as TensorData,
+  read: (tensor) => tensor.dataSync().slice(),
   free: (tensor) => tensor.dispose(),
   same: (tensor) => tf.clone(tensor),
   apply: (node, inputs, used) => {

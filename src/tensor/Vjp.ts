@@ -31,8 +31,8 @@ const of =
   (context, dys) =>
     dys[0] === undefined ? [] : rule(context, dys[0]);
 
-const input = (node: Node, i: number): Value => node.inputs[i] as Value;
-const output = (node: Node): Value => node.outputs[0] as Value;
+const input = (node: Node, i: number): Value => node.inputs[i];
+const output = (node: Node): Value => node.outputs[0];
 
 /** dx = f(g, x, y, dy), element by element. */
 const unary = (f: (g: Graph, x: Value, y: Value, dy: Value) => Value): Vjp =>
@@ -169,7 +169,7 @@ const table: Partial<Record<OpKind, Vjp>> = {
     const { shape } = input(node, 0);
     const m = shape.at(-1) as number;
     const n = sizeOf(shape) / m;
-    const indices = node.outputs[1] as Value;
+    const indices = node.outputs[1];
     const rows = g.reshape(indices, [n, -1]);
     return [g.reshape(scatterRows(g, full(g, dy, node), rows, n, m), shape)];
   },
@@ -195,7 +195,7 @@ const table: Partial<Record<OpKind, Vjp>> = {
     return inputs.map((_, i) => {
       if (!needs(i)) return undefined;
       const before = sizes.slice(0, i).reduce((a, b) => a + b, 0);
-      const begin = dy.shape.map((_, axis) => (axis === op.axis ? before : 0));
+      const begin = dy.shape.map((_size, axis) => (axis === op.axis ? before : 0));
       return g.slice(dy, begin, dy.shape.with(op.axis, dim(sizes, i)));
     });
   }),
@@ -263,7 +263,7 @@ const table: Partial<Record<OpKind, Vjp>> = {
   }),
   gatherBatch: of(({ g, node }, dy) => {
     const [n, m] = input(node, 0).shape;
-    return [scatterRows(g, full(g, dy, node), input(node, 1), n as number, m as number)];
+    return [scatterRows(g, full(g, dy, node), input(node, 1), n, m)];
   }),
   unsortedSegmentSum: of(({ g, node }, dy) => {
     const [x, ids] = [input(node, 0), input(node, 1)];
@@ -284,7 +284,7 @@ const table: Partial<Record<OpKind, Vjp>> = {
   }),
   sparseCrossEntropy: of(({ g, node }, dy) => {
     const column = sizeOf(dy.shape) === 1 ? g.reshape(dy, []) : g.reshape(dy, [-1, 1]);
-    return [g.mul(node.outputs[1] as Value, column)];
+    return [g.mul(node.outputs[1], column)];
   }),
   floor: zero,
   stopGradient: zero,

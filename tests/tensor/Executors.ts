@@ -31,10 +31,25 @@ export const difference = (a: ArrayLike<number>, b: ArrayLike<number>): number =
   let scale = 1;
   let most = 0;
   for (let i = 0; i < a.length; i++) {
-    const [x, y] = [a[i] as number, b[i] as number];
+    const [x, y] = [a[i], b[i]];
     if (Number.isNaN(x) !== Number.isNaN(y)) return Number.POSITIVE_INFINITY;
     scale = Math.max(scale, Math.abs(x));
     most = Math.max(most, Math.abs(x - y));
   }
   return most / scale;
+};
+
+/** Fails with a message that says where. */
+export const expectClose = (
+  found: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  tolerance: number,
+  where: string,
+): void => {
+  const far = difference(expected, found);
+  if (far <= tolerance) return;
+  const show = (a: ArrayLike<number>) => Array.from(a).slice(0, 24).join(", ");
+  throw new Error(
+    `${where}: off by ${far} (at most ${tolerance}): ${show(found)} instead of ${show(expected)}`,
+  );
 };

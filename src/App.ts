@@ -26,7 +26,19 @@ const drydock = Command.make("drydock").pipe(
   Command.withDescription(
     "Offline-to-online reinforcement learning for code models, with a hard budget of sandbox verifications",
   ),
-  Command.withSubcommands([start, train, resume, runs, watch, evaluate, policy, data, sandbox, config, doctor]),
+  Command.withSubcommands([
+    start,
+    train,
+    resume,
+    runs,
+    watch,
+    evaluate,
+    policy,
+    data,
+    sandbox,
+    config,
+    doctor,
+  ]),
 );
 
 /** The command line, as one effect. */

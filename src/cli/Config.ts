@@ -12,11 +12,18 @@ const check = Command.make(
   { file: Argument.String("config").pipe(Argument.withDescription("A run configuration")), json },
   Effect.fn(function* (options) {
     const config = yield* ConfigFile.load(options.file);
-    yield* print(options.json, config, (value) => `${options.file} is valid: ${value.stages.length} stages, ${value.budget.verifications} verifications.`);
+    yield* print(
+      options.json,
+      config,
+      (value) =>
+        `${options.file} is valid: ${value.stages.length} stages, ${value.budget.verifications} verifications.`,
+    );
   }),
 ).pipe(
   Command.withDescription("Validate a configuration without starting it"),
-  Command.withExamples([{ command: "drydock config check configs/default.json", description: "Validate a file" }]),
+  Command.withExamples([
+    { command: "drydock config check configs/default.json", description: "Validate a file" },
+  ]),
 );
 
 const schema = Command.make(

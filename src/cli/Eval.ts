@@ -12,7 +12,9 @@ import * as RunSession from "./RunSession.ts";
 export const evaluate = Command.make(
   "eval",
   {
-    policy: Argument.String("policy").pipe(Argument.withDescription("A policy directory, e.g. runs/ID/policy")),
+    policy: Argument.String("policy").pipe(
+      Argument.withDescription("A policy directory, e.g. runs/ID/policy"),
+    ),
     config: Flag.String("config").pipe(
       Flag.withDescription("Run configuration whose dataset, limits and sandbox are used"),
       Flag.withDefault("configs/default.json"),
@@ -42,7 +44,10 @@ export const evaluate = Command.make(
 ).pipe(
   Command.withDescription("Evaluate a policy on held-out tasks"),
   Command.withExamples([
-    { command: "drydock eval policies/js-compose", description: "The shipped policy on its held-out problems" },
+    {
+      command: "drydock eval policies/js-compose",
+      description: "The shipped policy on its held-out problems",
+    },
     { command: "drydock eval runs/ID/policy --samples 20 --json", description: "What a run made, as JSON" },
   ]),
 );

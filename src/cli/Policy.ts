@@ -20,12 +20,15 @@ const importGguf = Command.make(
     json,
   },
   Effect.fn(function* (options) {
-    const name = Path.basename(options.file).replace(/\.gguf$/i, "").replace(/\.(Q\d|F\d|BF\d)[^.]*$/i, "");
+    const name = Path.basename(options.file)
+      .replace(/\.gguf$/i, "")
+      .replace(/\.(Q\d|F\d|BF\d)[^.]*$/i, "");
     const out = Option.getOrElse(options.out, () => Path.join("policies", name));
     const tty = process.stderr.isTTY;
     const summary = yield* GgufImport.run(options.file, out, {
       onProgress: (done, total) => {
-        if (tty) process.stderr.write(`\r\u001b[2Kimporting tensors ${done}/${total}${done === total ? "\n" : ""}`);
+        if (tty)
+          process.stderr.write(`\r\u001b[2Kimporting tensors ${done}/${total}${done === total ? "\n" : ""}`);
       },
     });
     yield* print(options.json, summary, () => `Wrote ${out}. Try it: npx drydock policy inspect ${out}`);
@@ -33,7 +36,10 @@ const importGguf = Command.make(
 ).pipe(
   Command.withDescription("Turn a GGUF file into a policy directory"),
   Command.withExamples([
-    { command: "drydock policy import SmolLM2-135M-Instruct.Q4_1.gguf", description: "Writes policies/SmolLM2-135M-Instruct" },
+    {
+      command: "drydock policy import SmolLM2-135M-Instruct.Q4_1.gguf",
+      description: "Writes policies/SmolLM2-135M-Instruct",
+    },
   ]),
 );
 
@@ -64,4 +70,3 @@ export const policy = Command.make("policy").pipe(
   Command.withDescription("Import and inspect policies"),
   Command.withSubcommands([importGguf, inspect]),
 );
-

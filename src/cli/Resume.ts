@@ -17,5 +17,7 @@ export const resume = Command.make(
   }),
 ).pipe(
   Command.withDescription("Go on with a run that was stopped or that crashed"),
-  Command.withExamples([{ command: "drydock resume 2026-01-31-120000-default-a1b2", description: "Go on with a run" }]),
+  Command.withExamples([
+    { command: "drydock resume 2026-01-31-120000-default-a1b2", description: "Go on with a run" },
+  ]),
 );

@@ -85,7 +85,11 @@ const body = Effect.fn("RunSession.body")(function* (
       Exit.isFailure(exit) ? Effect.ignore(store.append(endOf(exit.cause))) : Effect.void,
     ),
   );
-  yield* print(options.json, report, (value) => `${reportTable(value)}\nReport: ${store.directory}/report.json`);
+  yield* print(
+    options.json,
+    report,
+    (value) => `${reportTable(value)}\nReport: ${store.directory}/report.json`,
+  );
 });
 
 /** The event of a run that did not finish. */
@@ -101,7 +105,10 @@ const isStop = (error: unknown): error is { readonly reason: string } =>
   typeof error === "object" && error !== null && (error as { _tag?: unknown })._tag === "StopRequested";
 
 /** A whole session on a run directory: opens the services, runs, says how to go on. */
-export const session = Effect.fn("RunSession.session")(function* (config: RunConfig, options: SessionOptions) {
+export const session = Effect.fn("RunSession.session")(function* (
+  config: RunConfig,
+  options: SessionOptions,
+) {
   const loaded = yield* Prepare.load(config);
   const languages = new Set(loaded.tasks.map(({ language }) => language));
   const { slots, ...limits } = config.sandbox;

@@ -13,7 +13,9 @@ const row = ({ id, state, problem, holder }: RunDirectory.RunSummary): ReadonlyA
   return [
     id,
     cutShort ? "cut short" : state.status,
-    state.stage === null ? "-" : `${state.stage + 1}/${state.stages.length} ${state.stages[state.stage]?.label ?? ""}`,
+    state.stage === null
+      ? "-"
+      : `${state.stage + 1}/${state.stages.length} ${state.stages[state.stage]?.label ?? ""}`,
     `${state.budgets.verifications.spent}/${state.budgets.verifications.limit}`,
     last === undefined ? "-" : `${last.result.stage} ${percent(last.result.passAt1)}`,
     state.startedAt === null ? "-" : DateTime.formatIso(DateTime.makeUnsafe(state.startedAt)).slice(0, 16),
@@ -28,7 +30,10 @@ export const runs = Command.make(
     yield* print(options.json, found, (list) =>
       list.length === 0
         ? `No runs in ${options.root}. Start one: npm start`
-        : table(["run", "status", "stage", "verifications", "last pass@1", "started (UTC)"], [...list].reverse().map(row)),
+        : table(
+            ["run", "status", "stage", "verifications", "last pass@1", "started (UTC)"],
+            [...list].reverse().map(row),
+          ),
     );
   }),
 ).pipe(

@@ -22,7 +22,9 @@ const build = Command.make(
   }),
 ).pipe(
   Command.withDescription("Build a sandbox image without a registry"),
-  Command.withExamples([{ command: "drydock sandbox build python", description: "The image that Python tasks need" }]),
+  Command.withExamples([
+    { command: "drydock sandbox build python", description: "The image that Python tasks need" },
+  ]),
 );
 
 export const sandbox = Command.make("sandbox").pipe(

@@ -16,7 +16,9 @@ export const deliver = (): boolean => {
 };
 
 /** Runs `effect` at the first signal within the scope, in place of an interruption. */
-export const onFirst = <R>(effect: Effect.Effect<void, never, R>): Effect.Effect<void, never, R | Scope.Scope> =>
+export const onFirst = <R>(
+  effect: Effect.Effect<void, never, R>,
+): Effect.Effect<void, never, R | Scope.Scope> =>
   Effect.gen(function* () {
     const run = Effect.runForkWith(yield* Effect.context<R>());
     const handler: Handler = () => void run(effect);

@@ -41,7 +41,10 @@ const detail = (state: RunState): string => {
 const evaluationsOf = (state: RunState, index: number): string =>
   state.evaluations
     .filter((e) => e.index === index)
-    .map(({ result }) => `${result.temperature === 0 ? "greedy" : `T=${result.temperature}`} ${percent(result.passAt1)}`)
+    .map(
+      ({ result }) =>
+        `${result.temperature === 0 ? "greedy" : `T=${result.temperature}`} ${percent(result.passAt1)}`,
+    )
     .join("  ");
 
 const stageLine = (state: RunState, stage: StageState, index: number): string => {
@@ -82,12 +85,12 @@ export const during = <A, E, R>(
         })
       : Effect.gen(function* () {
           const now = yield* state;
-          const finished = now.stages.flatMap((stage, i) => (stage.status === "done" ? [stageLine(now, stage, i)] : []));
+          const finished = now.stages.flatMap((stage, i) =>
+            stage.status === "done" ? [stageLine(now, stage, i)] : [],
+          );
           const before = yield* Ref.getAndSet(drawn, finished);
           for (const line of finished.slice(before.length)) out.write(`${line}\n`);
         });
     const drawing = yield* draw.pipe(Effect.repeat(Schedule.spaced("200 millis")), Effect.forkChild);
-    return yield* effect.pipe(
-      Effect.ensuring(Fiber.interrupt(drawing).pipe(Effect.andThen(draw))),
-    );
+    return yield* effect.pipe(Effect.ensuring(Fiber.interrupt(drawing).pipe(Effect.andThen(draw))));
   });

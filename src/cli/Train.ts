@@ -18,7 +18,10 @@ export const overrides = {
     Flag.withDescription("Tensor backend, in place of the configuration's"),
     Flag.optional,
   ),
-  port: Flag.Int("port").pipe(Flag.withDescription("Port of the progress server; 0: a free one"), Flag.optional),
+  port: Flag.Int("port").pipe(
+    Flag.withDescription("Port of the progress server; 0: a free one"),
+    Flag.optional,
+  ),
   budget: Flag.Int("budget").pipe(
     Flag.withDescription("Verifications, in place of the configuration's"),
     Flag.optional,
@@ -63,7 +66,9 @@ export const begin = Effect.fn("Train.begin")(function* (file: string, options: 
 export const train = Command.make(
   "train",
   {
-    file: Argument.String("config").pipe(Argument.withDescription("A run configuration (JSON, JSON with comments, YAML)")),
+    file: Argument.String("config").pipe(
+      Argument.withDescription("A run configuration (JSON, JSON with comments, YAML)"),
+    ),
     ...overrides,
   },
   Effect.fn(function* ({ file, ...options }) {

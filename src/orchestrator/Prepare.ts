@@ -43,10 +43,16 @@ export const load = Effect.fn("Prepare.load")(function* (
 });
 
 /** The run's own limits on a program, where the task has none. */
-const withLimits = (task: Task, limits: Limits): Task => (task.limits === undefined ? { ...task, limits } : task);
+const withLimits = (task: Task, limits: Limits): Task =>
+  task.limits === undefined ? { ...task, limits } : task;
 
 /** The first n of a split after a seeded shuffle; all, in the dataset's order, without a cap. */
-const capped = (tasks: ReadonlyArray<Task>, split: Split, cap: number | undefined, seed: number): ReadonlyArray<Task> => {
+const capped = (
+  tasks: ReadonlyArray<Task>,
+  split: Split,
+  cap: number | undefined,
+  seed: number,
+): ReadonlyArray<Task> => {
   const mine = tasks.filter((task) => task.split === split);
   return cap === undefined || cap >= mine.length
     ? mine

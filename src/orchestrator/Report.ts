@@ -44,7 +44,8 @@ export const allEvents = Effect.gen(function* () {
 export const activeSeconds = (events: ReadonlyArray<LoggedEvent>): number => {
   let milliseconds = 0;
   for (let i = 1; i < events.length; i++) {
-    if (events[i]!.event._tag !== "RunResumed") milliseconds += Math.max(0, events[i]!.at - events[i - 1]!.at);
+    if (events[i]!.event._tag !== "RunResumed")
+      milliseconds += Math.max(0, events[i]!.at - events[i - 1]!.at);
   }
   return milliseconds / 1000;
 };

@@ -117,7 +117,10 @@ export const execute = Effect.fn("Run.execute")(function* (context: RunContext, 
     const offline = new Set(context.offline.map(({ id }) => id));
     for (const [index, stage] of config.stages.entries()) {
       if (stage.kind !== "online" || index >= from.stage) continue;
-      yield* compute.addEpisodes("online", Online.episodesOf(context, yield* store.candidates(index), offline));
+      yield* compute.addEpisodes(
+        "online",
+        Online.episodesOf(context, yield* store.candidates(index), offline),
+      );
     }
     yield* store.append({ _tag: "RunResumed", checkpoint: latest?.id ?? null });
   }
@@ -131,7 +134,8 @@ export const execute = Effect.fn("Run.execute")(function* (context: RunContext, 
     const limit = (yield* store.budget("verifications")).limit;
     const { total, unit } = work(context, stage, carried, limit);
     yield* store.append({ _tag: "StageStarted", index, kind: stage.kind, label: stage.label, total, unit });
-    const progress = (done: number) => store.append({ _tag: "StageProgress", index, done, total }).pipe(Effect.ignore);
+    const progress = (done: number) =>
+      store.append({ _tag: "StageProgress", index, done, total }).pipe(Effect.ignore);
 
     switch (stage.kind) {
       case "evaluate":
@@ -151,14 +155,20 @@ export const execute = Effect.fn("Run.execute")(function* (context: RunContext, 
           schedule: { ...stage, kind: stage.schedule },
           from: from.done,
           checkpointEvery: config.checkpointEverySteps,
-          checkpoint: (done) => checkpoint(index, done, `stage-${index}-step-${done}`, false).pipe(Effect.asVoid),
+          checkpoint: (done) =>
+            checkpoint(index, done, `stage-${index}-step-${done}`, false).pipe(Effect.asVoid),
         });
         carried = { ...carried, policyVersion: carried.policyVersion + 1 };
         break;
       case "tilt":
         carried = {
           ...carried,
-          tilt: yield* Tilt.run(context, { index, betas: stage.betas, samples: stage.samples, onProgress: progress }),
+          tilt: yield* Tilt.run(context, {
+            index,
+            betas: stage.betas,
+            samples: stage.samples,
+            onProgress: progress,
+          }),
         };
         break;
       case "online": {

@@ -72,7 +72,12 @@ export const layer = Layer.effect(
   }),
 );
 
-const describe = (error: { readonly _tag: string; readonly limit?: number; readonly taken?: number; readonly reason?: string }): string =>
+const describe = (error: {
+  readonly _tag: string;
+  readonly limit?: number;
+  readonly taken?: number;
+  readonly reason?: string;
+}): string =>
   error._tag === "BudgetExhausted"
     ? `${error.taken} are spent or reserved already, a limit of ${error.limit} is below that`
     : (error.reason ?? error._tag);

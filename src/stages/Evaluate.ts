@@ -58,9 +58,9 @@ const verdicts = Effect.fn("Evaluate.verdicts")(function* (
         return;
       }
       yield* safePoint.pass;
-      const verdict = yield* sandbox.verify(task, program).pipe(
-        Effect.catchTag("SandboxFault", () => Effect.succeed(null)),
-      );
+      const verdict = yield* sandbox
+        .verify(task, program)
+        .pipe(Effect.catchTag("SandboxFault", () => Effect.succeed(null)));
       if (verdict === null) faults++;
       else {
         known.set(key, verdict);
@@ -74,7 +74,10 @@ const verdicts = Effect.fn("Evaluate.verdicts")(function* (
 });
 
 /** Samples programs for tasks and judges them. */
-export const measure = Effect.fn("Evaluate.measure")(function* (context: RunContext, options: MeasureOptions) {
+export const measure = Effect.fn("Evaluate.measure")(function* (
+  context: RunContext,
+  options: MeasureOptions,
+) {
   const items: Array<RolloutItem> = [];
   for (const task of options.tasks)
     for (let sample = 0; sample < options.samples; sample++) items.push({ task, sample });
@@ -179,4 +182,3 @@ export const run = Effect.fn("Evaluate.run")(function* (context: RunContext, opt
   }
   return results as ReadonlyArray<EvaluationResult>;
 });
-

@@ -17,15 +17,15 @@ export interface OfflineSpec<E> {
 }
 
 /** Runs the remaining steps; each step's metrics are an event. */
-export const run = Effect.fn("Offline.run")(function* <E>(
-  spec: OfflineSpec<E>,
-) {
+export const run = Effect.fn("Offline.run")(function* <E>(spec: OfflineSpec<E>) {
   const compute = yield* Compute;
   const store = yield* RunStore;
   const safePoint = yield* SafePoint;
   for (let step = spec.from; step < spec.steps; step++) {
     // A stop keeps the steps made so far: the checkpoint is written before the run is left.
-    yield* safePoint.pass.pipe(Effect.tapError(() => (step > spec.from ? spec.checkpoint(step) : Effect.void)));
+    yield* safePoint.pass.pipe(
+      Effect.tapError(() => (step > spec.from ? spec.checkpoint(step) : Effect.void)),
+    );
     const values = yield* compute.trainStep({
       training: spec.training,
       learningRate: learningRateAt(spec.schedule, step, spec.steps),

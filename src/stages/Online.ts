@@ -84,7 +84,10 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
     if (candidates.length === 0) {
       const verifications = yield* store.budget("verifications");
       const generated = yield* store.budget("generated");
-      const affordable = Math.min(stage.programsPerRound, generated.limit - generated.spent - generated.reserved);
+      const affordable = Math.min(
+        stage.programsPerRound,
+        generated.limit - generated.spent - generated.reserved,
+      );
       if (verifications.limit - verifications.spent - verifications.reserved <= 0 || affordable <= 0) break;
       const problems = Selection.problems({
         tasks: context.tasks.train,
@@ -149,7 +152,9 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
       round,
       offlineFraction: (training) =>
         history.some((c) =>
-          context.config.trainings[training]?.episodes === "passing" ? c.outcome === "Passed" : c.outcome !== null,
+          context.config.trainings[training]?.episodes === "passing"
+            ? c.outcome === "Passed"
+            : c.outcome !== null,
         )
           ? stage.offlineFraction
           : 1,
@@ -164,7 +169,10 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
     };
     if (guard.restore !== null) yield* spec.restore(guard.restore);
     yield* spec.checkpoint(round + 1, carried, id);
-    yield* store.append({ _tag: "PolicyPublished", version, checkpoint: id }, yield* progress(index, round + 1));
+    yield* store.append(
+      { _tag: "PolicyPublished", version, checkpoint: id },
+      yield* progress(index, round + 1),
+    );
   }
   return carried;
 });
@@ -177,15 +185,13 @@ const progress = Effect.fnUntraced(function* (index: number, _round: number) {
 });
 
 /** The updates of one round, of the online stage or of its control. */
-export const update = Effect.fn("Online.update")(function* (
-  spec: {
-    readonly index: number;
-    readonly stage: OnlineStage;
-    readonly round: number;
-    readonly offlineFraction: (training: string) => number;
-    readonly onStep?: (done: number) => Effect.Effect<void>;
-  },
-) {
+export const update = Effect.fn("Online.update")(function* (spec: {
+  readonly index: number;
+  readonly stage: OnlineStage;
+  readonly round: number;
+  readonly offlineFraction: (training: string) => number;
+  readonly onStep?: (done: number) => Effect.Effect<void>;
+}) {
   const store = yield* RunStore;
   const compute = yield* Compute;
   const safePoint = yield* SafePoint;

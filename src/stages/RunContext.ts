@@ -33,4 +33,10 @@ export interface Carried {
   readonly best: { readonly passAt1: number; readonly checkpoint: string } | null;
 }
 
-export const initialCarried: Carried = { tilt: 0, policyVersion: 0, onlineRounds: {}, onlineStart: {}, best: null };
+export const initialCarried: Carried = {
+  tilt: 0,
+  policyVersion: 0,
+  onlineRounds: {},
+  onlineStart: {},
+  best: null,
+};

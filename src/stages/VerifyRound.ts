@@ -36,10 +36,9 @@ export const verifyRound = Effect.fn("VerifyRound.verifyRound")(function* (
   const first = candidates[0];
   if (first === undefined) return;
 
-  const decide = (group: ReadonlyArray<StoredCandidate>): Effect.Effect<
-    void,
-    StoreError | StopRequested | SandboxUnavailable
-  > =>
+  const decide = (
+    group: ReadonlyArray<StoredCandidate>,
+  ): Effect.Effect<void, StoreError | StopRequested | SandboxUnavailable> =>
     Effect.gen(function* () {
       const [head, ...repeats] = group;
       const task = head === undefined ? undefined : tasks.get(head.taskId);
@@ -54,14 +53,18 @@ export const verifyRound = Effect.fn("VerifyRound.verifyRound")(function* (
         .reserveFor(head.stage, head.round, head.slot)
         .pipe(Effect.catchTag("BudgetExhausted", () => Effect.succeed(null)));
       if (reservation === null) return;
-      const verdict = yield* sandbox.verify(task, head.program).pipe(
-        Effect.catchTag("SandboxFault", (fault) =>
-          store.recordFault(head, reservation, fault.reason).pipe(Effect.as(null)),
-        ),
-      );
+      const verdict = yield* sandbox
+        .verify(task, head.program)
+        .pipe(
+          Effect.catchTag("SandboxFault", (fault) =>
+            store.recordFault(head, reservation, fault.reason).pipe(Effect.as(null)),
+          ),
+        );
       if (verdict === null) return;
       yield* store.recordVerdict(head, reservation, verdict);
-      yield* Effect.forEach(repeats, (candidate) => store.recordCached(candidate, verdict), { discard: true });
+      yield* Effect.forEach(repeats, (candidate) => store.recordCached(candidate, verdict), {
+        discard: true,
+      });
     });
 
   yield* Effect.forEach(groups(candidates), decide, { concurrency: sandbox.parallelism, discard: true });

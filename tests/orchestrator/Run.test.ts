@@ -1,0 +1,131 @@
+import * as Fs from "node:fs";
+import * as Os from "node:os";
+import * as Path from "node:path";
+import { afterAll, assert, describe, it } from "@effect/vitest";
+import * as Effect from "effect/Effect";
+import * as Stream from "effect/Stream";
+import * as RunState from "../../src/domain/RunState.ts";
+import * as Report from "../../src/orchestrator/Report.ts";
+import { Commands } from "../../src/store/Commands.ts";
+import { RunStore } from "../../src/store/RunStore.ts";
+import * as TinyRun from "./TinyRun.ts";
+
+const root = Fs.mkdtempSync(Path.join(Os.tmpdir(), "drydock-run-"));
+afterAll(() => Fs.rmSync(root, { recursive: true, force: true }));
+
+const whole = Effect.fn(function* (name: string, change: Readonly<Record<string, unknown>> = {}) {
+  const config = yield* TinyRun.configure(Path.join(root, name), change);
+  const { directory } = yield* TinyRun.create(config);
+  return yield* Effect.gen(function* () {
+    const report = yield* TinyRun.go(config);
+    const store = yield* RunStore;
+    return { directory, report, events: yield* Report.allEvents, state: yield* store.state };
+  }).pipe(Effect.provide(TinyRun.services(directory)));
+});
+
+type Whole = Effect.Success<ReturnType<typeof whole>>;
+let memo: Whole | undefined;
+/** One uninterrupted run that every test compares with. */
+const uninterruptedRun = Effect.gen(function* () {
+  memo ??= yield* whole("whole");
+  return memo;
+});
+
+/** Runs until `stopAfter` events of a kind were committed, stops like Ctrl-C, and resumes to the end. */
+const interrupted = Effect.fn(function* (name: string, tag: string, stopAfter: number) {
+  const config = yield* TinyRun.configure(Path.join(root, name));
+  const { directory } = yield* TinyRun.create(config);
+  const stopped = yield* Effect.gen(function* () {
+    const store = yield* RunStore;
+    const commands = yield* Commands;
+    const seen = store.heads.pipe(
+      Stream.mapEffect(() => Report.allEvents),
+      Stream.filter((events) => events.filter(({ event }) => event._tag === tag).length >= stopAfter),
+      Stream.take(1),
+      Stream.runDrain,
+    );
+    yield* seen.pipe(
+      Effect.andThen(commands.submit({ command: { _tag: "Stop" }, from: "test" })),
+      Effect.forkScoped,
+    );
+    return yield* Effect.flip(TinyRun.go(config));
+  }).pipe(Effect.provide(TinyRun.services(directory)), Effect.scoped);
+  assert.strictEqual(stopped._tag, "StopRequested");
+  return yield* Effect.gen(function* () {
+    const report = yield* TinyRun.go(config);
+    return { directory, report };
+  }).pipe(Effect.provide(TinyRun.services(directory)));
+});
+
+const weights = (directory: string): Buffer =>
+  Fs.readFileSync(Path.join(directory, "policy", "model.safetensors"));
+
+describe("a whole run", () => {
+  it.live(
+    "goes from the base to the report within its budget",
+    () =>
+      Effect.gen(function* () {
+        const { directory, report, events, state } = yield* uninterruptedRun;
+        assert.deepEqual(
+          report.evaluations.map(({ stage, temperature }) => [stage, temperature]),
+          ["base", "offline", "control", "online"].flatMap((stage) => [
+            [stage, 1],
+            [stage, 0],
+          ]),
+        );
+        // Verdicts from a sandbox online are what the ledger says was spent, and within the limit.
+        const verdicts = events.filter(
+          ({ event }) => event._tag === "VerdictRecorded" && !event.cached,
+        ).length;
+        assert.strictEqual(report.budget.verifications.spent, verdicts);
+        assert.isAtMost(verdicts, 12);
+        assert.isAbove(verdicts, 0);
+        // The policy learnt: what the tiny policy cannot do by chance.
+        const passAt1 = (stage: string) => report.evaluations.find((e) => e.stage === stage)?.passAt1 ?? 0;
+        assert.strictEqual(passAt1("base"), 0);
+        assert.isAbove(passAt1("offline"), 0.2);
+        // A log without gaps whose fold is the state.
+        assert.deepEqual(
+          events.map(({ seq }) => seq),
+          events.map((_, i) => i + 1),
+        );
+        assert.deepEqual(RunState.replay(events), state);
+        assert.strictEqual(state.status, "finished");
+        const written: unknown = JSON.parse(Fs.readFileSync(Path.join(directory, "report.json"), "utf8"));
+        assert.deepEqual(written, JSON.parse(JSON.stringify(report)));
+        assert.isTrue(Fs.existsSync(Path.join(directory, "policy", "model.safetensors")));
+      }),
+    120_000,
+  );
+
+  for (const [where, tag, count] of [
+    ["in the middle of an offline stage", "Metrics", 17],
+    ["while a round is being verified", "VerdictRecorded", 10],
+    ["while a round is trained on", "RoundFinished", 2],
+    ["in the control", "PolicyPublished", 2],
+  ] as const) {
+    it.live(
+      `stopped ${where} and resumed equals uninterrupted`,
+      () =>
+        Effect.gen(function* () {
+          const uninterrupted = yield* uninterruptedRun;
+          const resumed = yield* interrupted(`stopped-${tag}`, tag, count);
+          const figures = (report: Report.Report) =>
+            report.evaluations.map(({ stage, temperature, passAt1, tilt }) => ({
+              stage,
+              temperature,
+              passAt1,
+              tilt,
+            }));
+          assert.deepEqual(figures(resumed.report), figures(uninterrupted.report));
+          assert.deepEqual(resumed.report.budget, uninterrupted.report.budget);
+          assert.strictEqual(resumed.report.cacheHits, uninterrupted.report.cacheHits);
+          assert.isTrue(
+            weights(resumed.directory).equals(weights(uninterrupted.directory)),
+            "final weights differ",
+          );
+        }),
+      120_000,
+    );
+  }
+});

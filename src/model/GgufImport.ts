@@ -19,7 +19,7 @@ export interface Options {
   readonly dtype?: Policy.StoredType;
   /** Replace a policy that is already there. */
   readonly replace?: boolean;
-  /** Name on the card; the model's own by default. */
+  /** Name on the card; the directory's by default. */
   readonly name?: string;
 }
 
@@ -170,10 +170,8 @@ export const run = Effect.fn("GgufImport.run")(function* (
   const types: Record<string, number> = {};
   for (const { type } of gguf.tensors.values()) types[type] = (types[type] ?? 0) + 1;
 
+  const name = options.name ?? path.basename(path.resolve(directory));
   const modelName = gguf.metadata["general.name"];
-  const name =
-    options.name ??
-    (typeof modelName === "string" && modelName !== "" ? modelName : path.basename(directory));
   const licence = gguf.metadata["general.license"];
   let done = 0;
   yield* Policy.write(
@@ -183,6 +181,7 @@ export const run = Effect.fn("GgufImport.run")(function* (
       tokenizer,
       card: {
         ...Policy.defaultCard(name),
+        description: typeof modelName === "string" ? modelName : "",
         licence: typeof licence === "string" && licence !== "" ? licence : "unknown",
         provenance: `Imported from ${path.basename(file)} (${gguf.size} bytes; ${Object.entries(types)
           .map(([type, count]) => `${count} ${type}`)

@@ -10,7 +10,8 @@ import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { attempt, readJson, syncDirectory, writeJson } from "./Files.ts";
+import * as AtomicDirectory from "./AtomicDirectory.ts";
+import { attempt, readJson, writeJson } from "./Files.ts";
 import * as ModelConfig from "./ModelConfig.ts";
 import { PolicyError } from "./PolicyError.ts";
 import * as Safetensors from "./Safetensors.ts";
@@ -271,44 +272,27 @@ export const write = Effect.fn("Policy.write")(function* (
   if (policy.weights !== null) {
     yield* checkShapes(directory, policy.config, new Map(policy.weights.map((t) => [t.name, t])));
   }
-  const occupied = yield* attempt(
-    directory,
-    () => fs.existsSync(target) && fs.readdirSync(target).length > 0,
-  );
-  if (occupied && !(options.replace === true && isPolicy(target))) {
-    return yield* new PolicyError({
-      path: directory,
-      reason: isPolicy(target) ? "there is a policy here already." : "the directory holds other files.",
-      remedy: isPolicy(target)
-        ? "Choose another name, or ask for it to be replaced."
-        : "Choose another name.",
-    });
-  }
-  const temporary = path.join(path.dirname(target), `.${path.basename(target)}.partial-${process.pid}`);
-  const old = `${temporary}-old`;
-  const files = attempt(directory, () => {
-    fs.rmSync(temporary, { recursive: true, force: true });
-    fs.mkdirSync(temporary, { recursive: true });
-    const at = (name: string) => path.join(temporary, name);
-    writeJson(at("config.json"), { ...policy.config, use_cache: true });
-    writeJson(at("tokenizer.json"), policy.tokenizer.tokenizer);
-    writeJson(at("tokenizer_config.json"), policy.tokenizer.config);
-    writeJson(at("generation_config.json"), generationConfig(policy.config, policy.card));
-    writeJson(at("policy.json"), policy.card);
-    const dtype = options.dtype ?? "F32";
-    if (policy.weights !== null) Safetensors.writeSync(at("model.safetensors"), policy.weights, { dtype });
-    if (policy.heads !== undefined) Safetensors.writeSync(at("heads.safetensors"), policy.heads);
-    if (occupied) fs.renameSync(target, old);
-    try {
-      fs.renameSync(temporary, target);
-    } catch (cause) {
-      if (occupied) fs.renameSync(old, target);
-      throw cause;
+  yield* attempt(directory, () => {
+    AtomicDirectory.clearLeftovers(target);
+    if (AtomicDirectory.isOccupied(target) && !(options.replace === true && isPolicy(target))) {
+      throw new PolicyError({
+        path: directory,
+        reason: isPolicy(target) ? "there is a policy here already." : "the directory holds other files.",
+        remedy: isPolicy(target)
+          ? "Choose another name, or ask for it to be replaced."
+          : "Choose another name.",
+      });
     }
-    syncDirectory(path.dirname(target));
-    if (occupied) fs.rmSync(old, { recursive: true, force: true });
+    AtomicDirectory.write(target, (temporary) => {
+      const at = (name: string) => path.join(temporary, name);
+      writeJson(at("config.json"), { ...policy.config, use_cache: true });
+      writeJson(at("tokenizer.json"), policy.tokenizer.tokenizer);
+      writeJson(at("tokenizer_config.json"), policy.tokenizer.config);
+      writeJson(at("generation_config.json"), generationConfig(policy.config, policy.card));
+      writeJson(at("policy.json"), policy.card);
+      const dtype = options.dtype ?? "F32";
+      if (policy.weights !== null) Safetensors.writeSync(at("model.safetensors"), policy.weights, { dtype });
+      if (policy.heads !== undefined) Safetensors.writeSync(at("heads.safetensors"), policy.heads);
+    });
   });
-  yield* Effect.onError(files, () =>
-    Effect.sync(() => fs.rmSync(temporary, { recursive: true, force: true })),
-  );
 });

@@ -129,7 +129,7 @@ describe("GgufImport", () => {
         const out = Path.join(directory, "policy");
         const summary = yield* GgufImport.run(file, out, { onProgress: (done) => seen.push(done) });
         assert.equal(summary.parameters, ModelConfig.parameterCount(config));
-        assert.equal(summary.name, "Tiny");
+        assert.equal(summary.name, "policy");
         assert.isTrue(summary.chatTemplate);
         assert.deepEqual(summary.types, { F32: summary.tensors });
         assert.deepEqual(
@@ -140,6 +140,7 @@ describe("GgufImport", () => {
         const policy = yield* Policy.read(out);
         assert.deepEqual(policy.config, { ...config });
         assert.equal(policy.card.licence, "mit");
+        assert.equal(policy.card.description, "Tiny");
         const read = TinyLlama.weights(config);
         for (const { name } of ModelConfig.tensorShapes(config)) {
           assert.deepEqual(policy.weights?.read(name), read(name), name);

@@ -140,6 +140,22 @@ describe("Policy", () => {
     ),
   );
 
+  it.effect("clears away what a process that died left, and brings the old policy back", () =>
+    withDirectory((parent) =>
+      Effect.gen(function* () {
+        const directory = Path.join(parent, "tiny");
+        const dead = 2 ** 22 + 1; // beyond the kernel's largest process id
+        yield* Policy.write(directory, TinyPolicy.policy());
+        Fs.renameSync(directory, Path.join(parent, `.tiny.partial-${dead}-old`));
+        Fs.mkdirSync(Path.join(parent, `.tiny.partial-${dead}`));
+        const error = yield* Effect.flip(Policy.write(directory, TinyPolicy.policy()));
+        assert.match(error.message, /there is a policy here already/);
+        assert.deepEqual(Fs.readdirSync(parent), ["tiny"]);
+        yield* Policy.read(directory);
+      }),
+    ),
+  );
+
   it.effect("refuses a tokenizer that is not the weights' own", () =>
     Effect.gen(function* () {
       const shrink = (directory: string) =>

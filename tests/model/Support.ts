@@ -50,12 +50,13 @@ export const open = (
     readonly heads?: Heads.Heads;
     readonly headNoise?: number;
     readonly seed?: number;
+    readonly on?: Executor;
   } = {},
 ): Session => {
   const seed = options.seed ?? 1;
   const own = Transformer.initial(model, options.read ?? Transformer.randomWeights(model.config, seed), seed);
   const { heads } = options;
-  return (executor as Executor).open(g, (name, shape) => {
+  return (options.on ?? (executor as Executor)).open(g, (name, shape) => {
     const value = own(name);
     if (value !== undefined || heads === undefined || !name.startsWith("heads.")) return value;
     const data = Heads.initial(heads, { name, shape }, seed);

@@ -17,7 +17,7 @@ export const Seen = Schema.Struct({
   /** Base64 of the frames on the result channel: the program's answers, or the checker's verdict. */
   answers: Schema.String,
   ended: Schema.Union([Schema.Struct({ exit: Schema.Int }), Schema.Struct({ signal: Schema.Int })]),
-  killed: Schema.NullOr(Schema.Literals(["wall", "output"])),
+  killed: Schema.NullOr(Schema.Literals(["cpu", "wall", "output"])),
   oomKilled: Schema.Boolean,
   cpuSeconds: Schema.Number,
   wallSeconds: Schema.Number,

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import * as Option from "effect/Option";
 import * as Pool from "effect/Pool";
+import * as Schedule from "effect/Schedule";
 import type * as Scope from "effect/Scope";
 import type { Limits, Task } from "../../domain/Task.ts";
 import { SandboxFault, SandboxUnavailable, type Verdict } from "../../domain/Verdict.ts";
@@ -76,10 +77,13 @@ export const make = Effect.fn("SandboxDocker.make")(function* (
   const rung = yield* chooseRung(base);
   const runsPerSlot = rung.runsPerSlot ?? options.runsPerSlot ?? 200;
   const parallelism = options.slots ?? 2;
-  const pool = yield* Pool.make({
-    acquire: DockerSlot.open({ ...base, isolation: rung.isolation }),
-    size: parallelism,
-  });
+  // An engine that restarts, or an image that somebody removed, is waited for and put right before a slot is a fault.
+  const openSlot = SandboxImage.ensure("python").pipe(
+    Effect.mapError((unavailable) => new SandboxFault({ reason: unavailable.reason })),
+    Effect.andThen(DockerSlot.open({ ...base, isolation: rung.isolation })),
+    Effect.retry({ schedule: Schedule.exponential("200 millis"), times: 6 }),
+  );
+  const pool = yield* Pool.make({ acquire: openSlot, size: parallelism });
 
   const attempt = (task: Task, program: string, limits: Limits) =>
     Effect.scoped(

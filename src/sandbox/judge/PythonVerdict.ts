@@ -141,8 +141,9 @@ const ending = (limits: Limits, seen: Seen): Failure | undefined => {
   const { signal } = seen.ended;
   if (signal === SIGSYS) return { outcome: "Forbidden", detail: "made a forbidden system call" };
   if (signal !== SIGKILL) return { outcome: "RuntimeError", detail: `ended by signal ${signal}` };
-  // Small allowance: the kernel counts CPU limits in ticks.
-  if (seen.cpuSeconds >= limits.cpuSeconds * 0.95) return { outcome: "TimedOut", detail: "cpu time limit" };
+  // Without the supervisor: the kernel's backstop, which is later.
+  if (seen.killed === "cpu" || seen.cpuSeconds >= limits.cpuSeconds)
+    return { outcome: "TimedOut", detail: "cpu time limit" };
   if (seen.killed !== "wall") return undefined;
   const starved = seen.cpuSeconds < limits.cpuSeconds / 2;
   return { outcome: "TimedOut", detail: "wall time limit", starved };

@@ -85,6 +85,9 @@ def check(tests):
             return index, "Malformed", str(error)
         except BadArgument as error:
             return index, "BadTest", str(error)
+        except (NameError, ImportError) as error:
+            # Never made by an answer: the test counts on something that the program would have had to define.
+            return index, "BadTest", f"{type(error).__name__}: {error} in {first_line(tests['asserts'][index])}"
         except BaseException as error:
             # What the program answered made the test itself fail, say `len(None)`; without an answer it is the test's fault.
             text = f"{type(error).__name__}: {error} in {first_line(tests['asserts'][index])}"

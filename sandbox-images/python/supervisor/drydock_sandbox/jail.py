@@ -64,7 +64,7 @@ def enter(namespaces, limits, uid, gid):
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/gid_map", f"{gid} {gid} 1")
         _write("/proc/self/uid_map", f"{uid} {uid} 1")
-    _write("/proc/self/oom_score_adj", "1000")  # the first to go where memory runs out
+        _write("/proc/self/oom_score_adj", "1000")  # the first to go where memory runs out
     interpreter = _address_space()
     if namespaces:
         _mount(None, b"/", None, RECURSIVE | PRIVATE)
@@ -74,9 +74,10 @@ def enter(namespaces, limits, uid, gid):
     else:
         os.setsid()
     os.chdir("/tmp")
-    cpu = max(1, int(-(-limits["cpuSeconds"] // 1)))
     bounds = [
-        (resource.RLIMIT_CPU, cpu),  # hard = soft: process 1 of a namespace ignores the soft limit's signal
+        # A backstop: the supervisor, which counts more finely, comes first. Hard = soft, because process 1 of a
+        # namespace ignores the soft limit's signal.
+        (resource.RLIMIT_CPU, int(limits["cpuSeconds"]) + 2),
         (resource.RLIMIT_AS, interpreter + int(limits["memoryBytes"])),
         (resource.RLIMIT_FSIZE, 4 << 20),
         (resource.RLIMIT_NOFILE, FIRST_FD + 32),

@@ -3,7 +3,8 @@
 A frame is a 4-byte big-endian length and that many bytes of JSON. Values keep their exact Python type by tags:
 null, booleans, strings and ints below 2**53 stand for themselves; {"i": hex} a larger int, {"f": repr} a float,
 [...] a list, {"t": [...]} a tuple, {"d": [[key, value], ...]} a dict, {"s": [...]} a set, {"z": [...]} a frozenset,
-{"b": hex} bytes, {"c": [re, im]} a complex, {"g": [...]} an iterator, {"x": name} anything else, equal to nothing.
+{"b": hex} bytes, {"c": [re, im]} a complex, {"g": [...]} an iterator, {"k": name} one of the builtin classes,
+{"x": name} anything else, equal to nothing.
 Subclasses of builtins (Counter, namedtuple, IntEnum) are sent as the builtin that they extend.
 """
 import collections.abc
@@ -15,6 +16,7 @@ import struct
 MAX_DEPTH = 64
 MAX_FRAME = 8 << 20
 MAX_ITERATOR = 100_000
+CLASSES = {kind.__name__: kind for kind in (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset)}
 
 
 class BadValue(Exception):
@@ -63,21 +65,24 @@ def encode(value, depth=0):
         return {"b": value.hex()}
     if kind is complex:
         return {"c": [float.__repr__(value.real), float.__repr__(value.imag)]}
-    if isinstance(value, int):
+    if kind is type and CLASSES.get(value.__name__) is value:
+        return {"k": value.__name__}
+    # By the type's own ancestry: an instance can lie about its __class__.
+    if issubclass(kind, int):
         return encode(int.__int__(value), deeper)
-    if isinstance(value, float):
+    if issubclass(kind, float):
         return encode(float.__float__(value), deeper)
-    if isinstance(value, str):
-        return str.__str__(value) if type(str.__str__(value)) is str else "".join(str.__iter__(value))
-    if isinstance(value, list):
+    if issubclass(kind, str):
+        return "".join(str.__iter__(value))
+    if issubclass(kind, list):
         return encode(list(list.__iter__(value)), deeper)
-    if isinstance(value, tuple):
+    if issubclass(kind, tuple):
         return encode(tuple(tuple.__iter__(value)), deeper)
-    if isinstance(value, dict):
+    if issubclass(kind, dict):
         return encode(dict(dict.items(value)), deeper)
-    if isinstance(value, set):
+    if issubclass(kind, set):
         return encode(set(set.__iter__(value)), deeper)
-    if isinstance(value, collections.abc.Iterator):
+    if issubclass(kind, collections.abc.Iterator):
         items = list(itertools.islice(value, MAX_ITERATOR + 1))
         if len(items) <= MAX_ITERATOR:
             return {"g": [encode(item, deeper) for item in items]}
@@ -123,6 +128,8 @@ def _decode(value, depth):
         return complex(float(_text(real)), float(_text(imaginary)))
     if tag == "g":
         return iter([_decode(item, deeper) for item in _items(body)])
+    if tag == "k":
+        return CLASSES[_text(body)]
     if tag == "x":
         return Opaque(_text(body)[:64])
     raise BadValue("unknown tag")

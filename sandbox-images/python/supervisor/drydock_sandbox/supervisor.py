@@ -21,6 +21,8 @@ MAX_ANSWERS = 4 << 20
 MAX_ERRORS = 2000
 # How long a checker may take to say what it saw once the program's process is gone.
 GRACE_SECONDS = 1.0
+# CPU time of a checker beyond the program's.
+CHECKER_SECONDS = 2
 # How long a program may take to end once the checker has.
 LAST_WORDS_SECONDS = 0.2
 OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
@@ -134,9 +136,7 @@ class Run:
         return reading, writing
 
     def spawn(self, role, fds, last):
-        limits = dict(self.limits)
-        if role == "checker":  # mostly waits; what the program answered may cost it some time
-            limits["cpuSeconds"] += 2
+        limits = self.allowed(role)
         header = {
             "role": role,
             "entry": self.request["entry"],
@@ -150,6 +150,23 @@ class Run:
             raise SetupFailed(reply["failed"])
         return reply["pid"]
 
+    def allowed(self, role):
+        """A role's limits. A checker mostly waits, but what the program answered may cost it some time."""
+        extra = CHECKER_SECONDS if role == "checker" else 0
+        return {**self.limits, "cpuSeconds": self.limits["cpuSeconds"] + extra}
+
+    def cpu_left(self):
+        """The least CPU time that a living process has left. It takes at least as long by the wall to use it up."""
+        left = []
+        for role, pid in (("candidate", self.candidate), ("checker", self.checker)):
+            if pid is not None and pid not in self.ended:
+                try:
+                    used = time.clock_gettime(process_cpu_clock(pid))
+                except OSError:  # just ended
+                    continue
+                left.append(self.allowed(role)["cpuSeconds"] - used)
+        return min(left, default=1.0)
+
     def watch(self):
         """Until every process has ended and every pipe is drained."""
         poll = select.poll()
@@ -160,16 +177,17 @@ class Run:
         deadline = self.started + self.limits["wallSeconds"]
         drained_by = None
         while len(self.ended) < count or open_fds:
-            now = time.monotonic()
+            now, cpu_left = time.monotonic(), None
             if len(self.ended) == count:
                 drained_by = drained_by or now + 0.05
                 if now >= drained_by:
                     break
                 left = drained_by - now
             else:
-                left = deadline - now
-            if left <= 0:
-                self.kill("wall")
+                cpu_left = self.cpu_left()
+                left = min(deadline - now, max(0.002, cpu_left))
+            if left <= 0 or (cpu_left is not None and cpu_left <= 0 and self.killed is None):
+                self.kill("cpu" if left > 0 else "wall")
                 deadline = now + GRACE_SECONDS
                 continue
             for fd, _ in poll.poll(max(1, left * 1000)):
@@ -210,6 +228,11 @@ class Run:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
+
+
+def process_cpu_clock(pid):
+    """The clock of another process's CPU time, as clock_getcpuclockid(3) makes it."""
+    return (~pid << 3) | 2
 
 
 def memory_file(data):

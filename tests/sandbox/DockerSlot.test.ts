@@ -1,0 +1,131 @@
+/** The life of containers: isolation rungs, recycling, and nothing left behind. */
+import { hostname } from "node:os";
+import { assert, describe, it } from "@effect/vitest";
+import * as Effect from "effect/Effect";
+import * as Docker from "../../src/sandbox/docker/Docker.ts";
+import * as DockerSlot from "../../src/sandbox/docker/DockerSlot.ts";
+import * as SandboxDocker from "../../src/sandbox/docker/SandboxDocker.ts";
+import * as SandboxImage from "../../src/sandbox/docker/SandboxImage.ts";
+import * as SelfTest from "../../src/sandbox/docker/SelfTest.ts";
+import { call } from "./support/Tasks.ts";
+import * as WithDocker from "./support/WithDocker.ts";
+
+const docker = Docker.connect();
+const task = call("python", [[[2], 4]]);
+const program = "def f(x): return 2 * x";
+
+const containers = (run: string) =>
+  Effect.promise(() => docker.listContainers({ all: true, filters: { label: [`drydock.run=${run}`] } }));
+
+const settings = Effect.map(SandboxImage.ensure("python"), (image) => ({
+  docker,
+  image,
+  seccomp: SandboxImage.seccompProfile("python"),
+  memoryBytes: 512 * 1024 * 1024,
+}));
+
+describe.skipIf(WithDocker.skip)("DockerSlot", () => {
+  it.live(
+    "the system call filter alone passes the self-test too",
+    () =>
+      Effect.gen(function* () {
+        const slot = yield* DockerSlot.open({ ...(yield* settings), isolation: { namespaces: false } });
+        yield* SelfTest.run(slot);
+      }).pipe(Effect.scoped),
+    300_000,
+  );
+
+  it.live(
+    "the self-test notices a slot without the seccomp profile's rights",
+    () =>
+      Effect.gen(function* () {
+        const base = yield* settings;
+        const profile = JSON.parse(base.seccomp) as { syscalls: Array<{ names: Array<string> }> };
+        for (const rule of profile.syscalls) rule.names = rule.names.filter((name) => name !== "mount");
+        const seccomp = JSON.stringify(profile);
+        const slot = yield* DockerSlot.open({ ...base, seccomp, isolation: { namespaces: true } });
+        const fault = yield* Effect.flip(SelfTest.run(slot));
+        assert.include(fault.reason, "mount");
+      }).pipe(Effect.scoped),
+    60_000,
+  );
+
+  it.live(
+    "a bad seccomp profile is a fault that leaves no container",
+    () =>
+      Effect.gen(function* () {
+        const bad = {
+          ...(yield* settings),
+          seccomp: "{",
+          isolation: { namespaces: true },
+          runId: "bad-seccomp",
+        };
+        const fault = yield* Effect.flip(Effect.scoped(DockerSlot.open(bad)));
+        assert.strictEqual(fault._tag, "SandboxFault");
+        assert.lengthOf(yield* containers("bad-seccomp"), 0);
+      }),
+    60_000,
+  );
+
+  it.live(
+    "containers are replaced after their runs, and all are gone at the end",
+    () =>
+      Effect.gen(function* () {
+        const seenIds = new Set<string>();
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const sandbox = yield* SandboxDocker.make({ slots: 1, runsPerSlot: 2, runId: "recycle" });
+            for (let run = 0; run < 5; run++) {
+              assert.strictEqual((yield* sandbox.verify(task, program)).outcome, "Passed");
+              for (const { Id } of yield* containers("recycle")) seenIds.add(Id);
+            }
+          }),
+        );
+        assert.isAtLeast(seenIds.size, 3);
+        assert.lengthOf(yield* containers("recycle"), 0);
+      }),
+    120_000,
+  );
+
+  it.live(
+    "an interrupted verification does not spoil the next",
+    () =>
+      Effect.gen(function* () {
+        const sandbox = yield* SandboxDocker.make({ slots: 1 });
+        const slow = "import time\ndef f(x):\n    time.sleep(5)\n    return 4";
+        yield* Effect.ignore(Effect.timeout(sandbox.verify(task, slow), "300 millis"));
+        assert.strictEqual((yield* sandbox.verify(task, program)).outcome, "Passed");
+      }).pipe(Effect.scoped),
+    120_000,
+  );
+
+  it.live(
+    "sweeps what a dead process left, and nothing of a living one",
+    () =>
+      Effect.gen(function* () {
+        const base = yield* settings;
+        const labels = (pid: number, run: string) => ({
+          [DockerSlot.OWNER_LABEL]: "python",
+          "drydock.host": hostname(),
+          "drydock.pid": String(pid),
+          "drydock.run": run,
+        });
+        const create = (pid: number, run: string) =>
+          Effect.promise(() =>
+            docker.createContainer({
+              Image: base.image,
+              Cmd: ["/usr/bin/python3"],
+              Labels: labels(pid, run),
+            }),
+          );
+        // Process numbers end well below this.
+        yield* create(2 ** 30, "sweep-dead");
+        const living = yield* create(process.pid, "sweep-living");
+        yield* DockerSlot.sweep(docker);
+        assert.lengthOf(yield* containers("sweep-dead"), 0);
+        assert.lengthOf(yield* containers("sweep-living"), 1);
+        yield* Effect.promise(() => living.remove({ force: true }));
+      }),
+    60_000,
+  );
+});

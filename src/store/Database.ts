@@ -26,6 +26,14 @@ export interface Database {
 /** Milliseconds that a statement waits for another process's lock. */
 const BUSY_MILLIS = 5000;
 
+const orIgnore = (body: () => void): void => {
+  try {
+    body();
+  } catch {
+    // what it would have done is done by the next open
+  }
+};
+
 /** Opens a database; `readOnly` never writes to it and fails where there is none. */
 export const open = (file: string, options: { readonly readOnly: boolean }): Database => {
   if (options.readOnly && !Fs.existsSync(file)) {
@@ -66,6 +74,9 @@ export const open = (file: string, options: { readonly readOnly: boolean }): Dat
     },
     close: () => {
       statements.clear();
+      // libsql closes the file only once its statements are collected, so the log is folded in here:
+      // run.db alone is then the whole run. Not vital: SQLite recovers from the log.
+      if (!options.readOnly) orIgnore(() => db.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
       db.close();
     },
   };

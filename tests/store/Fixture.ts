@@ -3,6 +3,7 @@ import * as Fs from "node:fs";
 import * as Os from "node:os";
 import * as Path from "node:path";
 import * as Effect from "effect/Effect";
+import type { Scope } from "effect/Scope";
 import type { RunEvent } from "../../src/domain/RunEvent.ts";
 import type { Verdict } from "../../src/domain/Verdict.ts";
 import type { Candidate } from "../../src/store/RunStore.ts";
@@ -55,6 +56,10 @@ export const verdict = (outcome: Verdict["outcome"]): Verdict => ({
 /** One process's life with the store: everything is closed, as if by a crash, when the effect ends. */
 export const session = <A, E>(
   directory: string,
-  body: Effect.Effect<A, E, RunStore>,
+  body: Effect.Effect<A, E, RunStore | Scope>,
   mode?: RunStoreLive.Options["mode"],
-) => body.pipe(Effect.provide(RunStoreLive.layer({ directory, ...(mode === undefined ? {} : { mode }) })));
+) =>
+  body.pipe(
+    Effect.provide(RunStoreLive.layer({ directory, ...(mode === undefined ? {} : { mode }) })),
+    Effect.scoped,
+  );

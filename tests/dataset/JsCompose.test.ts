@@ -79,7 +79,7 @@ describe(`js-compose, seed ${seed}`, () => {
     });
     assert.strictEqual(new Set(main.tasks.map(({ statement }) => statement)).size, main.tasks.length);
     assert.strictEqual(main.attempts.length, 200);
-    assert.isTrue(corpus.attempts.every(({ outcome }) => outcome === undefined));
+    assert.strictEqual(corpus.attempts.length, 120);
   });
 
   it.effect("trains on nothing that it evaluates", () => {

@@ -1,6 +1,6 @@
 /**
  * The js-compose dataset from a seed: problems with tests in three splits, labelled attempts at some of the
- * training problems, and a corpus of unlabelled attempts at other problems for behaviour cloning.
+ * training problems, and a corpus of attempts at other problems for behaviour cloning.
  *
  * Pure: the same seed and options give the same values. Expected values and labels come from the trusted
  * twins of the renderings; `Relabel.check` runs every program in a sandbox and compares.
@@ -36,8 +36,8 @@ export const defaults: Options = {
   train: 1700,
   validation: 200,
   test: 200,
-  corpusProblems: 4000,
-  corpusAttemptsPerProblem: 3,
+  corpusProblems: 12000,
+  corpusAttemptsPerProblem: 1,
   labelledProblems: 400,
   attemptsPerProblem: 3,
   cases: 8,
@@ -60,7 +60,7 @@ export interface Part {
 export interface Generated {
   /** The dataset proper: all splits, labelled attempts at training problems. */
   readonly main: Part;
-  /** Other problems with unlabelled attempts. */
+  /** Other problems with attempts, right and wrong, for behaviour cloning. */
   readonly corpus: Part;
 }
 
@@ -143,14 +143,13 @@ const attemptsAt = (
   options: Options,
   made: ReadonlyArray<Made>,
   perProblem: number,
-  labelled: boolean,
 ): Array<Attempt> =>
   made.flatMap(({ problem, task }) =>
     Array.from({ length: perProblem }, (): Attempt => {
       const kind = (problem.steps[0] as Problems.Step).operation.from;
       const plan = Attempts.attempt(random, problem, options);
-      const base = { taskId: task.id, program: Problems.program(kind, plan), origin: "student" };
-      return labelled ? { ...base, ...label(task, plan) } : base;
+      const program = Problems.program(kind, plan);
+      return { taskId: task.id, program, origin: "student", ...label(task, plan) };
     }),
   );
 
@@ -188,7 +187,7 @@ export const generate = (seed: number, overrides: Partial<Options> = {}): Genera
   return {
     main: {
       tasks: [...train, ...validation, ...test].map(({ task }) => task),
-      attempts: attemptsAt(random.split("attempts"), options, labelled, options.attemptsPerProblem, true),
+      attempts: attemptsAt(random.split("attempts"), options, labelled, options.attemptsPerProblem),
     },
     corpus: {
       tasks: corpus.map(({ task }) => task),
@@ -197,7 +196,6 @@ export const generate = (seed: number, overrides: Partial<Options> = {}): Genera
         options,
         corpus,
         options.corpusAttemptsPerProblem,
-        false,
       ),
     },
   };

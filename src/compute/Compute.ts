@@ -22,7 +22,12 @@ export type Backend = "auto" | "native-gpu" | "native" | "wasm";
 /** Which parameters train. */
 export type Trainable =
   | { readonly kind: "full" }
-  | { readonly kind: "lora"; readonly rank: number; readonly alpha: number; readonly targets: ReadonlyArray<string> };
+  | {
+      readonly kind: "lora";
+      readonly rank: number;
+      readonly alpha: number;
+      readonly targets: ReadonlyArray<string>;
+    };
 
 /** One kind of update: an algorithm with its configuration, its own optimizer slots and its own sampler. */
 export interface TrainingSpec {
@@ -34,7 +39,7 @@ export interface TrainingSpec {
   readonly config: unknown;
   /** Sequences per step (summed over micro-batches). */
   readonly batchSize: number;
-  /** Sequences per micro-batch; gradients accumulate over batchSize / microBatch. Default: batchSize. */
+  /** Sequences per micro-batch; gradients accumulate over batchSize / microBatch. Default: the largest divisor of batchSize up to 32. */
   readonly microBatch?: number;
   readonly optimizer: {
     readonly beta1: number;

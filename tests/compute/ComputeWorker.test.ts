@@ -65,13 +65,13 @@ const worker = Effect.flatMap(Layer.build(Layer.fresh(ComputeWorker.layer)), (co
 const tinyPolicy = (size = {}) => Effect.promise(() => TinyPolicy.write(size));
 
 describe("ComputeWorker", () => {
-  it.effect(
-    "opens, trains, generates, scores, saves, restores, exports, and what it exports opens again",
-    () =>
+  it.effect.each(["auto", "wasm"] as const)(
+    "opens, trains, generates, scores, saves, restores, exports, and what it exports opens again (%s)",
+    (backend) =>
       Effect.gen(function* () {
         const path = yield* tinyPolicy();
         const compute = yield* worker;
-        const info = yield* compute.open(specOf(path));
+        const info = yield* compute.open(specOf(path, { backend }));
         assert.isAbove(info.trainableParameters, info.parameters);
         const counts = yield* compute.addEpisodes("offline", TinyPolicy.episodes());
         assert.deepStrictEqual(counts, { added: 24, tooLong: 0 });
@@ -120,7 +120,9 @@ describe("ComputeWorker", () => {
         const exported = join(TinyPolicy.temporary("export"), "tiny");
         yield* compute.exportPolicy(exported);
         const other = yield* worker;
-        yield* other.open(specOf(exported, { policy: { path: exported, init: "weights" }, seed: 99 }));
+        yield* other.open(
+          specOf(exported, { backend, policy: { path: exported, init: "weights" }, seed: 99 }),
+        );
         assert.deepStrictEqual(yield* other.generate(sampled), before);
         assert.deepStrictEqual(yield* other.score(items), scores);
       }).pipe(Effect.scoped),

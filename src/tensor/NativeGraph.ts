@@ -5,24 +5,14 @@
  * TF_Session; a run names what to fetch, and TensorFlow executes what that needs. Variables are resource
  * variables inside the session. Buffers are too: InplaceUpdate on what ReadVariableOp gives writes the variable's
  * own memory, so that a cache is neither fed nor copied.
- *
- * Within a run every effect waits for a gate, which waits for all gradients, all assigned values and all reads
- * of the variables that are written: a program sees the values from before its updates.
  */
 import * as Fs from "node:fs";
 import * as Os from "node:os";
 import * as Path from "node:path";
 import type { Graph } from "./Graph.ts";
-import { GraphDef } from "./GraphDef.ts";
-import {
-  type Declared,
-  type Effect,
-  type Node,
-  type Program,
-  type TensorData,
-  TensorError,
-  type Value,
-} from "./Ir.ts";
+import { GraphBuilder } from "./GraphBuilder.ts";
+import type { GraphDef } from "./GraphDef.ts";
+import { type Declared, type Program, type TensorData, TensorError } from "./Ir.ts";
 import type { Binding, DType as TfType } from "./native/Binding.ts";
 import {
   checkData,
@@ -35,185 +25,11 @@ import {
   type Session,
   variableOf,
 } from "./Session.ts";
-import { type Attrs, dataType, type Emitter, emit, toBfloat16, type } from "./TfOps.ts";
+import { dataType, type } from "./TfOps.ts";
 
 const TAG = "serve";
 /** Elements of initial values that are held at once, about: 256 MB. */
 const GROUP = 67_108_864;
-
-/** Builds the GraphDef. A tensor's handle is its name in the GraphDef, "node:index". */
-class Builder {
-  readonly def = new GraphDef();
-  readonly #graph: Graph;
-  readonly #values = new Map<number, string>();
-  readonly #variables = new Map<string, string>();
-  readonly #constants = new Map<string, string>();
-  #count = 0;
-
-  constructor(graph: Graph) {
-    this.#graph = graph;
-  }
-
-  private name(): string {
-    return `n${this.#count++}`;
-  }
-
-  op(op: string, inputs: ReadonlyArray<string>, attrs: Attrs, after: ReadonlyArray<string> = []): string {
-    const name = this.name();
-    this.def.node(name, op, [...inputs, ...after.map((node) => `^${node.split(":")[0]}`)], attrs);
-    return `${name}:0`;
-  }
-
-  private shared(key: string, make: () => string): string {
-    const known = this.#constants.get(key);
-    if (known !== undefined) return known;
-    const made = make();
-    this.#constants.set(key, made);
-    return made;
-  }
-
-  private constant(kind: number, shape: ReadonlyArray<number>, data: ArrayBufferView): string {
-    const name = this.name();
-    this.def.constant(name, kind, shape, data);
-    return `${name}:0`;
-  }
-
-  readonly emitter: Emitter<string> = {
-    op: (op, inputs, attrs, outputs) => {
-      const node = this.op(op, inputs, attrs).split(":")[0];
-      return Array.from({ length: outputs }, (_, i) => `${node}:${i}`);
-    },
-    ints: (values, shape) =>
-      this.shared(`i${shape.join()}:${values.join()}`, () =>
-        this.constant(dataType.int32, shape, Int32Array.from(values)),
-      ),
-    float: (value) =>
-      this.shared(`f${value}`, () => this.constant(dataType.float32, [], Float32Array.of(value))),
-  };
-
-  /** The handle of a session variable; buffers are variables with a prefix that no variable can have. */
-  handle(name: string, { shape, dtype }: Declared): string {
-    const known = this.#variables.get(name);
-    if (known !== undefined) return known;
-    const made = this.op("VarHandleOp", [], {
-      dtype: type(dtype),
-      shape: { kind: "shape", value: shape },
-      shared_name: { kind: "string", value: name },
-      container: { kind: "string", value: "" },
-    });
-    this.#variables.set(name, made);
-    return made;
-  }
-
-  read(name: string, declared: Declared): string {
-    return this.op("ReadVariableOp", [this.handle(name, declared)], { dtype: type(declared.dtype) });
-  }
-
-  /** Something to fetch that depends on nodes. */
-  done(after: ReadonlyArray<string>): string {
-    return this.op("Identity", [this.emitter.ints([0], [])], { T: type("int32") }, after);
-  }
-
-  placeholder({ shape, dtype }: Declared): string {
-    return this.op("Placeholder", [], { dtype: type(dtype), shape: { kind: "shape", value: shape } });
-  }
-
-  private emitNode(node: Node): ReadonlyArray<string> {
-    const { op, outputs } = node;
-    const value = outputs[0];
-    switch (op.kind) {
-      case "feed":
-        return [this.placeholder(value)];
-      case "variable":
-        return [this.read(op.name, value)];
-      case "buffer":
-        return [this.read(`:${op.name}`, value)];
-      case "constant": {
-        const data = value.dtype === "bfloat16" ? toBfloat16(op.data as Float32Array) : op.data;
-        return [this.constant(dataType[value.dtype], value.shape, data)];
-      }
-      case "stopGradient":
-        return [this.at(node.inputs[0])];
-      default:
-        return emit(
-          this.emitter,
-          node,
-          node.inputs.map((input) => this.at(input)),
-        );
-    }
-  }
-
-  /** The name of a recorded value's tensor; nodes must be asked for in order. */
-  at(value: Value): string {
-    const known = this.#values.get(value.id);
-    if (known !== undefined) return known;
-    const node = this.#graph.producer(value);
-    const names = this.emitNode(node);
-    for (const [i, output] of node.outputs.entries()) this.#values.set(output.id, names[i]);
-    return this.#values.get(value.id) as string;
-  }
-
-  /** A tensor of this value that nobody else holds: variables must not share memory with feeds or buffers. */
-  private owned(value: Value): string {
-    let source = this.#graph.producer(value);
-    while (source.op.kind === "reshape" || source.op.kind === "stopGradient") {
-      source = this.#graph.producer(source.inputs[0]);
-    }
-    const shares = ["feed", "buffer", "variable", "constant", "updateRows"].includes(source.op.kind);
-    return shares ? this.op("DeepCopy", [this.at(value)], { T: type(value.dtype) }) : this.at(value);
-  }
-
-  /** Emits the effects of a program; gives the nodes that are done when they are. */
-  effects(program: Program): ReadonlyArray<string> {
-    const T = type("float32");
-    const rows = program.effects.filter((e) => e.kind === "updateRows").map((e) => this.at(e.value));
-    const writes = program.effects.filter((e) => e.kind !== "updateRows");
-    if (writes.length === 0) return rows;
-    const written = new Set<string>(
-      writes.flatMap((e) => (e.kind === "adam" ? [e.name, ...e.slots] : [e.name])),
-    );
-    const before: Array<string> = [];
-    for (const { op, outputs } of program.nodes) {
-      if (op.kind === "variable" && written.has(op.name)) before.push(this.at(outputs[0]));
-    }
-    const prepared = writes.map((effect: Effect) => {
-      const declared = variableOf(this.#graph, effect.name);
-      const variable = this.handle(effect.name, declared);
-      if (effect.kind !== "adam") {
-        const value = this.owned(effect.value);
-        before.push(value);
-        return (gate: string) =>
-          this.op("AssignVariableOp", [variable, value], { dtype: type(declared.dtype) }, [gate]);
-      }
-      const gradient = this.at(effect.gradient);
-      before.push(gradient);
-      const [m, v] = effect.slots.map((slot) => this.handle(slot, declared)) as [string, string];
-      const scalars = [
-        effect.beta1Power,
-        effect.beta2Power,
-        effect.learningRate,
-        effect.beta1,
-        effect.beta2,
-        effect.epsilon,
-      ].map((s) => this.at(s));
-      let decay: string | undefined;
-      if (effect.weightDecay !== undefined) {
-        const rate = this.op("Mul", [this.at(effect.learningRate), this.at(effect.weightDecay)], { T });
-        decay = this.op("Mul", [this.read(effect.name, declared), rate], { T });
-        before.push(decay);
-      }
-      return (gate: string) => {
-        const decayed =
-          decay === undefined
-            ? gate
-            : this.op("AssignSubVariableOp", [variable, decay], { dtype: T }, [gate]);
-        return this.op("ResourceApplyAdam", [variable, m, v, ...scalars, gradient], { T }, [decayed]);
-      };
-    });
-    const gate = this.op("NoOp", [], {}, [...new Set(before)]);
-    return [...rows, ...prepared.map((write) => write(gate))];
-  }
-}
 
 interface Compiled {
   readonly feeds: ReadonlyArray<string>;
@@ -224,7 +40,7 @@ interface Compiled {
   readonly fetchNames: ReadonlyArray<string>;
 }
 
-const compileProgram = (builder: Builder, graph: Graph, program: Program): Compiled => {
+const compileProgram = (builder: GraphBuilder, graph: Graph, program: Program): Compiled => {
   for (const node of program.nodes) builder.at(node.outputs[0]);
   const effects = builder.effects(program);
   const fetches = [...program.fetches.values()].map((value, i) => {
@@ -258,7 +74,7 @@ interface Access {
   readonly outer: Declared;
 }
 
-const compileAccess = (builder: Builder, name: string, declared: Declared): Access => {
+const compileAccess = (builder: GraphBuilder, name: string, declared: Declared): Access => {
   const { dtype } = declared;
   const outer: Declared = dtype === "bfloat16" ? { shape: declared.shape, dtype: "float32" } : declared;
   const placeholder = builder.placeholder(outer);
@@ -277,7 +93,7 @@ const compileAccess = (builder: Builder, name: string, declared: Declared): Acce
   return { placeholder, set: builder.done([assigned]), get, outer };
 };
 
-const compileClear = (builder: Builder, buffers: ReadonlyMap<string, Declared>): string =>
+const compileClear = (builder: GraphBuilder, buffers: ReadonlyMap<string, Declared>): string =>
   builder.done(
     [...buffers].map(([name, declared]) => {
       const { shape, dtype } = declared;
@@ -304,7 +120,7 @@ const load = (binding: Binding, def: GraphDef): number => {
 };
 
 const open = (binding: Binding, graph: Graph, initial: Initial): Session => {
-  const builder = new Builder(graph);
+  const builder = new GraphBuilder(graph);
   const programs = new Map<string, Compiled>();
   for (const [name, program] of graph.programs) programs.set(name, compileProgram(builder, graph, program));
   const access = new Map<string, Access>();

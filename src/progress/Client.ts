@@ -56,7 +56,12 @@ const sameToken = (given: string, token: string): boolean => {
 /** A close reason holds 123 bytes. */
 const short = (reason: string): string => {
   const text = Buffer.from(reason);
-  return text.length <= 123 ? reason : `${text.subarray(0, 118).toString("utf8").replace(/\uFFFD+$/, "")}…`;
+  return text.length <= 123
+    ? reason
+    : `${text
+        .subarray(0, 118)
+        .toString("utf8")
+        .replace(/\uFFFD+$/, "")}…`;
 };
 
 /** Serves one client until it leaves, is refused or the server closes. Never fails. */

@@ -137,7 +137,8 @@ export const parseClient = (text: string): ClientFrame | string => {
 /** A server's frame as a client reads it. Throws where it is not one. */
 export const parseServer = (text: string): ServerFrame => {
   const value: unknown = JSON.parse(text);
-  if (!isObject(value) || typeof value["type"] !== "string") throw new Error(`not a frame: ${text.slice(0, 80)}`);
+  if (!isObject(value) || typeof value["type"] !== "string")
+    throw new Error(`not a frame: ${text.slice(0, 80)}`);
   if (value["type"] !== "event") return value as unknown as ServerFrame;
   const { type: _, ...logged } = value;
   return { type: "event", ...decodeLogged(logged) };

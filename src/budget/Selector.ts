@@ -43,7 +43,7 @@ export const order = <A extends Choosable>(query: Query<A>): ReadonlyArray<A> =>
   return ranked
     .sort((a, b) => {
       const at = a.rank.findIndex((value, i) => value !== b.rank[i]);
-      return at === -1 ? 0 : (a.rank[at] as number) - (b.rank[at] as number);
+      return at === -1 ? 0 : a.rank[at] - b.rank[at];
     })
     .map(({ candidate }) => candidate);
 };

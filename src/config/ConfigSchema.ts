@@ -84,17 +84,11 @@ const distance = (a: string, b: string): number => {
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      next.push(
-        Math.min(
-          (row[j] as number) + 1,
-          (next[j - 1] as number) + 1,
-          (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1),
-        ),
-      );
+      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)));
     }
     row = next;
   }
-  return row[b.length] as number;
+  return row[b.length];
 };
 
 const kinds = (variants: unknown): ReadonlyArray<unknown> =>
@@ -114,7 +108,7 @@ const issueOf = (source: ConfigSource, error: ErrorObject): ConfigIssue => {
     line: source.line(to, key),
     problem,
   });
-  const parent = error.parentSchema as Json | undefined;
+  const parent = error.parentSchema;
   switch (error.keyword) {
     case "additionalProperties": {
       const key = String(params["additionalProperty"]);

@@ -79,7 +79,7 @@ const fromJson = (text: string): ConfigSource | ReadonlyArray<ConfigIssue> => {
     value: Jsonc.getNodeValue(root),
     line: (path, key = false) => {
       for (let length = path.length; length >= 0; length--) {
-        const node = Jsonc.findNodeAtLocation(root, [...path.slice(0, length)]);
+        const node = Jsonc.findNodeAtLocation(root, path.slice(0, length));
         if (node === undefined) continue;
         const whole = node.parent?.type === "property" && (key || length < path.length) ? node.parent : node;
         return lineOf(text, whole.offset);

@@ -18,10 +18,10 @@ const describe = <S extends Schema.Top>(schema: S, description: string): S["Rebu
   schema.annotate({ description });
 
 /** A key that may be left out: described, with its default in the JSON Schema too. */
-const or = <S extends Schema.Top>(schema: S, value: S["Encoded"], description: string) =>
-  schema
-    .annotate({ description, default: value })
-    .pipe(Schema.withDecodingDefaultKey(Effect.succeed(value as S["Rebuild"]["Encoded"])));
+const or = <S extends Schema.Top>(schema: S, value: S["Encoded"], description: string) => {
+  const fallback: Effect.Effect<S["Rebuild"]["Encoded"]> = Effect.succeed(value);
+  return schema.annotate({ description, default: value }).pipe(Schema.withDecodingDefaultKey(fallback));
+};
 
 const Trainable = Schema.Union([
   Schema.Struct({ kind: Schema.Literal("full") }),
@@ -154,7 +154,9 @@ const Training = Schema.Struct({
 const Evaluate = Schema.Struct({
   kind: Schema.Literal("evaluate"),
   label: describe(Label, "Name of the evaluation in the report."),
-  prompt: Schema.optionalKey(describe(PromptTemplate, "Prompt of this evaluation, in place of the policy's.")),
+  prompt: Schema.optionalKey(
+    describe(PromptTemplate, "Prompt of this evaluation, in place of the policy's."),
+  ),
 });
 
 const Offline = Schema.Struct({

@@ -62,5 +62,5 @@ export const open = Effect.fn("RunReader.open")(function* (directory: string) {
       state = RunState.replay(EventRows.pages(db, state.lastSeq), state);
       return state;
     }),
-  } satisfies RunReader as RunReader;
+  } satisfies RunReader;
 });

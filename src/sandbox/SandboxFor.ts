@@ -43,7 +43,7 @@ export const make = Effect.fnUntraced(function* (
             ...(slots === undefined ? {} : { workers: slots }),
             ...(limits === undefined ? {} : { limits }),
           })
-        : Effect.catch(SandboxDocker.make(options), (unavailable) => Effect.succeed(unavailable));
+        : SandboxDocker.make(options).pipe(Effect.catch((unavailable) => Effect.succeed(unavailable)));
     engines.set(language, yield* opened);
   }
   const open = [...engines.values()].filter(

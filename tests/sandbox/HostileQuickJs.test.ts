@@ -14,6 +14,7 @@ const limits: Limits = {
   outputBytes: 64 * 1024,
 };
 const five = call("javascript", [[[2, 3], 5]], limits);
+const hasty = call("javascript", [[[2, 3], 5]], { ...limits, wallSeconds: 0.5 });
 const list = call("javascript", [[[], [1, 2, 3]]], limits);
 const record = call("javascript", [[[], { a: 1 }]], limits);
 
@@ -167,6 +168,12 @@ const harm: typeof lies = [
     "function f() { return new Proxy({}, { ownKeys() { for (;;); } }) }",
     "TimedOut",
   ],
+  [
+    "an endless loop inside the engine, where no interrupt is looked for",
+    hasty,
+    "function f() { return Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1) }",
+    "TimedOut",
+  ],
   ["recursion", five, "function f() { return f() + 1 }", "RuntimeError"],
   [
     "recursion in a conversion",
@@ -177,9 +184,10 @@ const harm: typeof lies = [
   ["recursion in the parser", five, "function f() { return eval('('.repeat(100000)) }", "RuntimeError"],
   [
     "recursion in JSON",
-    five,
+    hasty,
     "let d = []; for (let i = 0; i < 100000; i++) d = [d]; function f() { return JSON.stringify(d) }",
     "RuntimeError",
+    "TimedOut",
   ],
   ["recursion in the compiler", five, `function f() { return ${"[".repeat(50_000)} }`, "CompileError"],
   [

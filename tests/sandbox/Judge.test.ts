@@ -13,7 +13,7 @@ const asJsAnswer = (value: Schema.Json): JsAnswer.JsAnswer =>
   typeof value === "number" && Object.is(value, -0)
     ? { n: "-0" }
     : value === null || typeof value !== "object"
-      ? (value as JsAnswer.JsAnswer)
+      ? value
       : Array.isArray(value)
         ? value.map(asJsAnswer)
         : { o: Object.entries(value).map(([key, item]) => [key, asJsAnswer(item)] as const) };

@@ -22,7 +22,8 @@ class Chunks {
 
   /** The next `size` bytes; only where `length` is at least that. */
   take(size: number): Buffer {
-    const whole = this.parts.length === 1 ? (this.parts[0] as Buffer) : Buffer.concat(this.parts);
+    const [only] = this.parts;
+    const whole = only !== undefined && this.parts.length === 1 ? only : Buffer.concat(this.parts);
     const rest = whole.subarray(size);
     this.parts = rest.length > 0 ? [rest] : [];
     this.length = rest.length;

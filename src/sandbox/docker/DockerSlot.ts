@@ -135,7 +135,7 @@ export const open = Effect.fn("DockerSlot.open")(function* (
 const decode = <A>(schema: Schema.Codec<A, unknown>, body: Buffer): Effect.Effect<A, SandboxFault> =>
   Schema.decodeUnknownEffect(Schema.fromJsonString(schema))(body.toString()).pipe(
     Effect.mapError(
-      (error) => new SandboxFault({ reason: `the supervisor's words are not understood: ${error}` }),
+      (error) => new SandboxFault({ reason: `the supervisor's words are not understood: ${error.message}` }),
     ),
   );
 

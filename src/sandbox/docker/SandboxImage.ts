@@ -13,8 +13,8 @@ import { fileURLToPath } from "node:url";
 import type Dockerode from "dockerode";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-import * as Semaphore from "effect/Semaphore";
 import { SandboxUnavailable } from "../../domain/Verdict.ts";
+import * as BuildLock from "./BuildLock.ts";
 import * as Docker from "./Docker.ts";
 
 /** Languages that have an image. */
@@ -61,28 +61,35 @@ export const noDocker = (language: ImageLanguage, reason: string): SandboxUnavai
     "install Docker and start it (Debian, Ubuntu: apt-get install docker.io, then start dockerd), or set DOCKER_HOST",
   );
 
-/** Two builds at once would do the same work twice. */
-const lock = Semaphore.makeUnsafe(1);
-
-/** The image's tag; builds it first where the engine has none. */
+/** The image's tag; builds it first where the engine has none. Builds of several processes take turns. */
 export const ensure = (
   language: ImageLanguage,
   options: Options = {},
 ): Effect.Effect<string, SandboxUnavailable> =>
-  lock.withPermit(
-    Effect.gen(function* () {
-      const docker = yield* connected(language);
-      const name = tag(language);
-      return (yield* exists(docker, name)) ? name : yield* construct(docker, language, options);
-    }),
-  );
+  Effect.gen(function* () {
+    const docker = yield* connected(language);
+    const name = tag(language);
+    if (yield* exists(docker, name)) return name;
+    return yield* Effect.scoped(
+      Effect.gen(function* () {
+        yield* BuildLock.acquire(name);
+        return (yield* exists(docker, name)) ? name : yield* construct(docker, language, options);
+      }),
+    );
+  });
 
 /** Builds the image whether or not there is one. Its tag. */
 export const build = (
   language: ImageLanguage,
   options: Options = {},
 ): Effect.Effect<string, SandboxUnavailable> =>
-  lock.withPermit(Effect.flatMap(connected(language), (docker) => construct(docker, language, options)));
+  Effect.scoped(
+    Effect.gen(function* () {
+      const docker = yield* connected(language);
+      yield* BuildLock.acquire(tag(language));
+      return yield* construct(docker, language, options);
+    }),
+  );
 
 const connected = (language: ImageLanguage): Effect.Effect<Dockerode, SandboxUnavailable> => {
   const docker = Docker.connect();

@@ -56,7 +56,7 @@ export const equals = (expected: Schema.Json, answer: JsAnswer): boolean => {
     return answer.o.every(([key, value]) => {
       if (seen.has(key) || !Object.hasOwn(record, key)) return false;
       seen.add(key);
-      return equals(record[key] as Schema.Json, value);
+      return equals(record[key], value);
     });
   }
   return false;

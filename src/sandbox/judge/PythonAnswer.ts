@@ -52,7 +52,7 @@ export const equals = (expected: Schema.Json, answer: unknown): boolean => {
     const [key, item] = pair as [unknown, unknown];
     if (typeof key !== "string" || seen.has(key) || !Object.hasOwn(record, key)) return false;
     seen.add(key);
-    return equals(record[key] as Schema.Json, item);
+    return equals(record[key], item);
   });
 };
 

@@ -84,7 +84,8 @@ export const run = (module: QuickJSWASMModule, job: Job, clocks: Clocks): Report
   const context = runtime.newContext();
   const progress = { index: 0 };
   try {
-    const judged = judge(context, job, progress, report);
+    const isFull = (): boolean => QuickJsEngine.isFull(module, job.limits.memoryBytes);
+    const judged = judge(context, job, progress, isFull, report);
     return release(context, runtime) ? judged : { ...judged, engineBroken: true };
   } catch (error) {
     // The host's own stack ran out below the engine: the program recursed too deep, and the engine is left half-way.
@@ -112,6 +113,7 @@ const judge = (
   context: QuickJSContext,
   job: Job,
   progress: { index: number },
+  isFull: () => boolean,
   report: (testsPassed: number, failure?: Failure) => Report,
 ): Report => {
   const handles: Array<QuickJSHandle> = [];
@@ -126,7 +128,8 @@ const judge = (
     const maxLength = keep(context.newNumber(job.limits.outputBytes));
     const thrown = (error: QuickJSHandle, stage: "compile" | "run"): Failure => {
       const detail = error.consume((handle) => line(context, describe, handle));
-      if (detail === "null" || /^InternalError: out of memory/.test(detail)) {
+      // The engine throws null where it has no memory left to make an error.
+      if ((detail === "null" && isFull()) || detail.startsWith("InternalError: out of memory")) {
         return { outcome: "OutOfMemory", detail: `more than ${job.limits.memoryBytes} bytes` };
       }
       return { outcome: stage === "compile" ? "CompileError" : "RuntimeError", detail };

@@ -30,28 +30,31 @@ const cpu = (): number => {
   }
 };
 
-const serve = async (port: MessagePort): Promise<void> => {
+const serve = (port: MessagePort): void => {
   const reply = (message: Reply): void => port.postMessage(message);
   let memoryBytes = 64 * 1024 * 1024;
-  let engine = await QuickJsEngine.make(memoryBytes);
+  let engine = QuickJsEngine.make(memoryBytes);
+  const renew = (): void => {
+    engine = QuickJsEngine.make(memoryBytes);
+  };
   const handle = async ({ id, job }: Request): Promise<void> => {
     try {
       if (job.limits.memoryBytes !== memoryBytes) {
         memoryBytes = job.limits.memoryBytes;
-        engine = await QuickJsEngine.make(memoryBytes);
+        renew();
       }
+      const module = await engine;
       reply({ kind: "started", id });
-      const report = QuickJsRun.run(engine, job, { wall, cpu });
-      if (report.engineBroken || QuickJsEngine.hasGrown(engine))
-        engine = await QuickJsEngine.make(memoryBytes);
+      const report = QuickJsRun.run(module, job, { wall, cpu });
       reply({ kind: "done", id, report });
+      if (report.engineBroken || QuickJsEngine.hasGrown(module)) renew();
     } catch (error) {
-      engine = await QuickJsEngine.make(memoryBytes);
       reply({ kind: "fault", id, reason: String(error) });
+      renew();
     }
   };
   port.on("message", (request: Request) => void handle(request));
   reply({ kind: "ready" });
 };
 
-if (parentPort !== null) void serve(parentPort);
+if (parentPort !== null) serve(parentPort);

@@ -133,50 +133,60 @@ const openSlot = Effect.fnUntraced(function* (
     ),
     (started) => Effect.promise(() => started.terminate()),
   );
-  let pending:
-    | { id: number; started: boolean; resume: (exit: Effect.Effect<Ending, SandboxFault>) => void }
-    | undefined;
+  let pending: Pending | undefined;
   let gone: SandboxFault | undefined;
   const lost = (reason: string): void => {
     gone ??= new SandboxFault({ reason });
-    Deferred.doneUnsafe(ready, Effect.fail(gone));
-    pending?.resume(Effect.fail(gone));
-    pending = undefined;
+    const failed = Effect.fail(gone);
+    Deferred.doneUnsafe(ready, failed);
+    if (pending !== undefined) {
+      Deferred.doneUnsafe(pending.started, failed);
+      Deferred.doneUnsafe(pending.ended, failed);
+    }
   };
   worker.on("error", (error) => lost(`QuickJS worker failed: ${String(error)}`));
   worker.on("exit", (code) => lost(`QuickJS worker exited with code ${code}`));
   worker.on("message", (message: Reply) => {
     if (message.kind === "ready") return void Deferred.doneUnsafe(ready, Effect.void);
-    if (pending === undefined || pending.id !== message.id) return;
-    if (message.kind === "started") {
-      pending.started = true;
-      return;
-    }
-    const { resume } = pending;
-    pending = undefined;
-    if (message.kind === "done") resume(Effect.succeed({ kind: "report", report: message.report }));
-    else resume(Effect.fail(new SandboxFault({ reason: `QuickJS engine failed: ${message.reason}` })));
+    if (pending?.id !== message.id) return;
+    if (message.kind === "started") Deferred.doneUnsafe(pending.started, Effect.void);
+    else if (message.kind === "done") Deferred.doneUnsafe(pending.ended, Effect.succeed(message.report));
+    else lost(`QuickJS engine failed: ${message.reason}`);
   });
 
   let lastId = 0;
-  const ask = (job: Job): Effect.Effect<Ending, SandboxFault> =>
-    Effect.callback((resume) => {
-      if (gone !== undefined) return resume(Effect.fail(gone));
-      const request: Request = { id: ++lastId, job };
-      pending = { id: request.id, started: false, resume };
-      worker.postMessage(request);
-    });
-  const run = (job: Job): Effect.Effect<Ending, SandboxFault> =>
-    Effect.timeoutOrElse(ask(job), {
-      duration: `${(job.limits.wallSeconds + graceSeconds) * 1000} millis`,
-      orElse: (): Effect.Effect<Ending, SandboxFault> =>
-        pending?.started === true
-          ? Effect.succeed({ kind: "silent" })
-          : Effect.fail(new SandboxFault({ reason: "QuickJS worker did not take the job" })),
-    });
-  yield* Effect.timeoutOrElse(Deferred.await(ready), {
-    duration: `${START_SECONDS} seconds`,
-    orElse: () => Effect.fail(new SandboxFault({ reason: `QuickJS worker not up after ${START_SECONDS} s` })),
+  const run = Effect.fnUntraced(function* (job: Job): Effect.fn.Return<Ending, SandboxFault> {
+    if (gone !== undefined) return yield* gone;
+    const started = yield* Deferred.make<void, SandboxFault>();
+    const ended = yield* Deferred.make<Report, SandboxFault>();
+    pending = { id: ++lastId, started, ended };
+    worker.postMessage({ id: lastId, job } satisfies Request);
+    yield* within(START_SECONDS, started, "QuickJS worker took no job");
+    return yield* Effect.timeoutOrElse(
+      Effect.map(Deferred.await(ended), (report): Ending => ({ kind: "report", report })),
+      {
+        duration: `${job.limits.wallSeconds + graceSeconds} seconds`,
+        orElse: () => Effect.succeed<Ending>({ kind: "silent" }),
+      },
+    );
   });
+  yield* within(START_SECONDS, ready, "QuickJS worker did not start");
   return { run };
 });
+
+interface Pending {
+  readonly id: number;
+  /** The worker begins with the program: from here on it is the program that takes long. */
+  readonly started: Deferred.Deferred<void, SandboxFault>;
+  readonly ended: Deferred.Deferred<Report, SandboxFault>;
+}
+
+const within = (
+  seconds: number,
+  event: Deferred.Deferred<void, SandboxFault>,
+  otherwise: string,
+): Effect.Effect<void, SandboxFault> =>
+  Effect.timeoutOrElse(Deferred.await(event), {
+    duration: `${seconds} seconds`,
+    orElse: () => Effect.fail(new SandboxFault({ reason: `${otherwise} within ${seconds} s` })),
+  });

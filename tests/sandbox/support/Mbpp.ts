@@ -18,7 +18,7 @@ export interface Problem {
 const entryPoint = (asserts: ReadonlyArray<string>, reference: string): string => {
   const defined = new Set([...reference.matchAll(/^(?:def|class)\s+(\w+)/gm)].map((match) => match[1]));
   for (const text of asserts) {
-    for (const [, name] of text.matchAll(/(\w+)\s*\(/g)) if (defined.has(name)) return name as string;
+    for (const [, name] of text.matchAll(/(\w+)\s*\(/g)) if (defined.has(name)) return name;
   }
   return "missing";
 };

@@ -9,21 +9,24 @@ import * as Fs from "node:fs";
 import * as Os from "node:os";
 import * as Path from "node:path";
 import * as Effect from "effect/Effect";
+import * as Schema from "effect/Schema";
 import type { Scope } from "effect/Scope";
 import { attempt, type Database } from "./Database.ts";
 import { StoreError } from "./RunStore.ts";
 
-interface Holder {
-  readonly pid: number;
+const Holder = Schema.Struct({
+  pid: Schema.Int,
   /** Clock ticks between boot and the process's start: tells a process from a later one with the same id. */
-  readonly started: string | null;
-  readonly boot: string | null;
-  readonly host: string;
+  started: Schema.NullOr(Schema.String),
+  boot: Schema.NullOr(Schema.String),
+  host: Schema.String,
   /** The process-id namespace: in another one (a container) the id means nothing here. */
-  readonly namespace: string | null;
-}
+  namespace: Schema.NullOr(Schema.String),
+});
+type Holder = typeof Holder.Type;
+const decodeHolder = Schema.decodeUnknownSync(Holder);
 
-const orNull = (read: () => string): string | null => {
+const orNull = <A>(read: () => A): A | null => {
   try {
     return read();
   } catch {
@@ -55,22 +58,9 @@ const exists = (pid: number): boolean => {
   }
 };
 
-const read = (file: string): Holder | null => {
-  const text = orNull(() => Fs.readFileSync(file, "utf8"));
-  if (text === null) return null;
-  // A lock is written whole, so one that does not parse is nobody's.
-  const value = orNull(() => JSON.stringify(JSON.parse(text)));
-  const holder = value === null ? null : (JSON.parse(value) as Partial<Holder> | null);
-  return typeof holder?.pid === "number" && typeof holder.host === "string"
-    ? {
-        pid: holder.pid,
-        started: holder.started ?? null,
-        boot: holder.boot ?? null,
-        host: holder.host,
-        namespace: holder.namespace ?? null,
-      }
-    : null;
-};
+/** A lock is written whole, so one that does not parse is nobody's. */
+const read = (file: string): Holder | null =>
+  orNull(() => decodeHolder(JSON.parse(Fs.readFileSync(file, "utf8"))));
 
 /** `unknown`: a process of another machine or container, of which nothing can be seen from here. */
 const stateOf = (holder: Holder, me: Holder): "alive" | "gone" | "unknown" => {

@@ -117,7 +117,7 @@ export const make = <
       if (Result.isFailure(decoded)) {
         return Result.fail(
           new AlgorithmError({
-            reason: `Settings of algorithm "${options.name}": ${String(decoded.failure.message).replaceAll("\n", " ")}.`,
+            reason: `Settings of algorithm "${options.name}": ${decoded.failure.message.replaceAll("\n", " ")}.`,
             remedy: `See docs/algorithms/${options.name}.md.`,
           }),
         );

@@ -113,7 +113,7 @@ const loss = (g: Graph, networks: Networks, columns: Columns, config: Config): L
   const { tokens, mask, count } = candidatesOf(g, top.tokens, columns.action);
   const twins = critic.q(tokens);
   const v = critic.v();
-  const rows = columns.action.shape[0] as number;
+  const rows = columns.action.shape[0];
   // min Q^ of the data token: only what bootstraps pays for it.
   const dataQ = (): Value => {
     const [t1, t2] = critic.targetQ(g.reshape(columns.action, [rows, 1]));

@@ -132,7 +132,10 @@ export class Compute extends Context.Service<
       part: "offline" | "online",
       episodes: ReadonlyArray<Episode>,
     ) => Effect.Effect<{ readonly added: number; readonly tooLong: number }, ComputeError>;
-    /** One optimizer step; `offlineFraction` of the batch (exact, rounded) comes from the offline part. */
+    /**
+     * One optimizer step; `offlineFraction` of the batch (exact, rounded) comes from the offline part. A part without
+     * an episode of the training's kind gives its share to the other: `offline_fraction` is what was drawn.
+     */
     readonly trainStep: (request: {
       readonly training: string;
       readonly learningRate: number;

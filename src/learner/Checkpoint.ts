@@ -93,7 +93,7 @@ export const restore = (
   }
   const decoded = decode(json);
   if (Result.isFailure(decoded)) {
-    throw refuse(file, `is no learner state: ${String(decoded.failure.message).replaceAll("\n", " ")}.`);
+    throw refuse(file, `is no learner state: ${decoded.failure.message.replaceAll("\n", " ")}.`);
   }
   const state = decoded.success;
   const missing = trainings.find((id) => state.trainings[id] === undefined);

@@ -200,7 +200,7 @@ export const record = (g: Graph, policy: PolicyFiles, spec: LearnerSpec): Record
         restore: (directory) => {
           const state = Checkpoint.restore(directory, session, saved, ids);
           for (const [id, training] of trainings) {
-            training.restore(state.trainings[id] as Training.TrainingState);
+            training.restore(state.trainings[id]);
           }
         },
         weights: () => ({

@@ -115,7 +115,7 @@ const recordLayout = (
   const { total, parts } = options.algorithm.loss(g, networksOf(g, network, hidden, columns.action), columns);
   const values = parameters.map(({ name, shape }) => g.variable(name, shape));
   gradients(g, total, values).forEach((gradient, i) => {
-    const { name, shape } = parameters[i] as Parameter;
+    const { name, shape } = parameters[i];
     g.assign(accumulator(name), g.add(g.variable(accumulator(name), shape), gradient));
   });
   g.program(`train/${options.id}/${T}x${N}`, { fetches: { loss: total, ...parts } });
@@ -132,7 +132,7 @@ const recordApply = (g: Graph, options: TrainingOptions, parameters: ReadonlyArr
   const beta2Power = g.feed("beta2Power", []);
   parameters.forEach(({ name, shape }, i) => {
     g.variable(name, shape);
-    g.adam(name, g.mul(sums[i] as Value, scale), {
+    g.adam(name, g.mul(sums[i], scale), {
       learningRate,
       beta1: optimizer.beta1,
       beta2: optimizer.beta2,
@@ -224,7 +224,7 @@ export const record = (g: Graph, network: Network, options: TrainingOptions): Re
             );
             const fetched = session.run(`train/${id}/${layout.time}x${layout.actions}`, feeds);
             for (const [name, value] of Object.entries(fetched)) {
-              metrics[name] = (metrics[name] ?? 0) + (value[0] as number);
+              metrics[name] = (metrics[name] ?? 0) + value[0];
             }
           }
           steps += 1;
@@ -236,7 +236,7 @@ export const record = (g: Graph, network: Network, options: TrainingOptions): Re
           if (rate !== null) session.run(`train/${id}/targets`, {});
           return {
             ...metrics,
-            gradient_norm: applied["norm"]?.[0] as number,
+            gradient_norm: applied["norm"]?.[0],
             learning_rate: learningRate,
             offline_fraction: totals.offline / batchSize,
             passing_fraction: totals.passing / batchSize,

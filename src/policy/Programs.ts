@@ -1,5 +1,5 @@
 /** Sampling programs from a policy: prompts in, texts with their tokens and log-probs out. */
-import * as Generation from "../model/Generation.ts";
+import type * as Generation from "../model/Generation.ts";
 import * as Stop from "../model/Stop.ts";
 import type { Text } from "./Text.ts";
 

@@ -111,7 +111,7 @@ export const fill = (parts: Parts, picks: ReadonlyArray<Pick>, layout: Layout, b
     for (let t = first; t < tokens.length; t++, n++) {
       const last = t === tokens.length - 1;
       out.position[n] = b * T + t - 1;
-      out.action[n] = tokens[t] as number;
+      out.action[n] = tokens[t];
       out.weight[n] = 1 / batch.actions;
       if (reward === 1) out.passingWeight[n] = 1 / batch.passingActions;
       out.return[n] = reward;
@@ -120,7 +120,7 @@ export const fill = (parts: Parts, picks: ReadonlyArray<Pick>, layout: Layout, b
       out.passRate[n] = rate;
       out.sequence[n] = b;
       if (known !== null) {
-        out.behaviourLogProb[n] = known[t - first] as number;
+        out.behaviourLogProb[n] = known[t - first];
         out.behaviourKnown[n] = 1;
       }
     }

@@ -12,8 +12,8 @@ export interface TokenisedEpisode {
   readonly taskId: string;
   readonly tokens: ArrayLike<number>;
   readonly promptLength: number;
-  /** In [0, 1]; 1 is a pass. */
-  readonly reward: number;
+  /** In [0, 1]; 1 is a pass; null: unlabelled, for behaviour cloning alone. */
+  readonly reward: number | null;
   /** One per program token; null where the behaviour policy is unknown. */
   readonly behaviourLogProbs: ArrayLike<number> | null;
   readonly policyVersion: number | null;
@@ -94,7 +94,7 @@ export class ReplayBuffer {
         `Episode ${episode.id}: ${actions} program tokens but ${logProbs.length} behaviour log-probs`,
       );
     }
-    if (!(episode.reward >= 0 && episode.reward <= 1)) {
+    if (episode.reward !== null && !(episode.reward >= 0 && episode.reward <= 1)) {
       throw new RangeError(`Episode ${episode.id}: the reward must be in [0, 1], found ${episode.reward}`);
     }
     const row = this.#next;
@@ -107,13 +107,14 @@ export class ReplayBuffer {
     this.#rowOf.set(episode.id, row);
     this.#length[row] = tokens.length;
     this.#promptLength[row] = promptLength;
-    this.#reward[row] = episode.reward;
+    // An unlabelled episode has no return: a critic trained on it would say so at once.
+    this.#reward[row] = episode.reward ?? Number.NaN;
     this.#version[row] = episode.policyVersion ?? NO_VERSION;
     const at = row * this.stride;
     this.#logProbs.fill(Number.NaN, at, at + this.stride);
-    for (let i = 0; i < tokens.length; i++) this.#tokens[at + i] = tokens[i] as number;
+    for (let i = 0; i < tokens.length; i++) this.#tokens[at + i] = tokens[i];
     if (logProbs !== null) {
-      for (let i = 0; i < actions; i++) this.#logProbs[at + promptLength + i] = logProbs[i] as number;
+      for (let i = 0; i < actions; i++) this.#logProbs[at + promptLength + i] = logProbs[i];
     }
     let rows = this.#tasks.get(episode.taskId);
     if (rows === undefined) {
@@ -125,40 +126,40 @@ export class ReplayBuffer {
   }
 
   id(row: number): string {
-    return this.#ids[row] as string;
+    return this.#ids[row];
   }
 
   taskId(row: number): string {
-    return this.#taskIds[row] as string;
+    return this.#taskIds[row];
   }
 
   /** Prompt and program, without padding. A view: read it before the next `add`. */
   tokens(row: number): Int32Array {
-    return this.#tokens.subarray(row * this.stride, row * this.stride + (this.#length[row] as number));
+    return this.#tokens.subarray(row * this.stride, row * this.stride + this.#length[row]);
   }
 
   length(row: number): number {
-    return this.#length[row] as number;
+    return this.#length[row];
   }
 
   promptLength(row: number): number {
-    return this.#promptLength[row] as number;
+    return this.#promptLength[row];
   }
 
   reward(row: number): number {
-    return this.#reward[row] as number;
+    return this.#reward[row];
   }
 
   policyVersion(row: number): number | null {
-    const version = this.#version[row] as number;
+    const version = this.#version[row];
     return version === NO_VERSION ? null : version;
   }
 
   /** One per program token, or null where unknown. */
   behaviourLogProbs(row: number): Float32Array | null {
-    const at = row * this.stride + (this.#promptLength[row] as number);
+    const at = row * this.stride + this.#promptLength[row];
     if (Number.isNaN(this.#logProbs[at])) return null;
-    return this.#logProbs.subarray(at, row * this.stride + (this.#length[row] as number));
+    return this.#logProbs.subarray(at, row * this.stride + this.#length[row]);
   }
 
   /** Tasks that have a row of this kind, in the order in which they first appeared. */
@@ -196,8 +197,8 @@ export class ReplayBuffer {
   }
 
   #evict(row: number): void {
-    const taskId = this.#taskIds[row] as string;
-    this.#rowOf.delete(this.#ids[row] as string);
+    const taskId = this.#taskIds[row];
+    this.#rowOf.delete(this.#ids[row]);
     const rows = this.#tasks.get(taskId) as TaskRows;
     const list = this.#reward[row] === 1 ? rows.passing : rows.failing;
     list.splice(list.indexOf(row), 1);

@@ -101,7 +101,7 @@ const setting = () => {
 };
 
 const initial = (name: string): Float32Array =>
-  Float32Array.from(name === "hidden" ? inputs.hidden : (inputs.heads[name] as ReadonlyArray<number>));
+  Float32Array.from(name === "hidden" ? inputs.hidden : inputs.heads[name]);
 
 /** Runs a loss; parts, total and gradients as plain numbers. */
 const evaluate = async (
@@ -112,7 +112,7 @@ const evaluate = async (
   const s = setting();
   const loss = record(s);
   const found = gradients(s.g, loss.total, wrt.map(s.parameter));
-  const gradient = Object.fromEntries(wrt.map((name, i) => [`gradient:${name}`, found[i] as Value]));
+  const gradient = Object.fromEntries(wrt.map((name, i) => [`gradient:${name}`, found[i]]));
   s.g.program("loss", { fetches: { total: loss.total, ...loss.parts, ...gradient } });
   const session = (await testExecutor()).open(s.g, (name) => start(name));
   try {
@@ -158,7 +158,7 @@ describe("CQL's candidate form", () => {
     const candidate = configured("cql", { candidates: V, conservativeOn: "all", temperature: 0.5, alpha: 1 });
     const one = await evaluate((s) => {
       const { parts } = candidate.loss(s.g, s.networks, s.columns);
-      return { total: parts["cql_diff"] as Value, parts: {} };
+      return { total: parts["cql_diff"], parts: {} };
     }, wrt);
     // T log mean_v exp(Q / T) - Q(a), over the whole vocabulary, without candidates, masks or counts.
     const full = await evaluate((s) => {
@@ -179,7 +179,7 @@ describe("CQL's candidate form", () => {
       const algorithm = configured("cql", { candidates, temperature: 0.3 });
       const flat = (name: string) => (name.endsWith(".W") ? new Float32Array(D * D) : initial(name));
       const out = await evaluate((s) => algorithm.loss(s.g, s.networks, s.columns), [], flat);
-      assert.closeTo(out["cql_diff"]?.[0] as number, 0, 1e-6);
+      assert.closeTo(out["cql_diff"]?.[0], 0, 1e-6);
     }
   });
 });

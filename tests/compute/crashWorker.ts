@@ -3,10 +3,10 @@ import { parentPort } from "node:worker_threads";
 import { serve } from "../../src/compute/Serve.ts";
 
 let calls = 0;
-// biome-ignore lint/correctness/useYield: a request without slices
 async function* start(): AsyncGenerator<void, { tensors: number; residentBytes: number }, void> {
   calls += 1;
   if (calls > 1) process.exit(3);
+  yield;
   return { tensors: calls, residentBytes: 0 };
 }
 if (parentPort !== null) serve(parentPort, start);

@@ -74,16 +74,16 @@ const assertSame = (a: Snapshot, b: Snapshot): void => {
 const assertClose = (a: Snapshot, b: Snapshot, tolerance: number): void => {
   for (const [name, data] of a) {
     const other = b.get(name) as Float32Array;
-    data.forEach((x, i) => assert.closeTo(x, other[i] as number, tolerance, `${name}[${i}]`));
+    data.forEach((x, i) => assert.closeTo(x, other[i], tolerance, `${name}[${i}]`));
   }
 };
 
 describe("Learner", () => {
   it("learns: SFT drives the loss down", () => {
     const { step } = open();
-    const first = step()["ce"] as number;
+    const first = step()["ce"];
     let last = first;
-    for (let i = 0; i < 60; i++) last = step()["ce"] as number;
+    for (let i = 0; i < 60; i++) last = step()["ce"];
     assert.isAbove(first, 3);
     assert.isBelow(last, 0.2 * first);
   });
@@ -132,7 +132,7 @@ describe("Learner", () => {
       const a = whole.step(id);
       const b = halves.step(id);
       assert.deepStrictEqual(Object.keys(a), Object.keys(b));
-      for (const name of Object.keys(a)) assert.closeTo(a[name] as number, b[name] as number, 1e-5, name);
+      for (const name of Object.keys(a)) assert.closeTo(a[name], b[name], 1e-5, name);
     }
     // Adam's first step is sign-like, so the moments are what shows the gradient.
     assertClose(whole.snapshot(/^optimizer/), halves.snapshot(/^optimizer/), 1e-6);
@@ -141,7 +141,7 @@ describe("Learner", () => {
   it("padding changes nothing", () => {
     const tight = open();
     const wide = open({ maxTrainTokens: 96 });
-    assert.closeTo(tight.step()["ce"] as number, wide.step()["ce"] as number, 1e-5);
+    assert.closeTo(tight.step()["ce"], wide.step()["ce"], 1e-5);
     assertClose(tight.snapshot(/^optimizer/), wide.snapshot(/^optimizer/), 1e-6);
   });
 
@@ -173,11 +173,11 @@ describe("Learner", () => {
       assert.notDeepEqual(live, before.get(name), name);
       const target = Heads.targetOf(name);
       (after.get(target) as Float32Array).forEach((x, i) => {
-        const old = (before.get(target) as Float32Array)[i] as number;
-        assert.closeTo(x, old + rate * ((live[i] as number) - old), 1e-6, `${target}[${i}]`);
+        const old = (before.get(target) as Float32Array)[i];
+        assert.closeTo(x, old + rate * (live[i] - old), 1e-6, `${target}[${i}]`);
       });
     }
-    assert.closeTo(metrics["passing_fraction"] as number, 3 / 8, 0.5);
+    assert.closeTo(metrics["passing_fraction"], 3 / 8, 0.5);
   });
 
   it("CQL tells passing from failing programs after a while", () => {
@@ -186,15 +186,15 @@ describe("Learner", () => {
     const first = step("cql", 0.02);
     let last = first;
     for (let i = 0; i < 80; i++) last = step("cql", 0.02);
-    assert.isBelow(last["td"] as number, 0.8 * (first["td"] as number));
-    assert.isAbove((last["q_data_passing"] as number) - (last["q_data"] as number), 0.05);
+    assert.isBelow(last["td"], 0.8 * first["td"]);
+    assert.isAbove(last["q_data_passing"] - last["q_data"], 0.05);
   });
 
   it("LoRA trains adapters only, and starts at the frozen model", () => {
     const plain = open({ lora: null });
     const lora = open({ lora: { rank: 4, alpha: 8, targets: ["q", "v"] } });
     const frozen = lora.snapshot(/^model/);
-    assert.closeTo(lora.step()["ce"] as number, plain.step()["ce"] as number, 1e-4);
+    assert.closeTo(lora.step()["ce"], plain.step()["ce"], 1e-4);
     assertSame(lora.snapshot(/^model/), frozen);
   });
 
@@ -210,7 +210,7 @@ describe("Learner", () => {
     assert.throws(() => open({ trainings: [{ ...sft, microBatch: 3 }] }), /microBatch 3 does not divide/);
     assert.throws(() => open({ trainings: [{ ...sft, algorithm: "ppo" }] }), /no algorithm "ppo"/);
     const long = {
-      ...(online[0] as (typeof online)[number]),
+      ...online[0],
       id: "long",
       tokens: new Array<number>(25).fill(1),
     };

@@ -101,7 +101,7 @@ describe("Sampler", () => {
         const tasks = buffer.tasks("all");
         const sampler = new Sampler(buffer, "all", Random.make(seed));
         // One row a draw: balancing does not apply.
-        const seen = tasks.map(() => buffer.taskId(sampler.draw(1)[0] as number));
+        const seen = tasks.map(() => buffer.taskId(sampler.draw(1)[0]));
         assert.deepStrictEqual(seen.sort(), tasks.sort());
       }),
     );

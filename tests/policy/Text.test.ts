@@ -1,0 +1,42 @@
+import * as Effect from "effect/Effect";
+import { assert, beforeAll, describe, it } from "vitest";
+import * as Policy from "../../src/model/Policy.ts";
+import * as Text from "../../src/policy/Text.ts";
+import * as TinyPolicy from "../support/tinyPolicy.ts";
+
+let policy: Policy.PolicyFiles;
+beforeAll(async () => {
+  policy = await Effect.runPromise(Policy.read(await TinyPolicy.write(), { weights: "optional" }));
+});
+
+const [episode] = TinyPolicy.episodes();
+
+describe("Text", () => {
+  it("ends a program with the end-of-sequence token, and a prompt with nothing", () => {
+    const text = Text.make(policy);
+    assert.strictEqual(text.program("red red;").at(-1), policy.tokenizer.eos);
+    assert.strictEqual(text.decode(text.program("red red;")), "red red;");
+    assert.notInclude(text.prompt("say red\n"), policy.tokenizer.eos);
+    assert.strictEqual(text.decode(text.prompt("say red\n")), "say red\n");
+  });
+
+  it("puts the beginning-of-sequence token in front where the tokenizer asks for it", () => {
+    const bos = 7;
+    const tokenizerFiles = { ...policy.tokenizerFiles, config: { add_bos_token: true } };
+    const text = Text.make({ ...policy, tokenizerFiles, tokenizer: { ...policy.tokenizer, bos } });
+    assert.deepStrictEqual(text.prompt("say red\n"), [bos, ...policy.tokenizer.encode("say red\n")]);
+    assert.notInclude(text.program("red;"), bos);
+  });
+
+  it("takes the policy's own tokens for an episode that it wrote, and the text's for others", () => {
+    if (episode === undefined) throw new Error("no episode");
+    const text = Text.make(policy);
+    const plain = text.episode(episode);
+    assert.deepStrictEqual(plain.tokens, [...text.prompt(episode.prompt), ...text.program(episode.program)]);
+    const own = text.episode({ ...episode, tokens: [5, 6], behaviourLogProbs: [-1, -2], policyVersion: 3 });
+    assert.deepStrictEqual(own.tokens, [...text.prompt(episode.prompt), 5, 6]);
+    assert.strictEqual(own.promptLength, text.prompt(episode.prompt).length);
+    assert.deepStrictEqual(own.behaviourLogProbs, [-1, -2]);
+    assert.throws(() => text.episode({ ...episode, tokens: [1_000_000] }), /holds token 1000000/);
+  });
+});

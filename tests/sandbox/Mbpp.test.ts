@@ -58,14 +58,21 @@ describe.skipIf(WithDocker.skip || Mbpp.missing !== undefined)("MBPP", () => {
             const tasks = new Map(Mbpp.sanitized().map(({ task }) => [task.id, task]));
             for (const model of ["Meta-Llama-3-8B", "Meta-Llama-3-8B-Instruct"]) {
               const rows = Mbpp.labelled(model).filter((row, i) => i % every === 0 && tasks.has(row.taskId));
-              const verdicts = yield* Effect.forEach(
+              const agreed = yield* Effect.forEach(
                 rows,
-                (row) => sandbox.verify(tasks.get(row.taskId) ?? assert.fail(row.taskId), row.program),
+                ({ taskId, program, passes }) =>
+                  sandbox.verify(tasks.get(taskId) ?? assert.fail(taskId), program).pipe(
+                    Effect.map((verdict) => passes === (verdict.outcome === "Passed") || verdict.outcome),
+                    Effect.catchTag("SandboxFault", (fault) => Effect.succeed(fault.reason)),
+                    Effect.tap((result) =>
+                      Effect.sync(() => {
+                        if (result !== true) console.log(`${taskId} is labelled ${passes}: ${result}`);
+                      }),
+                    ),
+                  ),
                 { concurrency: sandbox.parallelism },
               );
-              const agree = rows.filter(
-                (row, i) => row.passes === (verdicts[i]?.outcome === "Passed"),
-              ).length;
+              const agree = agreed.filter((result) => result === true).length;
               console.log(`EvalPlus labels of ${model}: ${agree} of ${rows.length} agreed with`);
               assert.isAtLeast(agree, rows.length * 0.97);
             }

@@ -12,7 +12,8 @@ export interface Episode {
   readonly prompt: string;
   /** The program's text, without the end-of-sequence token. */
   readonly program: string;
-  readonly reward: number;
+  /** null: the program was never judged. Only behaviour cloning may train on it; it is not a failure. */
+  readonly reward: number | null;
   /** Token ids of the completion incl. end-of-sequence, where the policy wrote it itself; else the text is tokenised. */
   readonly tokens?: ReadonlyArray<number>;
   /** Log-probs of the behaviour policy, one per token; null (never 0) where unknown. */

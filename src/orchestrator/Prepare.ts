@@ -99,12 +99,14 @@ export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig
   const completion = (program: string): string => Prompt.completion(config.policy.prompt, program);
   const cacheKey = (task: Task, program: string): string => CacheKey.make(task, program, sandbox.identity);
 
+  // A program without a label says what somebody wrote, not whether it is right.
+  const cloning = Object.values(config.trainings).every(({ algorithm }) => algorithm === "sft");
   const offline: Array<Episode> = [];
   const cache: Array<Labels["cache"][number]> = [];
   const seen = new Set<string>();
   for (const attempt of loaded.attempts) {
     const task = byId.get(attempt.taskId);
-    if (task === undefined || attempt.outcome === undefined) continue;
+    if (task === undefined || (attempt.outcome === undefined && !cloning)) continue;
     const id = cacheKey(task, attempt.program);
     if (seen.has(id)) continue;
     seen.add(id);
@@ -113,10 +115,11 @@ export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig
       taskId: task.id,
       prompt: prompt(task),
       program: completion(attempt.program),
-      reward: reward(attempt.outcome),
+      reward: attempt.outcome === undefined ? null : reward(attempt.outcome),
       behaviourLogProbs: null,
       policyVersion: null,
     });
+    if (attempt.outcome === undefined) continue;
     const total = testCount(task.tests);
     cache.push({
       key: id,
@@ -131,6 +134,6 @@ export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig
     });
   }
   const context: RunContext = { config, tasks, offline, prompt, completion, cacheKey };
-  const labels: Labels = { count: offline.length, cache };
+  const labels: Labels = { count: cache.length, cache };
   return { context, labels };
 });

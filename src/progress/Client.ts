@@ -99,13 +99,12 @@ export const serve = Effect.fnUntraced(function* (socket: WebSocket, from: strin
       // The race with `closed` ends this.
       if (socket.readyState !== WebSocket.OPEN) return Effect.never;
       if (socket.bufferedAmount + text.length < HIGH_WATER) {
-        socket.send(text, () => {
-          alive = true;
-        });
+        socket.send(text, () => undefined);
         return Effect.void;
       }
       return Effect.callback<void>((resume) => {
         socket.send(text, () => {
+          // It is slow, but it reads.
           alive = true;
           resume(Effect.void);
         });

@@ -86,7 +86,7 @@ describe("Learner", () => {
     for (let i = 0; i < 60; i++) last = step()["ce"];
     assert.isAbove(first, 3);
     assert.isBelow(last, 0.2 * first);
-  });
+  }, 120_000);
 
   it("goes on from a saved state bit for bit, with two trainings under way", () => {
     const options = { heads: true, trainings: [sft, { ...cql, microBatch: 4 }] };

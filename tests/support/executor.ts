@@ -1,4 +1,4 @@
-/** The executor that tests run on: native TensorFlow where it is set up, else plain tfjs. */
+/** The executor that tests run on: native TensorFlow where it is set up, else WebAssembly. */
 import * as Executors from "../../src/tensor/Executor.ts";
 import type { Executor } from "../../src/tensor/Session.ts";
 import * as Tfjs from "../../src/tensor/Tfjs.ts";
@@ -7,4 +7,4 @@ import * as Requirements from "./Requirements.ts";
 let loaded: Promise<Executor> | undefined;
 
 export const testExecutor = (): Promise<Executor> =>
-  (loaded ??= Requirements.native() ? Executors.load("native") : Tfjs.make("cpu"));
+  (loaded ??= Requirements.native() ? Executors.load("native") : Tfjs.make("wasm"));

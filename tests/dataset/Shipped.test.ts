@@ -1,0 +1,30 @@
+import * as path from "node:path";
+import { assert, describe, it } from "@effect/vitest";
+import * as Effect from "effect/Effect";
+import * as Contamination from "../../src/dataset/Contamination.ts";
+import * as Dataset from "../../src/dataset/Dataset.ts";
+import * as Jsonl from "../../src/dataset/Jsonl.ts";
+import * as Generate from "../../src/dataset/jscompose/Generate.ts";
+
+const directory = path.resolve(import.meta.dirname, "../../datasets/js-compose");
+
+describe("the shipped js-compose", () => {
+  it.live("is what its seed and today's generator give", () =>
+    Effect.gen(function* () {
+      const { manifest, tasks, attempts } = yield* Dataset.load(directory);
+      assert.deepStrictEqual(manifest.options, JSON.parse(JSON.stringify(Generate.defaults)));
+      // The corpus comes after the rest, so that leaving it out changes nothing before it.
+      const { main } = Generate.generate(manifest.seed ?? -1, { corpusProblems: 0 });
+      assert.strictEqual(Jsonl.sha256(Jsonl.format(main.tasks)), manifest.files.tasks.sha256);
+      const facts = (list: typeof attempts) =>
+        list.map(({ taskId, program, outcome }) => [taskId, program, outcome]);
+      assert.deepStrictEqual(facts(attempts), facts(main.attempts));
+      const passing = attempts.filter(({ outcome }) => outcome === "Passed").length / attempts.length;
+      assert.isBelow(passing, 0.36);
+      yield* Contamination.check(
+        tasks.filter(({ split }) => split === "train"),
+        tasks.filter(({ split }) => split !== "train"),
+      );
+    }),
+  );
+});

@@ -188,7 +188,7 @@ describe("Learner", () => {
     for (let i = 0; i < 80; i++) last = step("cql", 0.02);
     assert.isBelow(last["td"], 0.8 * first["td"]);
     assert.isAbove(last["q_data_passing"] - last["q_data"], 0.05);
-  });
+  }, 120_000);
 
   it("LoRA trains adapters only, and starts at the frozen model", () => {
     const plain = open({ lora: null });

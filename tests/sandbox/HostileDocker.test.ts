@@ -9,8 +9,8 @@ import { asserts, call } from "./support/Tasks.ts";
 import * as WithDocker from "./support/WithDocker.ts";
 
 const limits: Limits = {
-  cpuSeconds: 1,
-  wallSeconds: 4,
+  cpuSeconds: 0.5,
+  wallSeconds: 3,
   memoryBytes: 128 * 1024 * 1024,
   outputBytes: 16 * 1024,
 };

@@ -8,7 +8,12 @@ import { type Outcome, SandboxFault } from "../../domain/Verdict.ts";
 import * as PythonVerdict from "../judge/PythonVerdict.ts";
 import type { Slot } from "./DockerSlot.ts";
 
-const limits: Limits = { cpuSeconds: 1, wallSeconds: 8, memoryBytes: 256 * 1024 * 1024, outputBytes: 16_384 };
+const limits: Limits = {
+  cpuSeconds: 0.5,
+  wallSeconds: 8,
+  memoryBytes: 256 * 1024 * 1024,
+  outputBytes: 16_384,
+};
 
 const common = {
   source: "self-test",

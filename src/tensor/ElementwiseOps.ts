@@ -17,7 +17,7 @@ export type Operand = Value | number;
 export class ElementwiseOps extends ShapeOps {
   // ---- sources
 
-  /** Float32Array is float32, Int32Array int32, Uint8Array bool. Identical small constants are one node. */
+  /** Float32Array is float32, Int32Array int32, Uint8Array bool. Identical constants are one node; do not change the data afterwards. */
   constant(data: Float32Array | Int32Array | Uint8Array, shape: Shape): Value {
     const dtype = data instanceof Float32Array ? "float32" : data instanceof Int32Array ? "int32" : "bool";
     return this.recordConstant(data, shape, dtype);

@@ -7,7 +7,11 @@ import type { Attr, Attrs } from "./TfOps.ts";
 
 type Bytes = Buffer;
 
+/** The one-byte numbers: most field tags and lengths. */
+const small = Array.from({ length: 128 }, (_, n) => Buffer.of(n));
+
 const varint = (n: number): Bytes => {
+  if (n >= 0 && n < 128) return small[n];
   const out: Array<number> = [];
   let rest = BigInt.asUintN(64, BigInt(n));
   while (rest > 127n) {
@@ -68,9 +72,20 @@ const nodeDef = (
 /** Collects nodes. Names are the caller's; an input is "name", "name:index" or "^name" (control). */
 export class GraphDef {
   readonly #nodes: Array<Bytes> = [];
+  /** The same few attributes come again and again. */
+  readonly #attributes = new Map<string, Bytes>();
+
+  private attribute(name: string, attr: Attr): Bytes {
+    const key = `${name} ${attr.kind} ${String(attr.value)}`;
+    const known = this.#attributes.get(key);
+    if (known !== undefined) return known;
+    const made = attribute(name, attrValue(attr));
+    this.#attributes.set(key, made);
+    return made;
+  }
 
   node(name: string, op: string, inputs: ReadonlyArray<string>, attrs: Attrs): void {
-    const list = Object.entries(attrs).map(([key, attr]) => attribute(key, attrValue(attr)));
+    const list = Object.entries(attrs).map(([key, attr]) => this.attribute(key, attr));
     this.#nodes.push(nodeDef(name, op, inputs, list));
   }
 

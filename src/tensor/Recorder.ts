@@ -3,6 +3,7 @@
  * common-subexpression elimination), declarations of state, effects, and the closing of programs (which is the
  * dead-code elimination: a program holds the nodes that its fetches and effects need).
  */
+import { createHash } from "node:crypto";
 import {
   type Declared,
   type DType,
@@ -18,13 +19,16 @@ import {
 } from "./Ir.ts";
 import { checkShape, fail, sameShape, show, sizeOf } from "./Shapes.ts";
 
-/** Constants up to this many elements are compared by content. */
-const COMPARED_CONSTANT = 4096;
+/** Constants of more bytes than this are compared by a hash of their content. */
+const LONG_CONSTANT = 256;
 
 const attributesKey = (op: Op): string => {
   if (op.kind !== "constant") return JSON.stringify(op);
   const { data } = op;
-  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("latin1");
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return bytes.length <= LONG_CONSTANT
+    ? bytes.toString("latin1")
+    : createHash("sha256").update(bytes).digest("base64");
 };
 
 export class Recorder {
@@ -46,10 +50,7 @@ export class Recorder {
   /** Adds a node, or finds the identical one. */
   record(op: Op, inputs: ReadonlyArray<Value>, outputs: ReadonlyArray<Declared>): ReadonlyArray<Value> {
     for (const input of inputs) this.own(op.kind, input);
-    const pure =
-      (this.#deduplicate || inputs.length === 0) &&
-      op.kind !== "updateRows" &&
-      !(op.kind === "constant" && op.data.length > COMPARED_CONSTANT);
+    const pure = (this.#deduplicate || inputs.length === 0) && op.kind !== "updateRows";
     const shapes = outputs.map((o) => `${o.dtype}${show(o.shape)}`).join(";");
     const key = pure
       ? `${op.kind}|${shapes}|${inputs.map((i) => i.id).join(",")}|${attributesKey(op)}`

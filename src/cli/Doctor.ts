@@ -1,69 +1,166 @@
 /** `drydock doctor`: what this machine has, and what to do about what is missing. */
+import * as Fs from "node:fs";
 import * as Os from "node:os";
+import * as Path from "node:path";
 import * as Effect from "effect/Effect";
 import * as Command from "effect/cli/Command";
+import packageJson from "../../package.json" with { type: "json" };
+import * as Dataset from "../dataset/Dataset.ts";
+import * as PolicyFiles from "../model/Policy.ts";
 import * as DockerCheck from "../sandbox/docker/DockerCheck.ts";
-import * as Setup from "../tensor/native/Setup.ts";
-import { json, print, table } from "./Output.ts";
+import * as SandboxDocker from "../sandbox/docker/SandboxDocker.ts";
+import * as Binding from "../tensor/native/Binding.ts";
+import * as NativeStore from "../tensor/native/NativeStore.ts";
+import * as Backend from "./Backend.ts";
+import { ROOT } from "./Configs.ts";
+import { json, print } from "./Output.ts";
+import * as Problem from "./Problem.ts";
 
-interface Check {
+export interface Check {
   readonly what: string;
+  /** `limited`: works, but slower or not for everything. */
   readonly state: "ok" | "limited" | "missing";
   readonly found: string;
+  /** What to do about it; empty where nothing is to be done. */
   readonly remedy: string;
 }
 
-const backend = Effect.promise(() => Setup.ensureNative({ install: false })).pipe(
-  Effect.map(
-    (found): Check => ({
-      what: "tensor backend",
-      state: found.kind === "wasm" ? "limited" : "ok",
-      found: `${{ gpu: "native TensorFlow on GPU", cpu: "native TensorFlow on CPU", wasm: "WebAssembly" }[found.kind]}: ${found.reason}`,
-      remedy: found.betterBy ?? "",
-    }),
-  ),
-);
+const GIB = 2 ** 30;
+const gib = (bytes: number): string => `${(bytes / GIB).toFixed(1)} GiB`;
 
-const docker = DockerCheck.probe.pipe(
-  Effect.map(
-    (found): Check => ({
-      what: "Docker (Python tasks)",
-      state: found.available ? "ok" : "missing",
-      found: found.detail,
-      remedy: found.remedy ?? "",
-    }),
-  ),
-);
-
-const memory: Check = (() => {
-  const total = Os.totalmem() / 2 ** 30;
-  const free = Os.freemem() / 2 ** 30;
-  const enough = total >= 4;
-  return {
-    what: "memory",
-    state: enough ? "ok" : "limited",
-    found: `${total.toFixed(1)} GiB, ${free.toFixed(1)} GiB free; ${Os.availableParallelism()} CPU cores`,
-    remedy: enough ? "" : "The embedded default needs about 2 GiB, SmolLM2-135M with LoRA about 6 GiB.",
-  };
-})();
+/** Whether a version is at least what `>=A.B.C` asks. */
+export const satisfies = (version: string, range: string): boolean => {
+  const parts = (text: string): ReadonlyArray<number> => (text.match(/\d+/g) ?? []).map(Number);
+  const [found, needed] = [parts(version), parts(range)];
+  const at = needed.findIndex((n, i) => n !== (found[i] ?? 0));
+  return at < 0 || (found[at] ?? 0) > (needed[at] ?? 0);
+};
 
 const node: Check = {
   what: "Node",
-  state: "ok",
+  state: satisfies(process.version, packageJson.engines.node) ? "ok" : "missing",
   found: process.version,
-  remedy: "",
+  remedy: satisfies(process.version, packageJson.engines.node)
+    ? ""
+    : `install Node ${packageJson.engines.node}`,
 };
+
+const backend = Backend.look.pipe(
+  Effect.map((found): Check => {
+    const name = { gpu: "native TensorFlow on the GPU", cpu: "native TensorFlow", wasm: "WebAssembly" };
+    const threads = found.kind === "wasm" ? "" : `; ${Binding.threads()} threads`;
+    return {
+      what: "tensors",
+      state: found.kind === "wasm" ? "limited" : "ok",
+      found: `${name[found.kind]} (${found.reason})${threads}`,
+      remedy: found.betterBy === undefined ? "" : `for a faster one: ${found.betterBy}`,
+    };
+  }),
+);
+
+/** The isolation that programs get in a container here: opens one for a moment. */
+const isolation = SandboxDocker.make({ slots: 1 }).pipe(
+  Effect.map(({ identity }) => ({ detail: `isolation ${identity.split("/").at(-1)}`, remedy: undefined })),
+  Effect.scoped,
+  Effect.catch(({ reason, remedy }) => Effect.succeed({ detail: reason, remedy })),
+);
+
+const docker = Effect.gen(function* () {
+  const engine = yield* DockerCheck.probe;
+  // Without its image a container cannot be opened, and a look builds nothing.
+  const inside = engine.available && engine.remedy === undefined ? yield* isolation : undefined;
+  const remedy = engine.remedy ?? inside?.remedy ?? "";
+  return {
+    what: "Docker (Python tasks)",
+    state: !engine.available ? "missing" : remedy === "" ? "ok" : "limited",
+    found: inside === undefined ? engine.detail : `${engine.detail}, ${inside.detail}`,
+    remedy,
+  } satisfies Check;
+});
+
+/** The least of the machine's memory and of the limit that this process's control group has. */
+const memoryLimit = (): number => {
+  const limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"].map((file) => {
+    try {
+      return Number(Fs.readFileSync(file, "utf8"));
+    } catch {
+      return Number.NaN;
+    }
+  });
+  return Math.min(Os.totalmem(), ...limits.filter((bytes) => bytes > 0));
+};
+
+const memory = (): Check => {
+  const enough = memoryLimit() >= 4 * GIB;
+  return {
+    what: "memory, CPU",
+    state: enough ? "ok" : "limited",
+    found: `${gib(memoryLimit())}, ${gib(Os.freemem())} free; ${Os.availableParallelism()} cores`,
+    remedy: enough ? "" : "the embedded default needs about 2 GiB, SmolLM2-135M with LoRA about 6 GiB",
+  };
+};
+
+const NEEDED = 2 * GIB;
+
+/** Free space where a path is or would be made. */
+const disk = (what: string, path: string): Check => {
+  let at = Path.resolve(path);
+  while (!Fs.existsSync(at)) at = Path.dirname(at);
+  const { bavail, bsize } = Fs.statfsSync(at);
+  const enough = bavail * bsize >= NEEDED;
+  return {
+    what: `disk of ${what}`,
+    state: enough ? "ok" : "limited",
+    found: `${gib(bavail * bsize)} free in ${at}`,
+    remedy: enough ? "" : `free some space: ${gib(NEEDED)} are a comfortable amount`,
+  };
+};
+
+const shipped = (what: string, holds: Effect.Effect<string, unknown>): Effect.Effect<Check> =>
+  holds.pipe(
+    Effect.map((found): Check => ({ what, state: "ok", found, remedy: "" })),
+    Effect.catch((error) =>
+      Effect.succeed<Check>({
+        what,
+        state: "missing",
+        found: Problem.describe(error) ?? "",
+        remedy: "it ships with the repository: `git status` shows what is missing; clone it again",
+      }),
+    ),
+  );
+
+const policy = PolicyFiles.read(Path.join(ROOT, "policies", "js-compose")).pipe(
+  Effect.map(({ card, config }) => `${card.name}: ${config.num_hidden_layers} × ${config.hidden_size}`),
+);
+const dataset = Dataset.readManifest(Path.join(ROOT, "datasets", "js-compose")).pipe(
+  Effect.map(({ name, splits }) => `${name}: ${splits.train} training and ${splits.test} held-out problems`),
+);
 
 export const doctor = Command.make(
   "doctor",
   { json },
   Effect.fn(function* (options) {
-    const checks = [node, yield* backend, yield* docker, memory];
+    const checks: ReadonlyArray<Check> = [
+      node,
+      yield* backend,
+      yield* docker,
+      memory(),
+      disk("run directories", "runs"),
+      disk("the TensorFlow cache", NativeStore.cacheRoot()),
+      yield* shipped("shipped policy", policy),
+      yield* shipped("shipped dataset", dataset),
+    ];
     yield* print(options.json, checks, (list) =>
-      table(
-        ["what", "state", "found", "what to do"],
-        list.map(({ what, state, found, remedy }) => [what, state, found, remedy]),
-      ),
+      list
+        .map(({ what, state, found, remedy }) =>
+          [`${state.padEnd(8)} ${what}: ${found}`, ...(remedy === "" ? [] : [`         ${remedy}`])].join(
+            "\n",
+          ),
+        )
+        .join("\n"),
     );
   }),
-).pipe(Command.withDescription("What this machine has: backend, Docker, memory"));
+).pipe(
+  Command.withDescription("What this machine has, and what to do about what is missing"),
+  Command.withExamples([{ command: "drydock doctor --json", description: "As JSON" }]),
+);

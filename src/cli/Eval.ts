@@ -1,13 +1,15 @@
-/** `drydock eval POLICY --dataset DIR`: pass@k of a policy on a dataset's held-out tasks, as a run of one stage. */
+/** `drydock eval POLICY`: pass@k of a policy on a dataset's held-out tasks, as a run of one stage. */
+import * as Path from "node:path";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import * as Argument from "effect/cli/Argument";
 import * as Command from "effect/cli/Command";
 import * as Flag from "effect/cli/Flag";
 import * as ConfigFile from "../config/ConfigFile.ts";
-import * as RunDirectory from "../store/RunDirectory.ts";
+import { CONFIGS } from "./Configs.ts";
 import { json } from "./Output.ts";
 import * as RunSession from "./RunSession.ts";
+import { overrides } from "./Train.ts";
 
 export const evaluate = Command.make(
   "eval",
@@ -17,10 +19,14 @@ export const evaluate = Command.make(
     ),
     config: Flag.String("config").pipe(
       Flag.withDescription("Run configuration whose dataset, limits and sandbox are used"),
-      Flag.withDefault("configs/default.json"),
+      Flag.withDefault(Path.join(CONFIGS, "default.json")),
     ),
     samples: Flag.Int("samples").pipe(Flag.withDescription("Samples a task"), Flag.optional),
     tasks: Flag.Int("tasks").pipe(Flag.withDescription("Test tasks at most"), Flag.optional),
+    seed: overrides.seed,
+    backend: overrides.backend,
+    port: overrides.port,
+    output: overrides.output,
     json,
   },
   Effect.fn(function* (options) {
@@ -28,6 +34,10 @@ export const evaluate = Command.make(
     const config = yield* ConfigFile.fromValue(options.config, {
       ...base,
       name: "eval",
+      seed: Option.getOrElse(options.seed, () => base.seed),
+      output: Option.getOrElse(options.output, () => base.output),
+      compute: { ...base.compute, backend: Option.getOrElse(options.backend, () => base.compute.backend) },
+      progress: { ...base.progress, port: Option.getOrElse(options.port, () => base.progress.port) },
       policy: { ...base.policy, path: options.policy, init: "weights" },
       evaluation: {
         ...base.evaluation,
@@ -38,8 +48,7 @@ export const evaluate = Command.make(
       trainings: {},
       stages: [{ kind: "evaluate", label: "policy" }],
     }).pipe(Effect.flatMap((config) => ConfigFile.resolve(config, options.config)));
-    const { directory } = yield* RunDirectory.create(config);
-    yield* RunSession.session(config, { directory, mode: "create", json: options.json });
+    yield* RunSession.session(config, { directory: null, json: options.json });
   }),
 ).pipe(
   Command.withDescription("Evaluate a policy on held-out tasks"),

@@ -1,5 +1,8 @@
 /** What a person reads when a command fails: one message, with what to do. */
 
+/** Stands between what happened and what to do about it. */
+export const REMEDY = "\n  What to do: ";
+
 const text = (value: unknown): string | undefined =>
   typeof value === "string" && value !== "" ? value : undefined;
 
@@ -17,5 +20,5 @@ export const describe = (error: unknown): string | null => {
   if (fields._tag === undefined && error instanceof Error) {
     return `${error.stack ?? error.message}\n  This is a fault of Drydock. Please report it with the lines above.`;
   }
-  return remedy === undefined ? what : `${what}\n  What to do: ${remedy}`;
+  return remedy === undefined ? what : `${what}${REMEDY}${remedy}`;
 };

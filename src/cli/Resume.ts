@@ -2,18 +2,33 @@
 import * as Effect from "effect/Effect";
 import * as Argument from "effect/cli/Argument";
 import * as Command from "effect/cli/Command";
+import * as Report from "../orchestrator/Report.ts";
 import * as RunDirectory from "../store/RunDirectory.ts";
+import * as RunReader from "../store/RunReader.ts";
 import { json } from "./Output.ts";
 import * as RunSession from "./RunSession.ts";
 import { root } from "./RunsRoot.ts";
+import * as Screen from "./Screen.ts";
+
+/** The report of a run that has finished; null for any other. */
+const reportOf = Effect.fnUntraced(function* (directory: string) {
+  const reader = yield* RunReader.open(directory);
+  const { status } = yield* reader.state;
+  return status === "finished" ? Report.make(yield* Report.readAll(reader)) : null;
+}, Effect.scoped);
 
 export const resume = Command.make(
   "resume",
   { run: Argument.String("run").pipe(Argument.withDescription("A run's id or directory")), root, json },
   Effect.fn(function* (options) {
     const directory = yield* RunDirectory.find(options.run, options.root);
+    const finished = yield* reportOf(directory);
+    if (finished !== null) {
+      Screen.say(`${directory} has finished: there is nothing to go on with. Its report:`);
+      return yield* RunSession.printReport(options.json, finished, directory);
+    }
     const config = yield* RunDirectory.readConfig(directory);
-    yield* RunSession.session(config, { directory, mode: "open", json: options.json });
+    yield* RunSession.session(config, { directory, json: options.json });
   }),
 ).pipe(
   Command.withDescription("Go on with a run that was stopped or that crashed"),

@@ -3,6 +3,7 @@
  *
  * `train`, `start` and `resume` differ only in where the run directory comes from.
  */
+import * as Fs from "node:fs/promises";
 import * as Cause from "effect/Cause";
 import * as Console from "effect/Console";
 import * as Effect from "effect/Effect";
@@ -10,6 +11,7 @@ import * as Exit from "effect/Exit";
 import * as Layer from "effect/Layer";
 import * as ComputeWorker from "../compute/ComputeWorker.ts";
 import type { RunConfig } from "../config/RunConfig.ts";
+import * as PolicyFiles from "../model/Policy.ts";
 import * as Prepare from "../orchestrator/Prepare.ts";
 import type { Report } from "../orchestrator/Report.ts";
 import * as Run from "../orchestrator/Run.ts";
@@ -17,16 +19,19 @@ import * as RunControl from "../orchestrator/RunControl.ts";
 import * as ProgressServer from "../progress/ProgressServer.ts";
 import * as SandboxFor from "../sandbox/SandboxFor.ts";
 import { Commands } from "../store/Commands.ts";
+import * as RunDirectory from "../store/RunDirectory.ts";
 import { RunStore } from "../store/RunStore.ts";
 import * as RunStoreLive from "../store/RunStoreLive.ts";
+import * as Backend from "./Backend.ts";
 import { duration, percent, print, table } from "./Output.ts";
 import * as Problem from "./Problem.ts";
+import * as Screen from "./Screen.ts";
 import * as Signals from "./Signals.ts";
 import * as TerminalProgress from "./TerminalProgress.ts";
 
 export interface SessionOptions {
-  readonly directory: string;
-  readonly mode: "create" | "open";
+  /** The run directory to go on with; null makes a new one. */
+  readonly directory: string | null;
   readonly json: boolean;
 }
 
@@ -61,6 +66,12 @@ export const reportTable = (report: Report): string => {
   ].join("\n");
 };
 
+/** Prints a report to stdout. */
+export const printReport = (asJson: boolean, report: Report, directory: string) =>
+  print(asJson, report, (value) => `${reportTable(value)}\nReport: ${directory}/report.json`);
+
+const howToGoOn = (directory: string): string => `To go on: npx drydock resume ${directory}`;
+
 /** Runs the stages within the services; records how it ended. */
 const body = Effect.fn("RunSession.body")(function* (
   config: RunConfig,
@@ -70,26 +81,18 @@ const body = Effect.fn("RunSession.body")(function* (
   const store = yield* RunStore;
   const commands = yield* Commands;
   const server = yield* ProgressServer.ProgressServer;
-  yield* Console.error(
+  Screen.say(
     `Run ${store.runId}\n  ${server.url}   (commands need the token ${server.token})\n  Ctrl-C stops at the next safe point`,
   );
   yield* Signals.onFirst(
-    Console.error("\nStopping at the next safe point; Ctrl-C again to end at once.").pipe(
+    Effect.sync(() => Screen.say("Stopping at the next safe point; Ctrl-C again to end at once.")).pipe(
       Effect.andThen(commands.submit({ command: { _tag: "Stop" }, from: "terminal" })),
       Effect.asVoid,
     ),
   );
   const { context, labels } = yield* Prepare.prepare(config, loaded);
-  const report = yield* TerminalProgress.during(Run.execute(context, labels), store.state).pipe(
-    Effect.onExit((exit) =>
-      Exit.isFailure(exit) ? Effect.ignore(store.append(endOf(exit.cause))) : Effect.void,
-    ),
-  );
-  yield* print(
-    options.json,
-    report,
-    (value) => `${reportTable(value)}\nReport: ${store.directory}/report.json`,
-  );
+  const report = yield* TerminalProgress.during(Run.execute(context, labels), store.state);
+  yield* printReport(options.json, report, store.directory);
 });
 
 /** The event of a run that did not finish. */
@@ -97,34 +100,78 @@ const endOf = (cause: Cause.Cause<unknown>) => {
   if (Cause.hasInterruptsOnly(cause)) return { _tag: "RunStopped", reason: "interrupted" } as const;
   const error = Cause.squash(cause);
   if (isStop(error)) return { _tag: "RunStopped", reason: error.reason } as const;
-  const [reason = "", ...remedy] = (Problem.describe(error) ?? "").split("\n  What to do: ");
+  const [reason = "", ...remedy] = (Problem.describe(error) ?? "").split(Problem.REMEDY);
   return { _tag: "RunFailed", reason, remedy: remedy.join("") } as const;
 };
 
 const isStop = (error: unknown): error is { readonly reason: string } =>
   typeof error === "object" && error !== null && (error as { _tag?: unknown })._tag === "StopRequested";
 
-/** A whole session on a run directory: opens the services, runs, says how to go on. */
+/** Whether the log says that the run was begun: before that there is nothing to go on with. */
+const begun = Effect.gen(function* () {
+  const store = yield* RunStore;
+  return (yield* store.state).startedAt !== null;
+}).pipe(Effect.orElseSucceed(() => true));
+
+/** Writes into the log why a begun run ends early, and says how to go on with it. */
+const recordEnd = Effect.fnUntraced(function* (cause: Cause.Cause<unknown>) {
+  const store = yield* RunStore;
+  if (!(yield* begun)) return;
+  yield* Effect.ignore(store.append(endOf(cause)));
+  const error = Cause.squash(cause);
+  Screen.say(
+    Cause.hasInterruptsOnly(cause)
+      ? `Interrupted: what was done since the last checkpoint is repeated. ${howToGoOn(store.directory)}`
+      : isStop(error)
+        ? `Stopped. Nothing is lost. ${howToGoOn(store.directory)}`
+        : `The run is kept in ${store.directory}. Once the cause below is removed: npx drydock resume ${store.directory}`,
+  );
+});
+
+/**
+ * A whole session: checks what it needs, opens the services, runs, says how to go on.
+ *
+ * Data, policy and backend are looked at first, so that a mistake in them leaves no run directory behind; nor does a
+ * run that ended before its first event.
+ */
 export const session = Effect.fn("RunSession.session")(function* (
   config: RunConfig,
   options: SessionOptions,
 ) {
   const loaded = yield* Prepare.load(config);
+  yield* PolicyFiles.read(config.policy.path, {
+    weights: config.policy.init === "random" ? "optional" : "required",
+  });
+  yield* Backend.prepare(config.compute.backend);
+  const created = options.directory === null ? (yield* RunDirectory.create(config)).directory : null;
+  const directory = options.directory ?? created ?? "";
+
   const languages = new Set(loaded.tasks.map(({ language }) => language));
   const { slots, ...limits } = config.sandbox;
-  const storeLayer = RunStoreLive.layer({ directory: options.directory, mode: options.mode });
-  const shared = Layer.mergeAll(storeLayer, Commands.layer);
+  const shared = Layer.mergeAll(
+    RunStoreLive.layer({ directory, mode: created === null ? "open" : "create" }),
+    Commands.layer,
+  );
   const services = Layer.mergeAll(
     ComputeWorker.layer,
-    SandboxFor.layer(languages, { slots, limits, onProgress: (line) => process.stderr.write(`${line}\n`) }),
+    SandboxFor.layer(languages, { slots, limits, onProgress: Screen.say }),
     RunControl.layer,
     ProgressServer.layer({ ...config.progress }),
   ).pipe(Layer.provideMerge(shared));
+
+  let empty = created !== null;
   yield* body(config, loaded, options).pipe(
+    Effect.onExit((exit) => (Exit.isFailure(exit) ? recordEnd(exit.cause) : Effect.void)),
+    Effect.ensuring(begun.pipe(Effect.tap((yes) => Effect.sync(() => void (empty &&= !yes))))),
     Effect.provide(services),
     Effect.scoped,
     Effect.catchTag("StopRequested", () =>
-      Console.error(`Stopped. Nothing is lost. To go on: npx drydock resume ${options.directory}`),
+      options.json ? Console.log(JSON.stringify({ status: "stopped", directory })) : Effect.void,
+    ),
+    Effect.ensuring(
+      Effect.suspend(() =>
+        empty ? Effect.promise(() => Fs.rm(directory, { recursive: true, force: true })) : Effect.void,
+      ),
     ),
   );
 });

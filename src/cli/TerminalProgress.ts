@@ -2,12 +2,14 @@
  * Progress in the terminal: a fold of the log drawn as bars where the output is a terminal, as one line a
  * stage where it is not (a log file, CI).
  */
+import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
 import * as Ref from "effect/Ref";
 import * as Schedule from "effect/Schedule";
 import type { RunState, StageState } from "../domain/RunState.ts";
 import { duration, percent } from "./Output.ts";
+import * as Screen from "./Screen.ts";
 
 const WIDTH = 24;
 
@@ -47,22 +49,65 @@ const evaluationsOf = (state: RunState, index: number): string =>
     )
     .join("  ");
 
-const stageLine = (state: RunState, stage: StageState, index: number): string => {
-  const name = `${mark[stage.status]} ${`${stage.kind} ${stage.label}`.padEnd(18)}`;
+/** How fast the running stage goes: units a second since this process first saw it. */
+export interface Pace {
+  readonly stage: number;
+  /** Milliseconds since 1970, and units done, at the first sight of the stage. */
+  readonly since: number;
+  readonly from: number;
+}
+
+/** The pace after a look at the state. Pure. */
+export const paceOf = (pace: Pace | null, state: RunState, now: number): Pace | null => {
+  const stage = state.stage === null ? undefined : state.stages[state.stage];
+  if (state.stage === null || stage?.status !== "running") return null;
+  // A stage that was rewound (a resumed run, a repeated evaluation) is measured anew.
+  if (pace?.stage === state.stage && pace.from <= stage.done) return pace;
+  return { stage: state.stage, since: now, from: stage.done };
+};
+
+/** "3.1/s, 2 min 5 s left" once there is enough to tell; else nothing. */
+const speed = (stage: StageState, pace: Pace | null, now: number): string => {
+  if (pace === null) return "";
+  const seconds = (now - pace.since) / 1000;
+  const done = stage.done - pace.from;
+  if (seconds < 1 || done <= 0) return "";
+  const rate = done / seconds;
+  const shown = rate >= 1 ? `${rate.toFixed(1)}/s` : `${(60 * rate).toFixed(1)}/min`;
+  return `${shown}  ${duration((stage.total - stage.done) / rate)} left`;
+};
+
+/** What a stage is called: its kind, and its label where that says more. */
+const nameOf = ({ kind, label }: StageState): string => (label === kind ? kind : `${kind} ${label}`);
+
+const stageLine = (
+  state: RunState,
+  stage: StageState,
+  index: number,
+  pace: Pace | null,
+  now: number,
+): string => {
+  const width = Math.min(28, Math.max(...state.stages.map((each) => nameOf(each).length)));
+  const name = `${mark[stage.status]} ${nameOf(stage).padEnd(width)}`;
   const figures = evaluationsOf(state, index);
   const tilt = stage.kind === "tilt" && stage.status === "done" ? `beta ${state.tilt}` : "";
   if (stage.status === "waiting") return name;
   if (stage.status === "done") {
-    return `${name} ${(stage.seconds === null ? "" : duration(stage.seconds)).padEnd(12)} ${figures}${tilt}`;
+    return `${name}  ${(stage.seconds === null ? "" : duration(stage.seconds)).padEnd(12)} ${figures}${tilt}`.trimEnd();
   }
   const fraction = stage.total === 0 ? 0 : stage.done / stage.total;
-  return `${name} ${bar(fraction)} ${stage.done}/${stage.total} ${stage.unit}s  ${figures}`;
+  const parts = [
+    `${stage.done}/${stage.total} ${stage.unit}s`,
+    state.status === "paused" ? "paused" : speed(stage, pace, now),
+    figures,
+  ];
+  return `${name}  ${bar(fraction)} ${parts.filter((part) => part !== "").join("  ")}`;
 };
 
 /** All stages as lines, the running one with its bar. Pure. */
-export const render = (state: RunState): ReadonlyArray<string> => [
-  ...state.stages.map((stage, index) => stageLine(state, stage, index)),
-  `  ${detail(state)}`,
+export const render = (state: RunState, pace: Pace | null, now: number): ReadonlyArray<string> => [
+  ...state.stages.map((stage, index) => stageLine(state, stage, index, pace, now)),
+  state.stages.length === 0 ? "  loading the policy" : `  ${detail(state)}`,
 ];
 
 /**
@@ -72,25 +117,27 @@ export const render = (state: RunState): ReadonlyArray<string> => [
 export const during = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   state: Effect.Effect<RunState>,
-  out: NodeJS.WriteStream = process.stderr,
 ): Effect.Effect<A, E, R> =>
   Effect.gen(function* () {
-    const drawn = yield* Ref.make<ReadonlyArray<string>>([]);
-    const draw = out.isTTY
-      ? Effect.gen(function* () {
-          const lines = render(yield* state).map((line) => line.slice(0, (out.columns || 100) - 1));
-          const before = yield* Ref.getAndSet(drawn, lines);
-          const up = before.length === 0 ? "" : `\u001b[${before.length}A`;
-          out.write(`${up}${lines.map((line) => `\u001b[2K${line}\n`).join("")}`);
-        })
-      : Effect.gen(function* () {
-          const now = yield* state;
-          const finished = now.stages.flatMap((stage, i) =>
-            stage.status === "done" ? [stageLine(now, stage, i)] : [],
-          );
-          const before = yield* Ref.getAndSet(drawn, finished);
-          for (const line of finished.slice(before.length)) out.write(`${line}\n`);
-        });
+    const pace = yield* Ref.make<Pace | null>(null);
+    const told = yield* Ref.make(0);
+    const draw = Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis;
+      const current = yield* state;
+      if (Screen.isTerminal()) {
+        const measured = yield* Ref.updateAndGet(pace, (before) => paceOf(before, current, now));
+        Screen.draw(render(current, measured, now));
+        return;
+      }
+      const finished = current.stages.flatMap((stage, i) =>
+        stage.status === "done" ? [stageLine(current, stage, i, null, now)] : [],
+      );
+      for (const line of finished.slice(yield* Ref.getAndSet(told, finished.length))) Screen.say(line);
+    });
     const drawing = yield* draw.pipe(Effect.repeat(Schedule.spaced("200 millis")), Effect.forkChild);
-    return yield* effect.pipe(Effect.ensuring(Fiber.interrupt(drawing).pipe(Effect.andThen(draw))));
+    return yield* effect.pipe(
+      Effect.ensuring(
+        Fiber.interrupt(drawing).pipe(Effect.andThen(draw), Effect.andThen(Effect.sync(Screen.release))),
+      ),
+    );
   });

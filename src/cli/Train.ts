@@ -7,7 +7,6 @@ import * as Command from "effect/cli/Command";
 import * as Flag from "effect/cli/Flag";
 import * as ConfigFile from "../config/ConfigFile.ts";
 import type { RunConfig } from "../config/RunConfig.ts";
-import * as RunDirectory from "../store/RunDirectory.ts";
 import { json } from "./Output.ts";
 import * as RunSession from "./RunSession.ts";
 
@@ -59,8 +58,7 @@ export const begin = Effect.fn("Train.begin")(function* (file: string, options: 
   // The overridden values go through the same checks as the file's own.
   yield* ConfigFile.fromValue(`${file} with the options given`, config);
   if (options.dryRun) return yield* Console.log(JSON.stringify(config, null, 2));
-  const { directory } = yield* RunDirectory.create(config);
-  yield* RunSession.session(config, { directory, mode: "create", json: options.json });
+  yield* RunSession.session(config, { directory: null, json: options.json });
 });
 
 export const train = Command.make(

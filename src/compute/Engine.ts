@@ -118,7 +118,7 @@ export const open = (
       exportPolicy: (directory) =>
         Effect.suspend(() => {
           const { policy: read, heads: live } = learner.weights();
-          return Policy.write(directory, {
+          const exported: Policy.NewPolicy = {
             config: policy.config,
             card: policy.card,
             tokenizer: policy.tokenizerFiles,
@@ -128,7 +128,9 @@ export const open = (
               data: () => read(name),
             })),
             ...(live.length === 0 ? {} : { heads: live }),
-          });
+          };
+          // A run that was killed after its export writes the same policy again when it is resumed.
+          return Policy.write(directory, exported, { replace: true });
         }),
       tensors: session.tensors,
       dispose: session.dispose,

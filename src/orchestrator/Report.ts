@@ -29,16 +29,18 @@ export interface Report {
 
 const PAGE = 5000;
 
-/** The whole log. */
-export const allEvents = Effect.gen(function* () {
-  const store = yield* RunStore;
+/** The whole log of a store or a reader. */
+export const readAll = Effect.fnUntraced(function* (log: Pick<RunStore["Service"], "read">) {
   const events: Array<LoggedEvent> = [];
   for (;;) {
-    const page = yield* store.read(events.at(-1)?.seq ?? 0, PAGE);
+    const page = yield* log.read(events.at(-1)?.seq ?? 0, PAGE);
     events.push(...page);
     if (page.length < PAGE) return events as ReadonlyArray<LoggedEvent>;
   }
 });
+
+/** The whole log of the run. */
+export const allEvents = RunStore.pipe(Effect.flatMap(readAll));
 
 /** Seconds between events, without the gaps before a resumption. */
 export const activeSeconds = (events: ReadonlyArray<LoggedEvent>): number => {

@@ -135,15 +135,25 @@ const passRate = (parts: Parts, taskId: string): number => {
   return passing / (offline.count(taskId, "all") + online.count(taskId, "all"));
 };
 
+/** Times of the layouts, as shares of the longest sequence. */
+const TIME_SHARES = [0.25, 0.35, 0.5, 0.7, 1];
+/** Room for actions, as shares of all positions: programs beside short prompts, and beside long ones (few-shot). */
+const ACTION_SHARE = 0.65;
+const ACTION_SHARE_LONG = 0.35;
+const LONG = 256;
+
 /**
- * The layouts that a training is recorded for: `maxTokens` is its longest sequence. Shorter ones cost less,
- * each costs its recording once; half and three quarters of the longest cover most data.
+ * The layouts that a training is recorded for: `maxTokens` is its longest sequence. Shorter ones cost less, and each
+ * costs its recording once. Only the longest has room for sequences that are actions nearly throughout: a
+ * micro-batch that has more actions than its own length allows for takes the next one up.
  */
 export const layouts = (maxTokens: number, sequences: number): ReadonlyArray<Layout> => {
-  const times = [0.5, 0.75, 1].map((share) => Math.max(8, Math.ceil(((maxTokens - 1) * share) / 8) * 8));
-  return [...new Set(times)].flatMap((time) =>
-    [0.4, 1].map((share) => ({ sequences, time, actions: Math.ceil((sequences * time * share) / 8) * 8 })),
-  );
+  const eights = (x: number): number => Math.max(8, Math.ceil(x / 8) * 8);
+  const share = maxTokens >= LONG ? ACTION_SHARE_LONG : ACTION_SHARE;
+  const times = [...new Set(TIME_SHARES.map((part) => eights((maxTokens - 1) * part)))];
+  const list = times.map((time) => ({ sequences, time, actions: eights(sequences * time * share) }));
+  const time = eights(maxTokens - 1);
+  return [...list, { sequences, time, actions: sequences * time }];
 };
 
 /** The cheapest layout that a micro-batch fits. */

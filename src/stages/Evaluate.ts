@@ -13,6 +13,7 @@ import type { Outcome, Verdict } from "../domain/Verdict.ts";
 import * as Random from "../random/Random.ts";
 import { Sandbox } from "../sandbox/Sandbox.ts";
 import { RunStore } from "../store/RunStore.ts";
+import * as CircuitBreaker from "./CircuitBreaker.ts";
 import { rollout, type RolloutItem } from "./Rollout.ts";
 import type { RunContext } from "./RunContext.ts";
 import { SafePoint } from "./SafePoint.ts";
@@ -70,6 +71,7 @@ const verdicts = Effect.fn("Evaluate.verdicts")(function* (
     { concurrency: sandbox.parallelism, discard: true },
   );
   yield* store.cachePut(fresh);
+  yield* CircuitBreaker.check(faults, fresh.length + faults);
   return { known, cacheHits, faults, verifications: fresh.length + faults };
 });
 

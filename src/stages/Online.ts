@@ -17,6 +17,7 @@ import { reward } from "../domain/Reward.ts";
 import type { Task } from "../domain/Task.ts";
 import * as Random from "../random/Random.ts";
 import { RunStore, type StoredCandidate } from "../store/RunStore.ts";
+import * as CircuitBreaker from "./CircuitBreaker.ts";
 import { measure } from "./Evaluate.ts";
 import { rollout, type RolloutItem } from "./Rollout.ts";
 import type { Carried, RunContext } from "./RunContext.ts";
@@ -128,6 +129,8 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
     }
     yield* verifyRound(tasks, candidates);
     candidates = yield* store.candidates(index, round);
+    const ran = candidates.filter(({ decision }) => decision === "verified" || decision === "fault");
+    yield* CircuitBreaker.check(ran.filter(({ decision }) => decision === "fault").length, ran.length);
     history = [...history, ...candidates];
     const episodes = episodesOf(context, candidates, offlineIds);
     yield* compute.addEpisodes("online", episodes);

@@ -5,7 +5,10 @@ describe("learning-rate schedules", () => {
   const cosine = { learningRate: 1, finalLearningRate: 0.1, warmupSteps: 4, kind: "cosine" } as const;
 
   it("warms up linearly to the peak", () => {
-    assert.deepEqual([0, 1, 2, 3].map((step) => learningRateAt(cosine, step, 104)), [0.25, 0.5, 0.75, 1]);
+    assert.deepEqual(
+      [0, 1, 2, 3].map((step) => learningRateAt(cosine, step, 104)),
+      [0.25, 0.5, 0.75, 1],
+    );
   });
 
   it("decays as a cosine to the final rate", () => {

@@ -26,7 +26,9 @@ describe("choice of problems", () => {
   it("takes distinct problems without a pass first", () => {
     const solvedOffline = new Set(["t0", "t1", "t2", "t3", "t4", "t5"]);
     const history = [{ taskId: "t6", outcome: "Passed" }];
-    const chosen = Selection.problems({ ...query, solvedOffline, history, random: Random.make(1) }).map((t) => t.id);
+    const chosen = Selection.problems({ ...query, solvedOffline, history, random: Random.make(1) }).map(
+      (t) => t.id,
+    );
     assert.sameMembers(chosen, ["t7", "t8", "t9", "t10", "t11"]);
   });
 
@@ -47,7 +49,8 @@ describe("choice of problems", () => {
   });
 
   it("is the same for the same generator", () => {
-    const once = () => Selection.problems({ ...query, strategy: "random", random: Random.make(5) }).map((t) => t.id);
+    const once = () =>
+      Selection.problems({ ...query, strategy: "random", random: Random.make(5) }).map((t) => t.id);
     assert.deepEqual(once(), once());
   });
 });

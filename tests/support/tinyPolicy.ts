@@ -1,8 +1,9 @@
 /** A policy directory with a tiny random model and its own tokenizer, and episodes that it can learn. */
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as Effect from "effect/Effect";
+import { afterAll } from "vitest";
 import type { Episode } from "../../src/domain/Episode.ts";
 import * as BpeTrainer from "../../src/model/BpeTrainer.ts";
 import type { ModelConfig } from "../../src/model/ModelConfig.ts";
@@ -54,7 +55,17 @@ export const config = (vocabulary: number, size: Partial<ModelConfig> = {}): Mod
   ...size,
 });
 
-export const temporary = (name: string): string => mkdtempSync(join(tmpdir(), `drydock-${name}-`));
+const made: Array<string> = [];
+afterAll(() => {
+  for (const directory of made) rmSync(directory, { recursive: true, force: true });
+});
+
+/** A fresh directory, removed after the test file's tests. */
+export const temporary = (name: string): string => {
+  const directory = mkdtempSync(join(tmpdir(), `drydock-${name}-`));
+  made.push(directory);
+  return directory;
+};
 
 /** Writes a directory to initialise from: tokenizer and config, no weights. */
 export const write = async (size: Partial<ModelConfig> = {}, vocabSize = 320): Promise<string> => {

@@ -141,9 +141,9 @@ export class Generator {
     const queue = items
       .map((_, i) => i)
       .sort((a, b) => {
-        const byLength = (items[b] as Item).promptIds.length - (items[a] as Item).promptIds.length;
+        const byLength = items[b].promptIds.length - items[a].promptIds.length;
         if (byLength !== 0) return byLength;
-        const [x, y] = [keys[a] as string, keys[b] as string];
+        const [x, y] = [keys[a], keys[b]];
         return x < y ? -1 : x > y ? 1 : a - b;
       });
     const prefill = Prefill.plan(
@@ -161,8 +161,8 @@ export class Generator {
         const targets: Array<Prefill.Target> = [];
         for (let slot = 0; slot < p.batch && targets.length < taken.length; slot++) {
           if (slots[slot] !== null) continue;
-          const index = taken[targets.length] as number;
-          const { promptIds, seed } = items[index] as Item;
+          const index = taken[targets.length];
+          const { promptIds, seed } = items[index];
           slots[slot] = {
             index,
             random: Random.make(seed),
@@ -201,9 +201,9 @@ export class Generator {
       for (let slot = 0; slot < p.batch; slot++) {
         const running = slots[slot];
         if (running === null || running === undefined) continue;
-        const token = next[slot] as number;
+        const token = next[slot];
         running.tokens.push(token);
-        running.logProbs.push(logProb[slot] as number);
+        running.logProbs.push(logProb[slot]);
         sampled++;
         const finished =
           token === settings.eos
@@ -215,7 +215,7 @@ export class Generator {
                 : null;
         if (finished === null) {
           tokens[slot] = token;
-          positions[slot] = (positions[slot] as number) + 1;
+          positions[slot] = positions[slot] + 1;
         } else {
           samples[running.index] = { tokens: running.tokens, logProbs: running.logProbs, finished };
           slots[slot] = null;

@@ -76,7 +76,7 @@ export const initial = (heads: Heads, parameter: Lora.Parameter, seed: number): 
   const online = name.replace(/^heads\.target\./, "heads.");
   if (online.endsWith(".b")) return data.fill(heads.initialLogit);
   if (!online.endsWith(".W")) return data;
-  const deviation = (online.startsWith("heads.q") ? 1e-3 : 1) / Math.sqrt(shape[0] as number);
+  const deviation = (online.startsWith("heads.q") ? 1e-3 : 1) / Math.sqrt(shape[0]);
   const random = Random.make(seed).split(online);
   for (let i = 0; i < data.length; i++) data[i] = deviation * random.normal();
   return data;
@@ -119,7 +119,7 @@ export const qLogits = (
       parts.map(() => 1),
       2,
     )
-    .map((product, i) => g.add(g.reshape(product, [n, k]), (parts[i] as (typeof parts)[number]).state));
+    .map((product, i) => g.add(g.reshape(product, [n, k]), parts[i].state));
 };
 
 /** Logits of Q over the whole vocabulary [n, V], for small vocabularies and tests. */
@@ -152,7 +152,7 @@ export const valueLogits = (
   const [w, b] = list.slice(-2) as [Value, Value];
   const [W, c] = list.length > 2 ? (list as [Value, Value]) : [undefined, undefined];
   const inner = W === undefined || c === undefined ? hidden : g.relu(g.add(g.matMul(hidden, W), c));
-  return g.reshape(g.add(g.matMul(inner, w), b), [hidden.shape[0] as number]);
+  return g.reshape(g.add(g.matMul(inner, w), b), [hidden.shape[0]]);
 };
 
 /** Candidates with the data token in the last column, and what it is needed to take expectations over them. */
@@ -177,9 +177,9 @@ export const candidates = (
   labels: Value,
   chunk = 256,
 ): Candidates => {
-  const n = hidden.shape[0] as number;
+  const n = hidden.shape[0];
   const top = Transformer.topTokens(g, model, g.stopGradient(hidden), labels, heads.candidates, chunk);
-  const k = top.ids.shape[1] as number;
+  const k = top.ids.shape[1];
   const label = g.reshape(labels, [n, 1]);
   const among = g.max(g.cast(g.equal(top.ids, label), "float32"), 1, true);
   return {

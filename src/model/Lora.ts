@@ -67,7 +67,7 @@ export const initial = (parameter: Parameter, seed: number): Float32Array => {
   const data = new Float32Array(parameter.shape.reduce((a, b) => a * b, 1));
   if (parameter.name.endsWith(".B")) return data;
   const random = Random.make(seed).split(parameter.name);
-  const deviation = 1 / Math.sqrt(parameter.shape[0] as number);
+  const deviation = 1 / Math.sqrt(parameter.shape[0]);
   for (let i = 0; i < data.length; i++) data[i] = deviation * random.normal();
   return data;
 };
@@ -113,9 +113,9 @@ export const merged =
           for (let i = 0; i < input; i++) {
             let sum = 0;
             for (let r = 0; r < lora.rank; r++) {
-              sum += (a[i * lora.rank + r] as number) * (b[r * output + o] as number);
+              sum += a[i * lora.rank + r] * b[r * output + o];
             }
-            out[o * input + i] = (out[o * input + i] as number) + scale * sum;
+            out[o * input + i] = out[o * input + i] + scale * sum;
           }
         }
         return out;

@@ -39,7 +39,7 @@ const groups = (targets: ReadonlyArray<Target>, most: number): ReadonlyArray<Gro
     const rows = new Map<string, { readonly row: number; readonly ids: Prompt }>();
     let end = begin;
     for (; end < targets.length; end++) {
-      const { prompt } = targets[end] as Target;
+      const { prompt } = targets[end];
       const key = prompt.join(",");
       if (rows.has(key)) continue;
       if (rows.size === most) break;
@@ -68,7 +68,7 @@ export const plan = (
     const source = new Int32Array(fan);
     for (let i = 0; i < fan; i++) {
       // What is left of the fan writes the first target again.
-      const { slot, prompt } = (targets[i] ?? targets[0]) as Target;
+      const { slot, prompt } = targets[i] ?? targets[0];
       source[i] = rows.get(prompt.join(","))?.row as number;
       for (let h = 0; h < KV; h++) {
         for (let t = 0; t < count; t++) {
@@ -114,7 +114,7 @@ export const plan = (
   const shared = (group: Group): void => {
     if (!computed) {
       const prefix = new Int32Array(P);
-      prefix.set((prompts[0] as Prompt).slice(0, common));
+      prefix.set(prompts[0].slice(0, common));
       session.run(GenerationGraph.prefixProgram(name), { [`${name}/prefix`]: prefix });
       computed = true;
     }

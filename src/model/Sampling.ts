@@ -39,7 +39,7 @@ const BLOCK = 256;
 const invert = (g: Graph, weights: Value, u: Value): Value => {
   const [, m] = weights.shape as readonly [number, number];
   const sums = g.cumsum(weights, 1);
-  const total = g.slice(sums, [0, m - 1], [weights.shape[0] as number, 1]);
+  const total = g.slice(sums, [0, m - 1], [weights.shape[0], 1]);
   const below = g.cast(g.lessEqual(sums, g.mul(u, total)), "int32");
   return g.minimum(g.sum(below, 1), g.scalar(m - 1, "int32"));
 };

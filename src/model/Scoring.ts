@@ -46,7 +46,7 @@ export const record = (g: Graph, model: Transformer.Model, spec: Spec): Programs
     }
     const among = Heads.candidates(g, model, heads, hidden, labels);
     const q = Heads.minQ(g, model, hidden, among.ids);
-    const k = among.ids.shape[1] as number;
+    const k = among.ids.shape[1];
     const taken = (x: typeof q) => g.reshape(g.slice(x, [0, k - 1], [count, 1]), [count]);
     const loss = g.minimum(g.sub(taken(q), Heads.expectation(g, among, q)), 0);
     g.program(programName(name, length), {
@@ -83,7 +83,7 @@ export const score = (
   items: ReadonlyArray<Item>,
 ): ReadonlyArray<Score> => {
   const lengthOf = (i: number): number => {
-    const { promptIds, programIds } = items[i] as Item;
+    const { promptIds, programIds } = items[i];
     return promptIds.length + programIds.length;
   };
   items.forEach((item, i) => {
@@ -100,12 +100,12 @@ export const score = (
   while (next < order.length) {
     // As many as fit: sequences of a batch, and program tokens of the shape that the longest one needs.
     const batch: Array<number> = [];
-    let shape = programs.shapes[0] as Programs["shapes"][number];
+    let shape = programs.shapes[0];
     let rows = 0;
     while (next < order.length && batch.length < programs.batch) {
-      const index = order[next] as number;
+      const index = order[next];
       const fit = programs.shapes.find(({ length }) => length >= lengthOf(index)) as typeof shape;
-      const count = rows + (items[index] as Item).programIds.length;
+      const count = rows + items[index].programIds.length;
       if (batch.length > 0 && (fit !== shape || count > fit.rows)) break;
       shape = fit;
       rows = count;
@@ -113,7 +113,7 @@ export const score = (
       next++;
     }
     scoreBatch(session, programs, shape, items, batch).forEach((one, i) => {
-      scores[batch[i] as number] = one;
+      scores[batch[i]] = one;
     });
   }
   return scores as ReadonlyArray<Score>;
@@ -132,12 +132,12 @@ const scoreBatch = (
   const last = new Int32Array(programs.batch);
   let at = 0;
   batch.forEach((index, b) => {
-    const { promptIds, programIds } = items[index] as Item;
+    const { promptIds, programIds } = items[index];
     ids.set(promptIds, b * length);
     ids.set(programIds, b * length + promptIds.length);
     last[b] = b * length + promptIds.length - 1;
     programIds.forEach((id, t) => {
-      rows[at] = (last[b] as number) + t;
+      rows[at] = last[b] + t;
       labels[at] = id;
       at++;
     });
@@ -151,18 +151,18 @@ const scoreBatch = (
   });
   let row = 0;
   return batch.map((index, b) => {
-    const tokens = (items[index] as Item).programIds.length;
+    const tokens = items[index].programIds.length;
     let logProb = 0;
     let advantage = 0;
     for (let t = 0; t < tokens; t++, row++) {
-      logProb += out["logProbs"]?.[row] as number;
-      if (withHeads) advantage += out["loss"]?.[row] as number;
+      logProb += out["logProbs"]?.[row];
+      if (withHeads) advantage += out["loss"]?.[row];
     }
     return {
       logProb,
       tokens,
       advantage: withHeads ? advantage : null,
-      value: withHeads ? (out["values"]?.[b] as number) : null,
+      value: withHeads ? out["values"]?.[b] : null,
     };
   });
 };

@@ -45,7 +45,7 @@ const weight = (g: Graph, model: Model, name: string, shape: ReadonlyArray<numbe
   if (second === undefined) return g.variable(name, shape);
   const { dtype } = model.storage;
   // Matrices are asked for as [in, out] and stored as WeightLayout says; the embedding is [vocab, d] always.
-  const stored = dtype === "bfloat16" && name !== WeightLayout.EMBEDDING ? [second, first as number] : shape;
+  const stored = dtype === "bfloat16" && name !== WeightLayout.EMBEDDING ? [second, first] : shape;
   return g.variable(name, stored, dtype);
 };
 
@@ -130,7 +130,7 @@ const attention = (g: Graph, model: Model, layer: number, h: Value, a: Attend): 
   const turned = g.add(g.mul(queryKey, a.cos), g.mul(g.roll(queryKey, hd / 2, 3), a.sin));
   const [query, newKeys] = g.split(turned, [H, KV], 1) as [Value, Value];
   const [keys, values] = a.cache?.(layer, newKeys, newValues) ?? [newKeys, newValues];
-  const S = keys.shape[2] as number;
+  const S = keys.shape[2];
   const G = H / KV;
   const scaled = g.reshape(g.mul(query, 1 / Math.sqrt(hd)), [B, KV, G * T, hd]);
   const scores = g.reshape(g.batchMatMul(scaled, keys, { adjointB: true }), [B, H, T, S]);
@@ -146,7 +146,7 @@ const feedForward = (g: Graph, model: Model, layer: number, h: Value): Value => 
   const f = c.intermediate_size;
   const both = linear(g, model, names.gateUp, h, [c.hidden_size, 2 * f]);
   const [gate, up] = (["gate", "up"] as const).map((target, i) =>
-    withDelta(g, g.split(both, [f, f], 1)[i] as Value, Lora.delta(g, c, lora, layer, target, h)),
+    withDelta(g, g.split(both, [f, f], 1)[i], Lora.delta(g, c, lora, layer, target, h)),
   ) as [Value, Value];
   const inner = g.mul(g.mul(gate, g.sigmoid(gate)), up);
   return withDelta(
@@ -212,7 +212,7 @@ export const decoding = (
   length: number,
   cache: NonNullable<Attend["cache"]>,
 ): Attend => {
-  const batch = positions.shape[0] as number;
+  const batch = positions.shape[0];
   const width = model.config.head_dim;
   const tables = rotaryTables(model.config, length);
   const at = (table: Float32Array): Value =>

@@ -124,7 +124,7 @@ const transpose = (from: Float32Array, rows: number, columns: number): Float32Ar
     for (let c0 = 0; c0 < columns; c0 += block) {
       const c1 = Math.min(columns, c0 + block);
       for (let r = r0; r < r1; r++) {
-        for (let c = c0; c < c1; c++) to[c * rows + r] = from[r * columns + c] as number;
+        for (let c = c0; c < c1; c++) to[c * rows + r] = from[r * columns + c];
       }
     }
   }

@@ -48,7 +48,7 @@ const items = (count: number): ReadonlyArray<Generation.Item> => {
   const random = Random.make(SEED);
   const prompts = Array.from({ length: 7 }, (_, i) => randomIds(random, 1 + ((i * 3) % 10), tiny.vocab_size));
   return Array.from({ length: count }, (_, i) => ({
-    promptIds: prompts[i % prompts.length] as Array<number>,
+    promptIds: prompts[i % prompts.length],
     seed: 1000 + i,
   }));
 };
@@ -62,17 +62,15 @@ describe.skipIf(executor === null)("Generation", () => {
     session.dispose();
     const read = Transformer.randomWeights(tiny, 1);
     samples.forEach((sample, i) => {
-      const prompt = (asked[i] as Generation.Item).promptIds;
+      const prompt = asked[i].promptIds;
       expect(sample.finished).toBe("length");
       const rows = reference(tiny, read, [...prompt, ...sample.tokens]);
       sample.tokens.forEach((token, t) => {
-        const row = rows[prompt.length - 1 + t] as Array<number>;
+        const row = rows[prompt.length - 1 + t];
         const top = Math.max(...row);
         const logSum = top + Math.log(row.reduce((sum, x) => sum + Math.exp(x - top), 0));
         expect(row[token], `item ${i}, step ${t}: not the largest`).toBeGreaterThan(top - 1e-4);
-        expect(Math.abs((sample.logProbs[t] as number) - ((row[token] as number) - logSum))).toBeLessThan(
-          1e-4,
-        );
+        expect(Math.abs(sample.logProbs[t] - (row[token] - logSum))).toBeLessThan(1e-4);
       });
     });
   });
@@ -121,7 +119,7 @@ describe.skipIf(executor === null)("Generation", () => {
         ...randomIds(random, 1 + (i % 4), tiny.vocab_size),
       ]);
       const asked = Array.from({ length: 30 }, (_, i) => ({
-        promptIds: prompts[i % 12] as Array<number>,
+        promptIds: prompts[i % 12],
         seed: i,
       }));
       const run = (sharePrefix: boolean) => {
@@ -166,7 +164,7 @@ describe.skipIf(executor === null)("Generation", () => {
     const kinds = new Set(samples.map((s) => s.finished));
     expect(kinds).toEqual(new Set(["end", "stop", "length"]));
     samples.forEach((sample, i) => {
-      const whole = (free[i] as Generation.Sample).tokens;
+      const whole = free[i].tokens;
       expect(whole.slice(0, sample.tokens.length)).toEqual(sample.tokens);
       expect(sample.logProbs.length).toBe(sample.tokens.length);
       const text = decode(sample.tokens);
@@ -180,27 +178,27 @@ describe.skipIf(executor === null)("Generation", () => {
   it("samples in proportion to the probabilities, and from the cut ones only", () => {
     const prompt = [3, 1, 4];
     const rows = reference(tiny, Transformer.randomWeights(tiny, 1), prompt);
-    const logits = rows[2] as Array<number>;
+    const logits = rows[2];
     const e = logits.map((x) => Math.exp(x / 2));
     const total = e.reduce((a, b) => a + b, 0);
     const p = e.map((x) => x / total);
-    const order = p.map((_, v) => v).sort((a, b) => (p[b] as number) - (p[a] as number));
+    const order = p.map((_, v) => v).sort((a, b) => p[b] - p[a]);
     const { session, generate } = generator({ batch: 64 });
     const count = 3000;
     const asked = Array.from({ length: count }, (_, i) => ({ promptIds: prompt, seed: i }));
     const frequencies = (settings: Partial<Generation.Settings>): Array<number> => {
       const counts = p.map(() => 0);
       for (const { tokens } of generate(asked, { temperature: 2, maxNewTokens: 1, eos: none, ...settings })) {
-        counts[tokens[0] as number] = (counts[tokens[0] as number] as number) + 1;
+        counts[tokens[0]] = counts[tokens[0]] + 1;
       }
       return counts.map((c) => c / count);
     };
     const compare = (found: ReadonlyArray<number>, kept: ReadonlyArray<number>) => {
-      const mass = kept.reduce((sum, v) => sum + (p[v] as number), 0);
+      const mass = kept.reduce((sum, v) => sum + p[v], 0);
       p.forEach((pv, v) => {
         const expected = kept.includes(v) ? pv / mass : 0;
         const tolerance = expected === 0 ? 0 : 4.5 * Math.sqrt((expected * (1 - expected)) / count) + 1e-9;
-        expect(Math.abs((found[v] as number) - expected), `token ${v}`).toBeLessThanOrEqual(tolerance);
+        expect(Math.abs(found[v] - expected), `token ${v}`).toBeLessThanOrEqual(tolerance);
       });
     };
     compare(frequencies({}), order);
@@ -208,7 +206,7 @@ describe.skipIf(executor === null)("Generation", () => {
     let sum = 0;
     const nucleus = order.filter((v) => {
       const before = sum;
-      sum += p[v] as number;
+      sum += p[v];
       return before < 0.6;
     });
     compare(frequencies({ topP: 0.6 }), nucleus);

@@ -71,7 +71,7 @@ describe.skipIf(executor === null)("Heads", () => {
         labels: Int32Array.of(3, 0, 28, 7),
       });
       session.dispose();
-      const at = (name: string, i: number): number => out[name]?.[i] as number;
+      const at = (name: string, i: number): number => out[name]?.[i];
       for (let row = 0; row < 4; row++) {
         let mean = 0;
         for (let i = 0; i <= V; i++) {
@@ -116,27 +116,22 @@ describe.skipIf(executor === null)("Scoring", () => {
       programIds.forEach((token, t) => {
         const row = (promptIds.length - 1 + t) * V;
         const log = Array.from(out["log"]?.slice(row, row + V) ?? []);
-        const q = log.map((_, v) =>
-          sigmoid(Math.min(out["q1"]?.[row + v] as number, out["q2"]?.[row + v] as number)),
-        );
+        const q = log.map((_, v) => sigmoid(Math.min(out["q1"]?.[row + v], out["q2"]?.[row + v])));
         const top = log
           .map((_, v) => v)
-          .sort((a, b) => (log[b] as number) - (log[a] as number))
+          .sort((a, b) => log[b] - log[a])
           .slice(0, 4);
         const among = [...new Set([...top, token])];
-        const mass = among.reduce((sum, v) => sum + Math.exp(log[v] as number), 0);
-        const mean = among.reduce(
-          (sum, v) => sum + (Math.exp(log[v] as number) / mass) * (q[v] as number),
-          0,
-        );
-        logProb += log[token] as number;
-        advantage += Math.min(0, (q[token] as number) - mean);
+        const mass = among.reduce((sum, v) => sum + Math.exp(log[v]), 0);
+        const mean = among.reduce((sum, v) => sum + (Math.exp(log[v]) / mass) * q[v], 0);
+        logProb += log[token];
+        advantage += Math.min(0, q[token] - mean);
       });
-      const score = scores[i] as Scoring.Score;
+      const score = scores[i];
       expect(score.tokens).toBe(programIds.length);
       expect(score.logProb, `item ${i}`).toBeCloseTo(logProb, 3);
       expect(score.advantage, `item ${i}`).toBeCloseTo(advantage, 4);
-      expect(score.value).toBeCloseTo(sigmoid(out["v"]?.[promptIds.length - 1] as number), 4);
+      expect(score.value).toBeCloseTo(sigmoid(out["v"]?.[promptIds.length - 1]), 4);
     });
     session.dispose();
   });

@@ -2,7 +2,7 @@
 import * as Transformer from "../../src/model/Transformer.ts";
 import type * as ModelConfig from "../../src/model/ModelConfig.ts";
 import * as Heads from "../../src/model/Heads.ts";
-import { Graph } from "../../src/tensor/Graph.ts";
+import type { Graph } from "../../src/tensor/Graph.ts";
 import type { Executor, Session } from "../../src/tensor/Session.ts";
 import * as NativeGraph from "../../src/tensor/NativeGraph.ts";
 import * as Binding from "../../src/tensor/native/Binding.ts";
@@ -71,7 +71,7 @@ export const randomIds = (random: Random.Random, count: number, vocabulary: numb
 /** Largest absolute difference. */
 export const distance = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
   let most = a.length === b.length ? 0 : Number.POSITIVE_INFINITY;
-  for (let i = 0; i < a.length; i++) most = Math.max(most, Math.abs((a[i] as number) - (b[i] as number)));
+  for (let i = 0; i < a.length; i++) most = Math.max(most, Math.abs(a[i] - b[i]));
   return most;
 };
 
@@ -85,20 +85,18 @@ export const reference = (
   const times = (x: ReadonlyArray<number>, name: string): Array<number> => {
     const w = read(name);
     const n = w.length / x.length;
-    return Array.from({ length: n }, (_, o) =>
-      x.reduce((sum, xi, i) => sum + xi * (w[o * x.length + i] as number), 0),
-    );
+    return Array.from({ length: n }, (_, o) => x.reduce((sum, xi, i) => sum + xi * w[o * x.length + i], 0));
   };
   const norm = (x: ReadonlyArray<number>, name: string): Array<number> => {
     const gain = read(name);
     const r = 1 / Math.sqrt(x.reduce((s, v) => s + v * v, 0) / d + c.rms_norm_eps);
-    return x.map((v, i) => v * r * (gain[i] as number));
+    return x.map((v, i) => v * r * gain[i]);
   };
   const turn = (x: ReadonlyArray<number>, t: number): Array<number> =>
     x.map((v, i) => {
       const pair = i % (hd / 2);
       const angle = t / c.rope_theta ** ((2 * pair) / hd);
-      const other = i < hd / 2 ? -(x[i + hd / 2] as number) : (x[i - hd / 2] as number);
+      const other = i < hd / 2 ? -x[i + hd / 2] : x[i - hd / 2];
       return v * Math.cos(angle) + other * Math.sin(angle);
     });
   const head = (x: ReadonlyArray<number>, h: number): Array<number> => x.slice(h * hd, (h + 1) * hd);
@@ -114,28 +112,26 @@ export const reference = (
       const mixed: Array<number> = [];
       for (let h = 0; h < H; h++) {
         const group = Math.floor(h / (H / KV));
-        const query = turn(head(q[t] as Array<number>, h), t);
+        const query = turn(head(q[t], h), t);
         const scores = k.slice(0, t + 1).map((key, s) => {
           const turned = turn(head(key, group), s);
-          return query.reduce((sum, a, i) => sum + a * (turned[i] as number), 0) / Math.sqrt(hd);
+          return query.reduce((sum, a, i) => sum + a * turned[i], 0) / Math.sqrt(hd);
         });
         const top = Math.max(...scores);
         const e = scores.map((score) => Math.exp(score - top));
         const total = e.reduce((a, b) => a + b, 0);
         for (let i = 0; i < hd; i++) {
-          mixed.push(
-            e.reduce((sum, w, s) => sum + (w / total) * (head(v[s] as Array<number>, group)[i] as number), 0),
-          );
+          mixed.push(e.reduce((sum, w, s) => sum + (w / total) * head(v[s], group)[i], 0));
         }
       }
-      return times(mixed, `${p}self_attn.o_proj.weight`).map((y, i) => y + (row[i] as number));
+      return times(mixed, `${p}self_attn.o_proj.weight`).map((y, i) => y + row[i]);
     });
     x = x.map((row) => {
       const h = norm(row, `${p}post_attention_layernorm.weight`);
       const gate = times(h, `${p}mlp.gate_proj.weight`);
       const up = times(h, `${p}mlp.up_proj.weight`);
-      const inner = gate.map((a, i) => (a / (1 + Math.exp(-a))) * (up[i] as number));
-      return times(inner, `${p}mlp.down_proj.weight`).map((y, i) => y + (row[i] as number));
+      const inner = gate.map((a, i) => (a / (1 + Math.exp(-a))) * up[i]);
+      return times(inner, `${p}mlp.down_proj.weight`).map((y, i) => y + row[i]);
     });
   }
   const output = c.tie_word_embeddings ? "model.embed_tokens.weight" : "lm_head.weight";

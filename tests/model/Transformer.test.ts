@@ -96,14 +96,12 @@ describe.skipIf(executor === null)("Transformer", () => {
     const V = tiny.vocab_size;
     for (let row = 0; row < 8; row++) {
       const all = Array.from(log.slice(row * V, (row + 1) * V));
-      const label = all[feeds.labels[row] as number] as number;
+      const label = all[feeds.labels[row]];
       expect(out["logProbs"]?.[row]).toBeCloseTo(label, 4);
       expect(out["label"]?.[row]).toBeCloseTo(label, 4);
-      const sorted = all.map((_, v) => v).sort((a, b) => (all[b] as number) - (all[a] as number));
+      const sorted = all.map((_, v) => v).sort((a, b) => all[b] - all[a]);
       expect(Array.from(out["ids"]?.slice(row * 5, row * 5 + 5) ?? [])).toEqual(sorted.slice(0, 5));
-      sorted
-        .slice(0, 5)
-        .forEach((v, i) => expect(out["top"]?.[row * 5 + i]).toBeCloseTo(all[v] as number, 4));
+      sorted.slice(0, 5).forEach((v, i) => expect(out["top"]?.[row * 5 + i]).toBeCloseTo(all[v], 4));
     }
     session.dispose();
   });

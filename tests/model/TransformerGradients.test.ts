@@ -30,7 +30,7 @@ describe.skipIf(executor === null)("gradients of the transformer", () => {
       const parameters = Transformer.trainableParameters(model);
       const variables = parameters.map(({ name, shape }) => g.variable(name, shape));
       const fetches = Object.fromEntries(
-        gradients(g, value, variables).map((gradient, i) => [parameters[i]?.name as string, gradient]),
+        gradients(g, value, variables).map((gradient, i) => [parameters[i]?.name, gradient]),
       );
       g.program("gradients", { fetches: { ...fetches, value } });
       g.program("loss", { fetches: { value } });
@@ -51,15 +51,15 @@ describe.skipIf(executor === null)("gradients of the transformer", () => {
         const at = (step: number): number => {
           session.setVariable(
             name,
-            before.map((x, i) => x + step * (direction[i] as number)),
+            before.map((x, i) => x + step * direction[i]),
           );
-          return session.run("loss", feeds)["value"]?.[0] as number;
+          return session.run("loss", feeds)["value"]?.[0];
         };
         const h = 2e-3;
         const numeric = (at(h) - at(-h)) / (2 * h);
         session.setVariable(name, before);
         const gradient = exact[name] as Float32Array;
-        const analytic = gradient.reduce((sum, x, i) => sum + x * (direction[i] as number), 0);
+        const analytic = gradient.reduce((sum, x, i) => sum + x * direction[i], 0);
         expect(
           Math.abs(analytic - numeric),
           `${name}: ${analytic} and ${numeric}, seed ${SEED}`,

@@ -62,6 +62,20 @@ export const episodesOf = (
   return episodes;
 };
 
+type History = ReadonlyArray<StoredCandidate>;
+
+/** Tasks with a passing program, offline or online. */
+const solvedBy = (offline: ReadonlySet<string>, history: History): ReadonlySet<string> =>
+  new Set([...offline, ...history.filter((c) => c.outcome === "Passed").map(({ taskId }) => taskId)]);
+
+/** Judged programs a task. */
+const attemptsOf = (history: History): ReadonlyMap<string, number> => {
+  const counts = new Map<string, number>();
+  for (const { taskId, outcome } of history)
+    if (outcome !== null) counts.set(taskId, (counts.get(taskId) ?? 0) + 1);
+  return counts;
+};
+
 /** Runs rounds until the budget, the cap on programs or the number of rounds is reached. */
 export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, spec: OnlineSpec<E>) {
   const store = yield* RunStore;
@@ -76,7 +90,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
   // The online part of the replay buffer is rebuilt in the order in which it grew.
   const earlier = (yield* store.candidates(index)).filter(({ round }) => round < spec.from);
   yield* compute.addEpisodes("online", episodesOf(context, earlier, offlineIds));
-  let history: ReadonlyArray<StoredCandidate> = earlier;
+  let history: History = earlier;
 
   let round = spec.from;
   for (; stage.rounds === null || round < stage.rounds; round++) {
@@ -127,17 +141,19 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
       );
       candidates = yield* store.candidates(index, round);
     }
-    yield* verifyRound(tasks, candidates);
+    yield* verifyRound(tasks, candidates, {
+      strategy: stage.selector,
+      solved: solvedBy(solvedOffline, history),
+      attempts: attemptsOf(history),
+      random: Random.make(context.config.seed).split(`verify/${index}/${round}`),
+    });
     candidates = yield* store.candidates(index, round);
     const ran = candidates.filter(({ decision }) => decision === "verified" || decision === "fault");
     yield* CircuitBreaker.check(ran.filter(({ decision }) => decision === "fault").length, ran.length);
     history = [...history, ...candidates];
     const episodes = episodesOf(context, candidates, offlineIds);
     yield* compute.addEpisodes("online", episodes);
-    const solved = new Set([
-      ...solvedOffline,
-      ...history.filter(({ outcome }) => outcome === "Passed").map(({ taskId }) => taskId),
-    ]);
+    const solved = solvedBy(solvedOffline, history);
     yield* store.append({
       _tag: "RoundFinished",
       index,

@@ -5,16 +5,17 @@
  * others are cache hits. When the budget is spent the rest stays unverified, which is not a failure.
  */
 import * as Effect from "effect/Effect";
+import * as Selector from "../budget/Selector.ts";
 import type { Task } from "../domain/Task.ts";
-import type { SandboxUnavailable } from "../domain/Verdict.ts";
+import type { Random } from "../random/Random.ts";
 import { Sandbox } from "../sandbox/Sandbox.ts";
-import { RunStore, type StoredCandidate, type StoreError } from "../store/RunStore.ts";
-import { SafePoint, type StopRequested } from "./SafePoint.ts";
+import { RunStore, type StoredCandidate } from "../store/RunStore.ts";
+import { SafePoint } from "./SafePoint.ts";
 
-/** Candidates that are still open, one group for each distinct program, in the order of their slots. */
+/** Candidates that are still open, by program, in the order of their slots. */
 export const groups = (
   candidates: ReadonlyArray<StoredCandidate>,
-): ReadonlyArray<ReadonlyArray<StoredCandidate>> => {
+): ReadonlyMap<string, ReadonlyArray<StoredCandidate>> => {
   const byKey = new Map<string, Array<StoredCandidate>>();
   for (const candidate of candidates) {
     if (candidate.decision !== "open") continue;
@@ -22,13 +23,23 @@ export const groups = (
     if (group === undefined) byKey.set(candidate.cacheKey, [candidate]);
     else group.push(candidate);
   }
-  return [...byKey.values()];
+  return byKey;
 };
+
+export interface Choice {
+  readonly strategy: "breadth" | "random";
+  /** Tasks that have a passing program already. */
+  readonly solved: ReadonlySet<string>;
+  /** Programs judged for a task so far; absent: none. */
+  readonly attempts: ReadonlyMap<string, number>;
+  readonly random: Random;
+}
 
 /** Decides every open candidate of a round. */
 export const verifyRound = Effect.fn("VerifyRound.verifyRound")(function* (
   tasks: ReadonlyMap<string, Task>,
   candidates: ReadonlyArray<StoredCandidate>,
+  choice: Choice,
 ) {
   const store = yield* RunStore;
   const sandbox = yield* Sandbox;
@@ -36,37 +47,41 @@ export const verifyRound = Effect.fn("VerifyRound.verifyRound")(function* (
   const first = candidates[0];
   if (first === undefined) return;
 
-  const decide = (
-    group: ReadonlyArray<StoredCandidate>,
-  ): Effect.Effect<void, StoreError | StopRequested | SandboxUnavailable> =>
-    Effect.gen(function* () {
-      const [head, ...repeats] = group;
-      const task = head === undefined ? undefined : tasks.get(head.taskId);
-      if (head === undefined || task === undefined) return;
-      const cached = yield* store.cacheGet(head.cacheKey);
-      if (cached !== null) {
-        yield* Effect.forEach(group, (candidate) => store.recordCached(candidate, cached), { discard: true });
-        return;
-      }
-      yield* safePoint.pass;
-      const reservation = yield* store
-        .reserveFor(head.stage, head.round, head.slot)
-        .pipe(Effect.catchTag("BudgetExhausted", () => Effect.succeed(null)));
-      if (reservation === null) return;
-      const verdict = yield* sandbox
-        .verify(task, head.program)
-        .pipe(
-          Effect.catchTag("SandboxFault", (fault) =>
-            store.recordFault(head, reservation, fault.reason).pipe(Effect.as(null)),
-          ),
-        );
-      if (verdict === null) return;
-      yield* store.recordVerdict(head, reservation, verdict);
-      yield* Effect.forEach(repeats, (candidate) => store.recordCached(candidate, verdict), {
-        discard: true,
-      });
-    });
+  const byKey = groups(candidates);
+  const heads = [...byKey.values()].flatMap(([head]) => (head === undefined ? [] : [head]));
+  const { limit, spent, reserved } = yield* store.budget("verifications");
+  const affordable = limit - spent - reserved;
+  const chosen: Array<StoredCandidate> = [];
+  // Which programs the last of the budget goes to is settled before any runs: it must not depend on timing.
+  for (const head of Selector.order({ ...choice, candidates: heads })) {
+    const cached = yield* store.cacheGet(head.cacheKey);
+    if (cached !== null) {
+      const group = byKey.get(head.cacheKey) ?? [];
+      yield* Effect.forEach(group, (candidate) => store.recordCached(candidate, cached), { discard: true });
+    } else if (chosen.length < affordable) chosen.push(head);
+  }
 
-  yield* Effect.forEach(groups(candidates), decide, { concurrency: sandbox.parallelism, discard: true });
+  const verify = Effect.fnUntraced(function* (head: StoredCandidate) {
+    const task = tasks.get(head.taskId);
+    if (task === undefined) return;
+    yield* safePoint.pass;
+    const reservation = yield* store
+      .reserveFor(head.stage, head.round, head.slot)
+      .pipe(Effect.catchTag("BudgetExhausted", () => Effect.succeed(null)));
+    // Someone lowered the limit since: the program stays unverified.
+    if (reservation === null) return;
+    const verdict = yield* sandbox
+      .verify(task, head.program)
+      .pipe(
+        Effect.catchTag("SandboxFault", (fault) =>
+          store.recordFault(head, reservation, fault.reason).pipe(Effect.as(null)),
+        ),
+      );
+    if (verdict === null) return;
+    yield* store.recordVerdict(head, reservation, verdict);
+    const repeats = (byKey.get(head.cacheKey) ?? []).slice(1);
+    yield* Effect.forEach(repeats, (candidate) => store.recordCached(candidate, verdict), { discard: true });
+  });
+  yield* Effect.forEach(chosen, verify, { concurrency: sandbox.parallelism, discard: true });
   yield* store.recordUnverified(first.stage, first.round);
 });

@@ -14,7 +14,6 @@ import * as NativeStore from "../tensor/native/NativeStore.ts";
 import * as Backend from "./Backend.ts";
 import { ROOT } from "./Configs.ts";
 import { json, print } from "./Output.ts";
-import * as Problem from "./Problem.ts";
 
 export interface Check {
   readonly what: string;
@@ -116,14 +115,17 @@ const disk = (what: string, path: string): Check => {
   };
 };
 
-const shipped = (what: string, holds: Effect.Effect<string, unknown>): Effect.Effect<Check> =>
+const shipped = (
+  what: string,
+  holds: Effect.Effect<string, { readonly path: string; readonly reason: string }>,
+): Effect.Effect<Check> =>
   holds.pipe(
     Effect.map((found): Check => ({ what, state: "ok", found, remedy: "" })),
-    Effect.catch((error) =>
+    Effect.catch(({ path, reason }) =>
       Effect.succeed<Check>({
         what,
         state: "missing",
-        found: Problem.describe(error) ?? "",
+        found: `${path}: ${reason}`,
         remedy: "it ships with the repository: `git status` shows what is missing; clone it again",
       }),
     ),

@@ -15,7 +15,10 @@ const presenter: CliOutput.Presenter = {
     const formatter = CliOutput.defaultFormatter({ colors: canColor, globalFlags: "none" });
     switch (event._tag) {
       case "Help":
-        return yield* Console.log(formatter.formatHelpDoc(event.helpDoc));
+        // A command without its subcommand is a mistake, and fails: its help is no result.
+        return yield* (event.reason === "Requested" ? Console.log : Console.error)(
+          formatter.formatHelpDoc(event.helpDoc),
+        );
       case "InvalidInvocation": {
         const problems = event.errors.map((error) => oneLine(formatter.formatCliError(error)));
         return yield* Console.error(

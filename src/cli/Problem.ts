@@ -6,6 +6,10 @@ export const REMEDY = "\n  What to do: ";
 const text = (value: unknown): string | undefined =>
   typeof value === "string" && value !== "" ? value : undefined;
 
+/** Whether a configuration's problems are in its text, and not that there is none. */
+const inside = (issues: unknown): boolean =>
+  Array.isArray(issues) && issues.some((issue: { readonly line?: unknown }) => Number(issue.line) > 0);
+
 /** The message of an error; null where it was printed already (the option parser's own). */
 export const describe = (error: unknown): string | null => {
   if (typeof error !== "object" || error === null) return String(error);
@@ -13,6 +17,9 @@ export const describe = (error: unknown): string | null => {
   if (fields._tag === "ShowHelp") return null;
   // A class that words its own message has put the remedy into it.
   const message = text(fields.message);
+  if (fields._tag === "ConfigError" && message !== undefined && inside(fields["issues"])) {
+    return `${message}${REMEDY}correct the file; \`drydock config check FILE\` looks at it again`;
+  }
   if (fields._tag !== undefined && message !== undefined) return message;
   const what = text(fields.reason) ?? message ?? text(fields._tag) ?? String(error);
   const remedy = text(fields.remedy);

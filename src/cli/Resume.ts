@@ -1,5 +1,6 @@
 /** `drydock resume RUN`: goes on from the latest checkpoint. */
 import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
 import * as Argument from "effect/cli/Argument";
 import * as Command from "effect/cli/Command";
 import * as Report from "../orchestrator/Report.ts";
@@ -9,6 +10,7 @@ import { json } from "./Output.ts";
 import * as RunSession from "./RunSession.ts";
 import { root } from "./RunsRoot.ts";
 import * as Screen from "./Screen.ts";
+import { overrides } from "./Train.ts";
 
 /** The report of a run that has finished; null for any other. */
 const reportOf = Effect.fnUntraced(function* (directory: string) {
@@ -19,7 +21,12 @@ const reportOf = Effect.fnUntraced(function* (directory: string) {
 
 export const resume = Command.make(
   "resume",
-  { run: Argument.String("run").pipe(Argument.withDescription("A run's id or directory")), root, json },
+  {
+    run: Argument.String("run").pipe(Argument.withDescription("A run's id or directory, or `latest`")),
+    port: overrides.port,
+    root,
+    json,
+  },
   Effect.fn(function* (options) {
     const directory = yield* RunDirectory.find(options.run, options.root);
     const finished = yield* reportOf(directory);
@@ -28,7 +35,8 @@ export const resume = Command.make(
       return yield* RunSession.printReport(options.json, finished, directory);
     }
     const config = yield* RunDirectory.readConfig(directory);
-    yield* RunSession.session(config, { directory, json: options.json });
+    const progress = { ...config.progress, port: Option.getOrElse(options.port, () => config.progress.port) };
+    yield* RunSession.session({ ...config, progress }, { directory, json: options.json });
   }),
 ).pipe(
   Command.withDescription("Go on with a run that was stopped or that crashed"),

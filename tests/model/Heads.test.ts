@@ -4,7 +4,7 @@ import * as Scoring from "../../src/model/Scoring.ts";
 import * as Transformer from "../../src/model/Transformer.ts";
 import * as Random from "../../src/random/Random.ts";
 import { Graph } from "../../src/tensor/Graph.ts";
-import { distance, executor, open, randomIds, tiny } from "./Support.ts";
+import { distance, open, randomIds, tiny } from "./Support.ts";
 
 const SEED = 8;
 const V = tiny.vocab_size;
@@ -16,7 +16,7 @@ const items = Array.from({ length: 7 }, (_, i) => ({
 }));
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
-describe.skipIf(executor === null)("Heads", () => {
+describe("Heads", () => {
   it("start pessimistic, twins apart, targets equal to what they follow", () => {
     for (const parameter of Heads.parameters(tiny, Heads.defaults)) {
       const online = Heads.initial(Heads.defaults, parameter, SEED);
@@ -90,7 +90,7 @@ describe.skipIf(executor === null)("Heads", () => {
   }
 });
 
-describe.skipIf(executor === null)("Scoring", () => {
+describe("Scoring", () => {
   it("adds up log-probs, lost value, and V at the prompt's end, batched by length", () => {
     const heads: Heads.Heads = { ...Heads.defaults, candidates: 4 };
     const g = new Graph();

@@ -4,9 +4,8 @@ import type * as ModelConfig from "../../src/model/ModelConfig.ts";
 import * as Heads from "../../src/model/Heads.ts";
 import type { Graph } from "../../src/tensor/Graph.ts";
 import type { Executor, Session } from "../../src/tensor/Session.ts";
-import * as NativeGraph from "../../src/tensor/NativeGraph.ts";
-import * as Binding from "../../src/tensor/native/Binding.ts";
 import * as Random from "../../src/random/Random.ts";
+import { testExecutor } from "../support/executor.ts";
 
 export const tiny: ModelConfig.ModelConfig = {
   architectures: ["LlamaForCausalLM"],
@@ -31,16 +30,8 @@ export const tiny: ModelConfig.ModelConfig = {
   pad_token_id: null,
 };
 
-/** The native executor, or null with the reason printed once. */
-const native = (): Executor | null => {
-  try {
-    return NativeGraph.make(Binding.load());
-  } catch (error) {
-    console.log(`model tests are skipped: native TensorFlow is not set up (${String(error)})`);
-    return null;
-  }
-};
-export const executor = native();
+/** Native TensorFlow where it is set up, else WebAssembly. */
+export const executor: Executor = await testExecutor();
 
 export const open = (
   g: Graph,
@@ -56,7 +47,7 @@ export const open = (
   const seed = options.seed ?? 1;
   const own = Transformer.initial(model, options.read ?? Transformer.randomWeights(model.config, seed), seed);
   const { heads } = options;
-  return (options.on ?? (executor as Executor)).open(g, (name, shape) => {
+  return (options.on ?? executor).open(g, (name, shape) => {
     const value = own(name);
     if (value !== undefined || heads === undefined || !name.startsWith("heads.")) return value;
     const data = Heads.initial(heads, { name, shape }, seed);

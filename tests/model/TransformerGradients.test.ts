@@ -4,12 +4,12 @@ import * as Transformer from "../../src/model/Transformer.ts";
 import * as Random from "../../src/random/Random.ts";
 import { gradients } from "../../src/tensor/Gradient.ts";
 import { Graph } from "../../src/tensor/Graph.ts";
-import { executor, open, randomIds, tiny } from "./Support.ts";
+import { open, randomIds, tiny } from "./Support.ts";
 
 const SEED = 11;
 const ids = randomIds(Random.make(SEED), 12, tiny.vocab_size);
 
-describe.skipIf(executor === null)("gradients of the transformer", () => {
+describe("gradients of the transformer", () => {
   const loss = (g: Graph, model: Transformer.Model) => {
     const rows = g.feed("rows", [8], "int32");
     const hidden = g.gather(Transformer.forward(g, model, g.feed("ids", [2, 6], "int32")), rows);

@@ -95,30 +95,43 @@ export const make = Effect.fn("SandboxDocker.make")(function* (
       }),
     ).pipe(Effect.map((seen) => PythonVerdict.judge(task.tests, limits, seen)));
 
-  const verify = Effect.fn("SandboxDocker.verify")(function* (
-    task: Task,
-    program: string,
-  ): Effect.fn.Return<Verdict, SandboxFault | SandboxUnavailable> {
-    if (task.language !== "python") {
-      return yield* new SandboxUnavailable({
-        language: task.language,
-        reason: `the Docker sandbox runs Python; task ${task.id} is ${task.language}`,
-        remedy: "use the QuickJS sandbox for JavaScript tasks",
-      });
-    }
-    const asked = task.limits ?? { ...DEFAULT_LIMITS, ...options.limits };
-    const limits = { ...asked, memoryBytes: Math.min(asked.memoryBytes, MAX_PROGRAM_BYTES) };
-    const first = yield* Effect.option(attempt(task, program, limits));
-    const judgement =
-      Option.isSome(first) && isSettled(first.value) ? first.value : yield* attempt(task, program, limits);
-    if (judgement.kind === "fault") {
-      return yield* new SandboxFault({ reason: `${task.id}: ${judgement.reason}` });
-    }
-    return judgement.verdict;
-  });
+  const verify = Effect.fn("SandboxDocker.verify")(
+    function* (task: Task, program: string): Effect.fn.Return<Verdict, SandboxFault | SandboxUnavailable> {
+      if (task.language !== "python") {
+        return yield* new SandboxUnavailable({
+          language: task.language,
+          reason: `the Docker sandbox runs Python; task ${task.id} is ${task.language}`,
+          remedy: "use the QuickJS sandbox for JavaScript tasks",
+        });
+      }
+      const asked = task.limits ?? { ...DEFAULT_LIMITS, ...options.limits };
+      const limits = { ...asked, memoryBytes: Math.min(asked.memoryBytes, MAX_PROGRAM_BYTES) };
+      const first = yield* Effect.option(attempt(task, program, limits));
+      const judgement =
+        Option.isSome(first) && isSettled(first.value) ? first.value : yield* attempt(task, program, limits);
+      if (judgement.kind === "fault") {
+        return yield* new SandboxFault({ reason: `${task.id}: ${judgement.reason}` });
+      }
+      return judgement.verdict;
+    },
+    Effect.tapErrorTag("SandboxFault", () => stillThere(docker)),
+  );
 
   return Sandbox.of({ verify, parallelism, identity: `docker/${image}/${JUDGE_VERSION}/${rung.name}` });
 });
+
+/** Fails where the engine itself is gone: then no other program could be judged either. */
+const stillThere = (docker: ReturnType<typeof Docker.connect>): Effect.Effect<void, SandboxUnavailable> =>
+  Docker.ping(docker).pipe(
+    Effect.mapError(
+      ({ reason }) =>
+        new SandboxUnavailable({
+          language: "python",
+          reason: `the Docker engine no longer answers (${reason})`,
+          remedy: "start it again (`docker info` must answer), then `drydock resume` the run",
+        }),
+    ),
+  );
 
 /** Whether trying again would tell nothing new. */
 const isSettled = (judgement: PythonVerdict.Judgement): boolean =>

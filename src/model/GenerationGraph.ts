@@ -20,7 +20,7 @@ export interface Spec {
   readonly maxNew: number;
   /** Attached heads allow a tilt; null for a policy without. */
   readonly heads: Heads.Heads | null;
-  /** Prompts a prefill; by default as many as make 2,048 padded tokens, at most `batch`. */
+  /** Prompts a prefill; by default as many as make 512 padded tokens (enough rows for a fast product), at most `batch`. */
   readonly prefillBatch?: number;
   /** Record what shares a common prefix; by default where prompts may have 256 tokens or more. */
   readonly sharePrefix?: boolean;
@@ -39,6 +39,8 @@ export interface Programs {
   readonly vocabulary: number;
   readonly tilts: boolean;
   readonly prefillBatch: number;
+  /** Slots that a prefill can fill where several samples share its prompts. */
+  readonly fan: number;
   /** Padded prompt lengths, rising; a prefill uses the first that holds its prompts. */
   readonly lengths: ReadonlyArray<number>;
   /** Padded lengths of what follows a shared prefix; none where sharing was not recorded. */
@@ -74,7 +76,7 @@ type Write = (part: "keys" | "values", layer: number, rows: Value, values: Value
 const recordPrefill = (g: Graph, model: Transformer.Model, p: Programs, write: Write): void => {
   const { name, prefillBatch: prompts, keyValueHeads: KV } = p;
   for (const length of p.lengths) {
-    for (const fan of new Set([prompts, p.batch])) {
+    for (const fan of new Set([prompts, p.fan])) {
       const ids = g.feed(`${name}/prompts-${length}`, [prompts, length], "int32");
       // Cache rows of each target slot's positions, and the prompt that it takes them from.
       const rows = g.feed(`${name}/rows-${length}-${fan}`, [fan * KV * length], "int32");
@@ -114,7 +116,7 @@ const recordShared = (g: Graph, model: Transformer.Model, p: Programs, write: Wr
 
   const tables = Transformer.rotaryTables(model.config, p.length);
   for (const length of p.suffixLengths) {
-    for (const fan of new Set([prompts, p.batch])) {
+    for (const fan of new Set([prompts, p.fan])) {
       const ids = g.feed(`${name}/suffixes-${length}`, [prompts, length], "int32");
       const rows = g.feed(`${name}/rows-${length}-${fan}`, [fan * KV * length], "int32");
       const prefixRows = g.feed(`${name}/prefix-rows-${fan}`, [fan * KV * P], "int32");
@@ -197,6 +199,7 @@ export const record = (g: Graph, model: Transformer.Model, spec: Spec): Programs
     );
   }
   const lengths = paddedLengths(maxPrompt);
+  const prefillBatch = Math.min(batch, spec.prefillBatch ?? Math.max(1, Math.floor(512 / maxPrompt)));
   const programs: Programs = {
     name,
     batch,
@@ -205,7 +208,8 @@ export const record = (g: Graph, model: Transformer.Model, spec: Spec): Programs
     length,
     vocabulary: config.vocab_size,
     tilts: heads !== null,
-    prefillBatch: Math.min(batch, spec.prefillBatch ?? Math.max(1, Math.floor(2048 / maxPrompt))),
+    prefillBatch,
+    fan: Math.min(batch, 8 * prefillBatch),
     lengths,
     suffixLengths: (spec.sharePrefix ?? maxPrompt >= 256) ? lengths.slice(0, 2) : [],
     keyValueHeads: config.num_key_value_heads,

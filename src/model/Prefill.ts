@@ -31,14 +31,14 @@ interface Group {
   readonly targets: ReadonlyArray<Target>;
 }
 
-/** Groups of at most `most` distinct prompts; equal prompts stand side by side in `targets`. */
-const groups = (targets: ReadonlyArray<Target>, most: number): ReadonlyArray<Group> => {
+/** Groups of at most `most` distinct prompts for `fan` slots; equal prompts stand side by side in `targets`. */
+const groups = (targets: ReadonlyArray<Target>, most: number, fan: number): ReadonlyArray<Group> => {
   const list: Array<Group> = [];
   let begin = 0;
   while (begin < targets.length) {
     const rows = new Map<string, { readonly row: number; readonly ids: Prompt }>();
     let end = begin;
-    for (; end < targets.length; end++) {
+    for (; end < targets.length && end - begin < fan; end++) {
       const { prompt } = targets[end];
       const key = prompt.join(",");
       if (rows.has(key)) continue;
@@ -78,7 +78,7 @@ export const plan = (
     }
     return { at, source };
   };
-  const fanOf = ({ targets }: Group): number => (targets.length <= p.prefillBatch ? p.prefillBatch : p.batch);
+  const fanOf = ({ targets }: Group): number => (targets.length <= p.prefillBatch ? p.prefillBatch : p.fan);
   /** Token ids [prefillBatch, length] from position `start` on. */
   const padded = ({ rows }: Group, start: number, length: number): Int32Array => {
     const ids = new Int32Array(p.prefillBatch * length);
@@ -108,7 +108,7 @@ export const plan = (
   // Worth it where the tokens that need not be computed again are more than the prefix's own padded ones.
   const saves =
     common > 0 && suffixLength !== undefined && calls * p.prefillBatch * (wholeLength - suffixLength) > P;
-  if (!saves) return (targets) => groups(targets, p.prefillBatch).forEach(whole);
+  if (!saves) return (targets) => groups(targets, p.prefillBatch, p.fan).forEach(whole);
 
   let computed = false;
   const shared = (group: Group): void => {
@@ -128,5 +128,5 @@ export const plan = (
       [`${name}/prefix-length`]: Int32Array.of(common),
     });
   };
-  return (targets) => groups(targets, p.prefillBatch).forEach(shared);
+  return (targets) => groups(targets, p.prefillBatch, p.fan).forEach(shared);
 };

@@ -108,7 +108,16 @@ const stageLine = (
 export const render = (state: RunState, pace: Pace | null, now: number): ReadonlyArray<string> => [
   ...state.stages.map((stage, index) => stageLine(state, stage, index, pace, now)),
   state.stages.length === 0 ? "  loading the policy" : `  ${detail(state)}`,
+  ...leftOut(state),
 ];
+
+/** What the run's token limits leave out, where they do. */
+const leftOut = ({ leftOut: { tasks, episodes } }: RunState): ReadonlyArray<string> =>
+  tasks + episodes === 0
+    ? []
+    : [
+        `  left out as too long: ${tasks} tasks, ${episodes} offline programs (compute.maxPromptTokens, maxTrainTokens)`,
+      ];
 
 /**
  * Draws for as long as `effect` runs.

@@ -142,6 +142,10 @@ export class Compute extends Context.Service<
       readonly offlineFraction: number;
     }) => Effect.Effect<StepMetrics, ComputeError>;
     readonly generate: (request: GenerateRequest) => Effect.Effect<ReadonlyArray<Completion>, ComputeError>;
+    /** Length of each text in tokens, as a prompt. */
+    readonly countTokens: (
+      texts: ReadonlyArray<string>,
+    ) => Effect.Effect<ReadonlyArray<number>, ComputeError>;
     readonly score: (
       items: ReadonlyArray<{ readonly prompt: string; readonly program: string }>,
     ) => Effect.Effect<ReadonlyArray<ProgramScore>, ComputeError>;

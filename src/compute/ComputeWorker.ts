@@ -113,6 +113,7 @@ const make = (entry: URL): Effect.Effect<Compute["Service"], never, Scope.Scope>
     }),
     trainStep: (request) => call("trainStep", request),
     generate: (request) => call("generate", request),
+    countTokens: (texts) => call("countTokens", texts),
     score: (items) => call("score", items),
     save: (directory) => Effect.asVoid(call("save", directory)),
     restore: (directory) => Effect.asVoid(call("restore", directory)),

@@ -25,6 +25,7 @@ export interface Engine {
   ) => { readonly added: number; readonly tooLong: number };
   readonly trainStep: Learner.Learner["trainStep"];
   readonly generate: (request: GenerateRequest) => Generator<void, ReadonlyArray<Completion>, void>;
+  readonly countTokens: (texts: ReadonlyArray<string>) => ReadonlyArray<number>;
   readonly score: (
     items: ReadonlyArray<{ readonly prompt: string; readonly program: string }>,
   ) => Generator<void, ReadonlyArray<ProgramScore>, void>;
@@ -100,6 +101,7 @@ export const open = (
       addEpisodes: (part, episodes) => learner.addEpisodes(part, episodes.map(text.episode)),
       trainStep: learner.trainStep,
       generate: (request) => Programs.write(generator, text, policy.tokenizer.eos, request),
+      countTokens: (texts) => texts.map((prompt) => text.prompt(prompt).length),
       *score(items) {
         const out: Array<ProgramScore> = [];
         const slice = perBatch * SCORE_SLICE;

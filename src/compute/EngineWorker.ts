@@ -42,6 +42,8 @@ async function* start({ method, input }: Call): Running {
       return opened().trainStep(input);
     case "generate":
       return yield* opened().generate(input);
+    case "countTokens":
+      return opened().countTokens(input);
     case "score":
       return yield* opened().score(input);
     case "save":

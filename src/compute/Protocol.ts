@@ -28,6 +28,7 @@ export interface Methods {
     readonly output: StepMetrics;
   };
   readonly generate: { readonly input: GenerateRequest; readonly output: ReadonlyArray<Completion> };
+  readonly countTokens: { readonly input: ReadonlyArray<string>; readonly output: ReadonlyArray<number> };
   readonly score: {
     readonly input: ReadonlyArray<{ readonly prompt: string; readonly program: string }>;
     readonly output: ReadonlyArray<ProgramScore>;

@@ -78,6 +78,8 @@ export interface RunState {
   readonly policyVersion: number;
   readonly tilt: number;
   readonly labelsOffline: number;
+  /** Tasks and offline episodes that were too long for the run. */
+  readonly leftOut: { readonly tasks: number; readonly episodes: number };
   readonly checkpoint: { readonly id: string; readonly stage: number; readonly done: number } | null;
   /** Times at which a process took the run up again. */
   readonly resumes: number;
@@ -114,6 +116,7 @@ export const initial: RunState = {
   policyVersion: 0,
   tilt: 0,
   labelsOffline: 0,
+  leftOut: { tasks: 0, episodes: 0 },
   checkpoint: null,
   resumes: 0,
   startedAt: null,
@@ -196,6 +199,7 @@ const apply = (state: RunState, at: number, event: RunEvent): RunState => {
           generated: { ...state.budgets.generated, limit: limits.generated ?? state.budgets.generated.limit },
         },
         labelsOffline: event.labelsOffline,
+        leftOut: event.leftOut ?? state.leftOut,
         startedAt: at,
       };
     }

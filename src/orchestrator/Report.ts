@@ -16,6 +16,8 @@ export interface Report {
     readonly generated: { readonly limit: number; readonly spent: number };
   };
   readonly labels: { readonly offline: number };
+  /** Tasks and offline episodes that were too long for the run's token limits. */
+  readonly leftOut: { readonly tasks: number; readonly episodes: number };
   /** Online programs answered by the verdict cache. */
   readonly cacheHits: number;
   /** Programs written online. */
@@ -66,6 +68,7 @@ export const make = (events: ReadonlyArray<LoggedEvent>): Report => {
       generated: spent(state.budgets.generated),
     },
     labels: { offline: state.labelsOffline },
+    leftOut: state.leftOut,
     cacheHits: state.counts.cacheHits,
     generated: state.counts.generated,
     faults: state.counts.faults,

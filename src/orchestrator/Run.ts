@@ -7,8 +7,9 @@
  */
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
-import { Compute, type ModelInfo, type OpenSpec } from "../compute/Compute.ts";
+import { Compute, ComputeError, type ModelInfo, type OpenSpec } from "../compute/Compute.ts";
 import { needsHeads, type OnlineStage, type RunConfig, type Stage } from "../config/RunConfig.ts";
+import type { Task } from "../domain/Task.ts";
 import { Sandbox } from "../sandbox/Sandbox.ts";
 import * as Control from "../stages/Control.ts";
 import * as Evaluate from "../stages/Evaluate.ts";
@@ -73,15 +74,47 @@ const onlineStage = (config: RunConfig, label: string): OnlineStage => {
   return stage;
 };
 
+const countTasks = ({ tasks }: RunContext): number =>
+  tasks.train.length + tasks.validation.length + tasks.test.length;
+
+/** The context without the tasks whose prompt, in any template of the run, is longer than the configured limit. */
+const withFittingTasks = Effect.fnUntraced(function* (context: RunContext) {
+  const compute = yield* Compute;
+  const { config } = context;
+  const templates = new Set([
+    config.policy.prompt,
+    ...config.stages.flatMap((s) => (s.kind === "evaluate" && s.prompt !== undefined ? [s.prompt] : [])),
+  ]);
+  const fits = Effect.fnUntraced(function* (tasks: ReadonlyArray<Task>) {
+    let left = tasks;
+    for (const template of templates) {
+      const lengths = yield* compute.countTokens(left.map((task) => context.prompt(task, template)));
+      left = left.filter((_, i) => lengths[i]! <= config.compute.maxPromptTokens);
+    }
+    return left;
+  });
+  const { train, validation, test } = context.tasks;
+  const tasks = { train: yield* fits(train), validation: yield* fits(validation), test: yield* fits(test) };
+  for (const [split, all] of Object.entries({ train, validation, test })) {
+    if (all.length === 0 || tasks[split as keyof typeof tasks].length > 0) continue;
+    return yield* new ComputeError({
+      reason: `every prompt of the ${split} tasks is longer than compute.maxPromptTokens (${config.compute.maxPromptTokens})`,
+      remedy: "raise compute.maxPromptTokens in the configuration",
+    });
+  }
+  return { ...context, tasks };
+});
+
 /** Runs or resumes the run of the RunStore in the context; succeeds with the report. */
-export const execute = Effect.fn("Run.execute")(function* (context: RunContext, labels: Labels) {
+export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext, labels: Labels) {
   const store = yield* RunStore;
   const compute = yield* Compute;
   const sandbox = yield* Sandbox;
-  const { config } = context;
+  const { config } = prepared;
 
   const info: ModelInfo = yield* compute.open(openSpec(config));
-  yield* compute.addEpisodes("offline", context.offline);
+  const context = yield* withFittingTasks(prepared);
+  const { tooLong } = yield* compute.addEpisodes("offline", context.offline);
   yield* store.cachePut(labels.cache);
 
   const latest = yield* store.latestCheckpoint;
@@ -109,6 +142,7 @@ export const execute = Effect.fn("Run.execute")(function* (context: RunContext, 
       stages: config.stages.map(({ kind, label }) => ({ kind, label })),
       limits: { verifications: config.budget.verifications, generated: config.budget.generated },
       labelsOffline: labels.count,
+      leftOut: { tasks: countTasks(prepared) - countTasks(context), episodes: tooLong },
     });
     yield* store.setLimit("verifications", config.budget.verifications);
     yield* store.setLimit("generated", config.budget.generated);

@@ -32,7 +32,12 @@ const schema = Command.make(
   Effect.fn(function* () {
     yield* Console.log(JSON.stringify(ConfigSchema.jsonSchema(), null, 2));
   }),
-).pipe(Command.withDescription("Print the JSON Schema of configurations"));
+).pipe(
+  Command.withDescription("Print the JSON Schema of configurations"),
+  Command.withExamples([
+    { command: "drydock config schema > run.schema.json", description: "For an editor" },
+  ]),
+);
 
 export const config = Command.make("config").pipe(
   Command.withDescription("Check run configurations"),

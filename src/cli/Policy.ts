@@ -64,7 +64,12 @@ const inspect = Command.make(
       ),
     );
   }),
-).pipe(Command.withDescription("Show what a policy directory holds, after checking it"));
+).pipe(
+  Command.withDescription("Show what a policy directory holds, after checking it"),
+  Command.withExamples([
+    { command: "drydock policy inspect policies/js-compose", description: "The shipped policy" },
+  ]),
+);
 
 export const policy = Command.make("policy").pipe(
   Command.withDescription("Import and inspect policies"),

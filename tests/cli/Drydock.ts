@@ -91,10 +91,7 @@ export const workplace = (): { readonly directory: string; readonly remove: () =
 };
 
 /** Writes a tiny run's dataset, policy and configuration into `directory`; the configuration's file. */
-export const tinyRun = (
-  directory: string,
-  change: Readonly<Record<string, unknown>> = {},
-): Promise<string> =>
+export const tinyRun = (directory: string, change: Readonly<Record<string, unknown>> = {}): Promise<string> =>
   Effect.runPromise(
     Effect.gen(function* () {
       const { tasks, attempts } = TinyRun.loaded;

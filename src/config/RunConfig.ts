@@ -83,6 +83,11 @@ const Limit = Schema.Struct({
   train: Schema.optionalKey(describe(Positive, "Training tasks at most.")),
   validation: Schema.optionalKey(describe(Positive, "Validation tasks at most.")),
   test: Schema.optionalKey(describe(Positive, "Test tasks at most.")),
+  shuffle: or(
+    Schema.Boolean,
+    true,
+    "Take the capped tasks after a seeded shuffle, or (false) the first of the dataset's order.",
+  ),
 });
 
 const Compute = Schema.Struct({
@@ -247,7 +252,7 @@ export const RunConfig = Schema.Struct({
   seed: or(Count, 1, "Everything random in the run follows from it."),
   policy: describe(Policy, "The language model that is trained."),
   dataset: describe(Dataset, "Tasks and labelled attempts."),
-  limit: or(Limit, {}, "Caps on the tasks of each split: the first n after a seeded shuffle."),
+  limit: or(Limit, {}, "Caps on the tasks of each split."),
   compute: or(Compute, {}, "Where and how tensors are computed."),
   sandbox: or(Sandbox, {}, "Limits of the sandboxes."),
   budget: or(Budget, {}, "What the online stages may spend together."),

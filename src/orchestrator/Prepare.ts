@@ -46,17 +46,20 @@ export const load = Effect.fn("Prepare.load")(function* (
 const withLimits = (task: Task, limits: Limits): Task =>
   task.limits === undefined ? { ...task, limits } : task;
 
-/** The first n of a split after a seeded shuffle; all, in the dataset's order, without a cap. */
+/**
+ * The first n of a split, shuffled or not; all of it, in the dataset's order, without a cap. The shuffle does
+ * not depend on the run's seed: seeds can only be compared on the same tasks.
+ */
 const capped = (
   tasks: ReadonlyArray<Task>,
   split: Split,
   cap: number | undefined,
-  seed: number,
+  shuffle: boolean,
 ): ReadonlyArray<Task> => {
   const mine = tasks.filter((task) => task.split === split);
-  return cap === undefined || cap >= mine.length
-    ? mine
-    : Random.make(seed).split(`limit/${split}`).shuffle(mine).slice(0, cap);
+  if (cap === undefined || cap >= mine.length) return mine;
+  const ordered = shuffle ? Random.make(0).split(`limit/${split}`).shuffle(mine) : mine;
+  return ordered.slice(0, cap);
 };
 
 /**
@@ -84,11 +87,11 @@ export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig
   const sandbox = yield* Sandbox;
   const { slots: _slots, ...limits } = config.sandbox;
   const all = loaded.tasks.map((task) => withLimits(task, limits));
-  // Which tasks are evaluated does not depend on the run's seed, so that seeds can be compared.
+  const { shuffle, ...limit } = config.limit;
   const tasks = {
-    train: capped(all, "train", config.limit.train, 0),
-    validation: capped(all, "validation", config.limit.validation, 0),
-    test: capped(all, "test", config.evaluation.tasks ?? config.limit.test, 0),
+    train: capped(all, "train", limit.train, shuffle),
+    validation: capped(all, "validation", limit.validation, shuffle),
+    test: capped(all, "test", config.evaluation.tasks ?? limit.test, shuffle),
   };
   yield* Contamination.check(tasks.train, [...tasks.validation, ...tasks.test]);
   yield* checkSandbox([...tasks.test, ...tasks.train]);

@@ -16,10 +16,15 @@ import * as Presenter from "./cli/Presenter.ts";
 import * as Problem from "./cli/Problem.ts";
 import * as Signals from "./cli/Signals.ts";
 
-const fail = (error: unknown): never => {
+/** Ends the process once a slow reader has what was printed: a full pipe holds the rest in this process. */
+const end = (code: number): void => {
+  process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
+};
+
+const fail = (error: unknown): void => {
   const message = Problem.describe(error);
   if (message !== null) process.stderr.write(`drydock: ${message}\n`);
-  process.exit(1);
+  end(1);
 };
 
 process.on("uncaughtException", fail);
@@ -40,7 +45,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 }
 
 fiber.addObserver((exit) => {
-  if (Exit.isSuccess(exit)) process.exit(process.exitCode ?? 0);
-  if (Cause.hasInterruptsOnly(exit.cause)) process.exit(130);
-  fail(Cause.squash(exit.cause));
+  if (Exit.isSuccess(exit)) end(Number(process.exitCode ?? 0));
+  else if (Cause.hasInterruptsOnly(exit.cause)) end(130);
+  else fail(Cause.squash(exit.cause));
 });

@@ -8,6 +8,7 @@ import * as Flag from "effect/cli/Flag";
 import * as GgufImport from "../model/GgufImport.ts";
 import * as PolicyFiles from "../model/Policy.ts";
 import { json, print, table } from "./Output.ts";
+import { init } from "./PolicyInit.ts";
 
 const importGguf = Command.make(
   "import",
@@ -73,5 +74,5 @@ const inspect = Command.make(
 
 export const policy = Command.make("policy").pipe(
   Command.withDescription("Import and inspect policies"),
-  Command.withSubcommands([importGguf, inspect]),
+  Command.withSubcommands([importGguf, init, inspect]),
 );

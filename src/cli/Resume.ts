@@ -15,8 +15,9 @@ import { overrides } from "./Train.ts";
 /** The report of a run that has finished; null for any other. */
 const reportOf = Effect.fnUntraced(function* (directory: string) {
   const reader = yield* RunReader.open(directory);
-  const { status } = yield* reader.state;
-  return status === "finished" ? Report.make(yield* Report.readAll(reader)) : null;
+  const events = yield* Report.readAll(reader);
+  const last = events.at(-1)?.event;
+  return last?._tag === "RunFinished" ? { ...Report.make(events), seconds: last.seconds } : null;
 }, Effect.scoped);
 
 export const resume = Command.make(

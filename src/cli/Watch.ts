@@ -95,10 +95,10 @@ export const describe = (before: RunState.RunState, { event }: LoggedEvent): str
 };
 
 /**
- * Events of a run directory after `from`, live. Ends when the run has ended, or, after `cutShort`, where no
+ * Events of a run directory after `start`, live; `from` is what the person asked for. Ends when the run has ended, or, after `cutShort`, where no
  * process runs it though it has not ended.
  */
-const fromDirectory = (directory: string, from: number, cutShort: Effect.Effect<void>) =>
+const fromDirectory = (directory: string, start: number, from: number, cutShort: Effect.Effect<void>) =>
   Stream.unwrap(
     Effect.gen(function* () {
       const reader = yield* RunReader.open(directory);
@@ -115,7 +115,7 @@ const fromDirectory = (directory: string, from: number, cutShort: Effect.Effect<
           Stream.take(1),
           Stream.runDrain,
         );
-      return Stream.paginate(from, (seq) =>
+      return Stream.paginate(start, (seq) =>
         Effect.gen(function* () {
           // Asked before the log is read: what a process wrote last is read before it counts as gone.
           const holder = yield* RunDirectory.holder(directory);
@@ -165,6 +165,7 @@ export const watch = Command.make(
       : fromDirectory(
           yield* RunDirectory.find(options.run, options.root),
           start,
+          from,
           Console.error(
             `No process runs this run: it was cut short. To go on: npx drydock resume ${options.run}`,
           ),

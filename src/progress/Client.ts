@@ -73,6 +73,7 @@ export const serve = Effect.fnUntraced(function* (socket: WebSocket, from: strin
   let alive = true;
 
   const refuse = (code: number, reason: string) => new Refused({ code, reason });
+  const leave = Effect.fail(refuse(Wire.Close.goingAway, "the process of this run ends"));
   const breakOff = (code: number, reason: string): void =>
     void Deferred.doneUnsafe(broken, Effect.fail(refuse(code, reason)));
 
@@ -155,6 +156,7 @@ export const serve = Effect.fnUntraced(function* (socket: WebSocket, from: strin
         duration: timing.hello,
         orElse: () => refuse(Wire.Close.helloTimeout, `no hello within ${timing.hello} ms`),
       }),
+      Effect.raceFirst(Effect.andThen(served.closing, leave)),
     );
     if (hello.type !== "hello") return yield* refuse(Wire.Close.policy, "the first frame must be a hello");
     const head = yield* log.head;
@@ -202,7 +204,7 @@ export const serve = Effect.fnUntraced(function* (socket: WebSocket, from: strin
     yield* Effect.raceAllFirst([events, states, commands, heartbeats, served.closing]);
     yield* toHead;
     if (hello.state === true) yield* state;
-    return yield* refuse(Wire.Close.goingAway, "the process of this run ends");
+    return yield* leave;
   });
 
   const goodbye = ({ code, reason }: Refused) =>

@@ -83,7 +83,12 @@ export const init = Command.make(
       },
       tokenizer: {
         tokenizer: { ...trained },
-        config: { tokenizer_class: "PreTrainedTokenizerFast", eos_token: BpeTrainer.END_OF_TEXT },
+        config: {
+          tokenizer_class: "PreTrainedTokenizerFast",
+          eos_token: BpeTrainer.END_OF_TEXT,
+          // Else " !==" loses its space in decoding.
+          clean_up_tokenization_spaces: false,
+        },
       },
       weights: null,
     });

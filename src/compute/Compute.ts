@@ -81,6 +81,8 @@ export interface ModelInfo {
   readonly parameters: number;
   readonly trainableParameters: number;
   readonly vocabulary: number;
+  /** The tilt on the policy's card; 0 without value heads. */
+  readonly tilt: number;
 }
 
 export interface GenerateRequest {
@@ -106,6 +108,14 @@ export interface Completion {
   /** log pi(token) of the untilted policy at temperature 1, one per token. */
   readonly logProbs: ReadonlyArray<number>;
   readonly finished: "stop" | "end" | "length";
+}
+
+export interface ExportedPolicy {
+  readonly directory: string;
+  /** What the card says of where the weights come from. */
+  readonly provenance: string;
+  /** The decoding tilt that goes with the value heads; 0: not used. */
+  readonly tilt: number;
 }
 
 export interface StepMetrics {
@@ -154,7 +164,7 @@ export class Compute extends Context.Service<
     /** Replaces all of these by a saved state. Replay episodes are not part of it: the caller adds them. */
     readonly restore: (directory: string) => Effect.Effect<void, ComputeError>;
     /** Writes a policy directory (LoRA merged) that `open` reads. */
-    readonly exportPolicy: (directory: string) => Effect.Effect<void, ComputeError>;
+    readonly exportPolicy: (exported: ExportedPolicy) => Effect.Effect<void, ComputeError>;
     /** Bytes and counts, for leak tests and the doctor. */
     readonly stats: Effect.Effect<{ readonly tensors: number; readonly residentBytes: number }, ComputeError>;
   }

@@ -117,7 +117,7 @@ const make = (entry: URL): Effect.Effect<Compute["Service"], never, Scope.Scope>
     score: (items) => call("score", items),
     save: (directory) => Effect.asVoid(call("save", directory)),
     restore: (directory) => Effect.asVoid(call("restore", directory)),
-    exportPolicy: (directory) => Effect.asVoid(call("exportPolicy", directory)),
+    exportPolicy: (exported) => Effect.asVoid(call("exportPolicy", exported)),
     stats: Effect.suspend(() => call("stats", null)),
   }));
 

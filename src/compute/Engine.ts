@@ -14,7 +14,14 @@ import * as Programs from "../policy/Programs.ts";
 import * as Text from "../policy/Text.ts";
 import { Graph } from "../tensor/Graph.ts";
 import type { Executor } from "../tensor/Session.ts";
-import type { Completion, GenerateRequest, ModelInfo, OpenSpec, ProgramScore } from "./Compute.ts";
+import type {
+  ExportedPolicy,
+  Completion,
+  GenerateRequest,
+  ModelInfo,
+  OpenSpec,
+  ProgramScore,
+} from "./Compute.ts";
 import type { Episode } from "../domain/Episode.ts";
 
 export interface Engine {
@@ -31,7 +38,7 @@ export interface Engine {
   ) => Generator<void, ReadonlyArray<ProgramScore>, void>;
   readonly save: (directory: string) => void;
   readonly restore: (directory: string) => void;
-  readonly exportPolicy: (directory: string) => Effect.Effect<void, PolicyError>;
+  readonly exportPolicy: (exported: ExportedPolicy) => Effect.Effect<void, PolicyError>;
   readonly tensors: () => number;
   readonly dispose: () => void;
 }
@@ -69,7 +76,7 @@ export const open = (
       seed: spec.seed,
       lora: loraOf(spec.trainable),
       frozenType: spec.frozenType,
-      heads: spec.heads,
+      heads: spec.heads || policy.heads !== null,
       trainings: spec.trainings,
       maxTrainTokens: spec.maxTrainTokens,
     });
@@ -97,6 +104,7 @@ export const open = (
         parameters: ModelConfig.parameterCount(policy.config),
         trainableParameters: recorded.trainableParameters,
         vocabulary: policy.config.vocab_size,
+        tilt: policy.heads === null ? 0 : policy.card.tilt,
       },
       addEpisodes: (part, episodes) => learner.addEpisodes(part, episodes.map(text.episode)),
       trainStep: learner.trainStep,
@@ -117,12 +125,12 @@ export const open = (
       },
       save: learner.save,
       restore: learner.restore,
-      exportPolicy: (directory) =>
+      exportPolicy: ({ directory, provenance, tilt }) =>
         Effect.suspend(() => {
           const { policy: read, heads: live } = learner.weights();
           const exported: Policy.NewPolicy = {
             config: policy.config,
-            card: policy.card,
+            card: { ...policy.card, provenance, tilt, figures: {} },
             tokenizer: policy.tokenizerFiles,
             weights: ModelConfig.tensorShapes(policy.config).map(({ name, shape }) => ({
               name,

@@ -5,6 +5,7 @@
 import type { Episode } from "../domain/Episode.ts";
 import type {
   Completion,
+  ExportedPolicy,
   GenerateRequest,
   ModelInfo,
   OpenSpec,
@@ -35,7 +36,7 @@ export interface Methods {
   };
   readonly save: { readonly input: string; readonly output: null };
   readonly restore: { readonly input: string; readonly output: null };
-  readonly exportPolicy: { readonly input: string; readonly output: null };
+  readonly exportPolicy: { readonly input: ExportedPolicy; readonly output: null };
   readonly stats: {
     readonly input: null;
     readonly output: { readonly tensors: number; readonly residentBytes: number };

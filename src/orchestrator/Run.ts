@@ -119,7 +119,7 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
 
   const latest = yield* store.latestCheckpoint;
   const fresh = (yield* store.head) === 0;
-  let carried: Carried = (latest?.state as Carried | undefined) ?? initialCarried;
+  let carried: Carried = (latest?.state as Carried | undefined) ?? { ...initialCarried, tilt: info.tilt };
   let from = { stage: latest?.stage ?? 0, done: latest?.done ?? 0 };
   let last = latest?.id ?? "start";
 
@@ -239,7 +239,11 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
     yield* store.append({ _tag: "StageFinished", index, seconds });
   }
 
-  yield* compute.exportPolicy(`${store.directory}/policy`);
+  yield* compute.exportPolicy({
+    directory: `${store.directory}/policy`,
+    provenance: `run ${store.runId}: configuration "${config.name}", seed ${config.seed}`,
+    tilt: carried.tilt,
+  });
   const events = yield* Report.allEvents;
   const report = Report.make(events);
   yield* store.writeFile("report.json", `${JSON.stringify(report, null, 2)}\n`);

@@ -118,7 +118,7 @@ describe("ComputeWorker", () => {
         assert.strictEqual((yield* compute.stats).tensors, tensors);
 
         const exported = join(TinyPolicy.temporary("export"), "tiny");
-        yield* compute.exportPolicy(exported);
+        yield* compute.exportPolicy({ directory: exported, provenance: "a test", tilt: 0 });
         const other = yield* worker;
         yield* other.open(
           specOf(exported, { backend, policy: { path: exported, init: "weights" }, seed: 99 }),

@@ -38,7 +38,7 @@ export const defaults: Options = {
   test: 200,
   corpusProblems: 12000,
   corpusAttemptsPerProblem: 1,
-  labelledProblems: 300,
+  labelledProblems: 180,
   attemptsPerProblem: 2,
   cases: 8,
   lengths: [0.15, 0.25, 0.25, 0.2, 0.15],

@@ -129,8 +129,8 @@ export const parseClient = (text: string): ClientFrame | string => {
   }
   if (valid(value)) return value;
   const error = valid.errors?.[0];
-  const allowed: unknown = error?.params["allowedValues"] ?? error?.params["additionalProperty"];
-  const hint = allowed === undefined || Array.isArray(allowed) ? "" : ` (${String(allowed).slice(0, 40)})`;
+  const unknown: unknown = error?.params["additionalProperty"];
+  const hint = typeof unknown === "string" ? ` (${unknown.slice(0, 40)})` : "";
   return `${error?.instancePath || "the frame"} ${error?.message ?? "is not allowed"}${hint}`;
 };
 

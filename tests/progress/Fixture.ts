@@ -61,7 +61,7 @@ export const connect = (url: string, options: ClientOptions = {}) =>
       next,
       nextOf,
       closed: Queue.take(ended),
-    } satisfies Bare as Bare;
+    } satisfies Bare;
   });
 
 /** A bare client that has said hello and heard the answer. */

@@ -26,7 +26,7 @@ const open = (url: string, options: BrowserContextOptions = {}) =>
       promise(() =>
         chromium.launch({ executablePath: executablePath ?? "", args: ["--no-sandbox", "--disable-gpu"] }),
       ),
-      (it) => promise(() => it.close()),
+      (made) => promise(() => made.close()),
     );
     const page = yield* promise(() => browser.newPage(options));
     const faults: Array<string> = [];

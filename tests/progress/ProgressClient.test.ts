@@ -35,9 +35,9 @@ const relay = (target: string) =>
         });
         listening.listen(0, "127.0.0.1", () => resume(Effect.succeed(listening)));
       }),
-      (it) =>
+      (made) =>
         Effect.sync(() => {
-          it.close();
+          made.close();
           for (const [a] of pairs) a.destroy();
         }),
     );
@@ -105,13 +105,13 @@ describe("events", () => {
         Effect.provide(
           Effect.gen(function* () {
             yield* (yield* RunStore).append(Fixture.metrics(event));
-            yield* Deferred.await(got[event]!);
+            yield* Deferred.await(got[event]);
           }),
           Fixture.served(directory, { port }),
         );
       const got = yield* Effect.forEach(range(0, 2), () => Deferred.make<void>());
       const follow = ProgressClient.events({ url: `ws://127.0.0.1:${port}/` }).pipe(
-        Stream.tap(({ seq }) => Deferred.succeed(got[seq]!, undefined)),
+        Stream.tap(({ seq }) => Deferred.succeed(got[seq], undefined)),
         Stream.take(2),
         Stream.runCollect,
       );
@@ -167,7 +167,7 @@ describe("events", () => {
 
   it.live("a lost server is tried again for a while, not for ever", () =>
     Effect.gen(function* () {
-      const url = yield* Fixture.withServer(
+      yield* Fixture.withServer(
         Effect.gen(function* () {
           const { url } = yield* ProgressServer;
           yield* (yield* RunStore).append(Fixture.metrics(1));
@@ -178,10 +178,8 @@ describe("events", () => {
           );
           yield* Fixture.greeted(url);
           while ((yield* (yield* ProgressServer).clients).count < 2) yield* Effect.yieldNow;
-          return url;
         }),
       );
-      void url;
       assert.match(yield* Deferred.await(ended), /tried again for/);
     }),
   );

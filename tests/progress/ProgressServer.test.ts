@@ -122,7 +122,7 @@ describe("a slow client", () => {
           yield* seqs(fast, each);
           most = Math.max(most, ...(yield* server.clients).buffered);
         }
-        const frameBytes = Wire.eventFrame((yield* store.read(0, 1))[0]!).length;
+        const frameBytes = Wire.eventFrame((yield* store.read(0, 1))[0]).length;
         const total = frameBytes * rounds * each;
         assert.isAbove(total, 10_000_000, "enough to fill what the kernel holds for a connection");
         assert.isAtLeast(most, Client.HIGH_WATER / 2, "the slow client did hold the server's cursor up");
@@ -204,7 +204,7 @@ describe("a client at fault is closed, and it alone", () => {
         const lively = yield* Fixture.greeted(url);
         const dead = yield* Effect.acquireRelease(
           Effect.sync(() => Net.connect(Number(new URL(url).port), "127.0.0.1")),
-          (it) => Effect.sync(() => it.destroy()),
+          (made) => Effect.sync(() => made.destroy()),
         );
         // A client that never answers a ping: a hand-made handshake and a masked hello, then silence.
         const text = Buffer.from(JSON.stringify(hello));
@@ -348,15 +348,15 @@ describe("the server's life", () => {
 
   it.live("clients get the last events, then a good-bye, when it ends", () =>
     Effect.gen(function* () {
-      const { client, silent } = yield* Fixture.withServer(
+      const [client, silent] = yield* Fixture.withServer(
         Effect.gen(function* () {
           const store = yield* RunStore;
           const { url } = yield* ProgressServer;
-          const silent = yield* Fixture.connect(url);
-          const client = yield* Fixture.greeted(url);
+          const quiet = yield* Fixture.connect(url);
+          const greeted = yield* Fixture.greeted(url);
           yield* store.append(...range(1, 1000).map((i) => Fixture.metrics(i)));
           yield* store.append({ _tag: "RunFinished", seconds: 1 });
-          return { client, silent };
+          return [greeted, quiet] as const;
         }),
       );
       assert.deepStrictEqual(yield* seqs(client, 1001), range(1, 1001));
@@ -369,15 +369,15 @@ describe("the server's life", () => {
   it.live("a client that reads nothing does not hold the end up", () =>
     Effect.gen(function* () {
       const wide = Object.fromEntries(range(1, 300).map((i) => [`figure-${i}`, i / 3]));
-      const { stuck, since } = yield* Fixture.withServer(
+      const [stuck, since] = yield* Fixture.withServer(
         Effect.gen(function* () {
           const store = yield* RunStore;
           const { url, clients } = yield* ProgressServer;
           yield* store.append(...range(1, 1500).map((i) => Fixture.metrics(i, wide)));
-          const stuck = yield* Fixture.greeted(url);
-          stuck.socket.pause();
+          const client = yield* Fixture.greeted(url);
+          client.socket.pause();
           while (Math.max(...(yield* clients).buffered) < Client.HIGH_WATER / 2) yield* Effect.yieldNow;
-          return { stuck, since: performance.now() };
+          return [client, performance.now()] as const;
         }),
         { timing: { close: 200 } },
       );

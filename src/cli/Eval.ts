@@ -47,7 +47,7 @@ export const evaluate = Command.make(
       budget: { verifications: 0, generated: 0 },
       trainings: {},
       stages: [{ kind: "evaluate", label: "policy" }],
-    }).pipe(Effect.flatMap((config) => ConfigFile.resolve(config, options.config)));
+    }).pipe(Effect.flatMap((resolved) => ConfigFile.resolve(resolved, options.config)));
     yield* RunSession.session(config, { directory: null, json: options.json });
   }),
 ).pipe(

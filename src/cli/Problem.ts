@@ -21,7 +21,7 @@ export const describe = (error: unknown): string | null => {
     return `${message}${REMEDY}correct the file; \`drydock config check FILE\` looks at it again`;
   }
   if (fields._tag !== undefined && message !== undefined) return message;
-  const what = text(fields.reason) ?? message ?? text(fields._tag) ?? String(error);
+  const what = text(fields.reason) ?? message ?? text(fields._tag) ?? JSON.stringify(error);
   const remedy = text(fields.remedy);
   // A defect is a mistake of ours: the stack is what a report of it needs.
   if (fields._tag === undefined && error instanceof Error) {

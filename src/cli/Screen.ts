@@ -13,7 +13,7 @@ const clear = (): string => (block.length === 0 ? "" : `\u001b[${block.length}A\
 const fit = (line: string): string => line.slice(0, Math.max(20, (out.columns || 100) - 1));
 
 /** Whether a block can be drawn: on a terminal that moves its cursor. */
-export const isTerminal = (): boolean => out.isTTY === true && process.env["TERM"] !== "dumb";
+export const isTerminal = (): boolean => out.isTTY && process.env["TERM"] !== "dumb";
 
 /** Puts `lines` in place of the block that was drawn last. What is higher than the terminal loses its top. */
 export const draw = (lines: ReadonlyArray<string>): void => {

@@ -35,7 +35,7 @@ const detail = (state: RunState): string => {
   return last
     .map(([id, m]) => {
       const names = metricNames.filter((name) => m.values[name] !== undefined);
-      return `${id} ${names.map((name) => `${name} ${m.values[name]!.toFixed(4)}`).join(" ")}`;
+      return `${id} ${names.map((name) => `${name} ${m.values[name].toFixed(4)}`).join(" ")}`;
     })
     .join(" · ");
 };

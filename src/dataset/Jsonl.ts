@@ -45,8 +45,8 @@ async function* textLines(path: string): AsyncGenerator<string> {
   const bytes = path.endsWith(".gz") ? file.pipe(createGunzip()) : file;
   // A failing source does not end the stream that it is piped into.
   if (bytes !== file) file.on("error", (cause) => bytes.destroy(cause));
-  let failure: unknown;
-  bytes.on("error", (cause: unknown) => {
+  let failure: Error | undefined;
+  bytes.on("error", (cause: Error) => {
     failure = cause;
   });
   try {

@@ -88,7 +88,7 @@ const escaped = (name: string): string => name.replace(/[.*+?^${}()|[\]\\]/g, "\
 
 /** The function that the tests call: defined in the code and called in the first test. */
 const entryPoint = (code: string, tests: ReadonlyArray<string>): string | undefined =>
-  Array.from(code.matchAll(/^\s*(?:def|class)\s+(\w+)/gm), ([, name]) => name as string).find((name) =>
+  Array.from(code.matchAll(/^\s*(?:def|class)\s+(\w+)/gm), ([, name]) => name).find((name) =>
     new RegExp(`\\b${escaped(name)}\\s*\\(`).test(tests[0] ?? ""),
   );
 

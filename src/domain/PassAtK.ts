@@ -41,9 +41,9 @@ export const bootstrapInterval = (
   const means = new Float64Array(resamples);
   for (let r = 0; r < resamples; r++) {
     let sum = 0;
-    for (let i = 0; i < rates.length; i++) sum += rates[Math.floor(uniform() * rates.length)]!;
+    for (let i = 0; i < rates.length; i++) sum += rates[Math.floor(uniform() * rates.length)];
     means[r] = sum / rates.length;
   }
   means.sort();
-  return [means[Math.floor(0.025 * resamples)]!, means[Math.ceil(0.975 * resamples) - 1]!];
+  return [means[Math.floor(0.025 * resamples)], means[Math.ceil(0.975 * resamples) - 1]];
 };

@@ -94,8 +94,8 @@ export const train = (texts: Iterable<string>, options: Options): TokenizerJson 
     const [left, right] = pair;
     const id = tokens.length;
     tokens.push(`${tokens[left]}${tokens[right]}`);
-    known.add(tokens[id] as string);
-    merges.push([tokens[left] as string, tokens[right] as string]);
+    known.add(tokens[id]);
+    merges.push([tokens[left], tokens[right]]);
     for (const piece of pieces) merge(piece, left, right, id);
   }
   return {
@@ -147,7 +147,7 @@ const mostFrequent = (
   const pairs = new Map<number, number>();
   for (const { ids, count } of pieces) {
     for (let i = 0; i + 1 < ids.length; i++) {
-      const key = (ids[i] as number) * 65536 + (ids[i + 1] as number);
+      const key = ids[i] * 65536 + ids[i + 1];
       pairs.set(key, (pairs.get(key) ?? 0) + count);
     }
   }
@@ -170,7 +170,7 @@ const merge = (piece: Piece, left: number, right: number, id: number): void => {
       ids[write] = id;
       read += 2;
     } else {
-      ids[write] = ids[read] as number;
+      ids[write] = ids[read];
       read++;
     }
   }

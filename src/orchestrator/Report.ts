@@ -37,7 +37,7 @@ export const readAll = Effect.fnUntraced(function* (log: Pick<RunStore["Service"
   for (;;) {
     const page = yield* log.read(events.at(-1)?.seq ?? 0, PAGE);
     events.push(...page);
-    if (page.length < PAGE) return events as ReadonlyArray<LoggedEvent>;
+    if (page.length < PAGE) return events;
   }
 });
 
@@ -48,15 +48,14 @@ export const allEvents = RunStore.pipe(Effect.flatMap(readAll));
 export const activeSeconds = (events: ReadonlyArray<LoggedEvent>): number => {
   let milliseconds = 0;
   for (let i = 1; i < events.length; i++) {
-    if (events[i]!.event._tag !== "RunResumed")
-      milliseconds += Math.max(0, events[i]!.at - events[i - 1]!.at);
+    if (events[i].event._tag !== "RunResumed") milliseconds += Math.max(0, events[i].at - events[i - 1].at);
   }
   return milliseconds / 1000;
 };
 
 export const make = (events: ReadonlyArray<LoggedEvent>): Report => {
   const state = RunState.replay(events);
-  const spent = ({ limit, spent }: RunState.BudgetState) => ({ limit, spent });
+  const figures = ({ limit, spent }: RunState.BudgetState) => ({ limit, spent });
   return {
     run: state.runId,
     name: state.name,
@@ -64,8 +63,8 @@ export const make = (events: ReadonlyArray<LoggedEvent>): Report => {
     backend: state.backend,
     evaluations: state.evaluations.map(({ result }) => result),
     budget: {
-      verifications: spent(state.budgets.verifications),
-      generated: spent(state.budgets.generated),
+      verifications: figures(state.budgets.verifications),
+      generated: figures(state.budgets.generated),
     },
     labels: { offline: state.labelsOffline },
     leftOut: state.leftOut,

@@ -89,7 +89,7 @@ const withFittingTasks = Effect.fnUntraced(function* (context: RunContext) {
     let left = tasks;
     for (const template of templates) {
       const lengths = yield* compute.countTokens(left.map((task) => context.prompt(task, template)));
-      left = left.filter((_, i) => lengths[i]! <= config.compute.maxPromptTokens);
+      left = left.filter((_, i) => lengths[i] <= config.compute.maxPromptTokens);
     }
     return left;
   });
@@ -162,7 +162,7 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
 
   for (; from.stage < config.stages.length; from = { stage: from.stage + 1, done: 0 }) {
     const index = from.stage;
-    const stage = config.stages[index]!;
+    const stage = config.stages[index];
     if (stage.kind === "evaluate" && (yield* alreadyEvaluated(config, index))) continue;
     const started = yield* Clock.currentTimeMillis;
     const limit = (yield* store.budget("verifications")).limit;

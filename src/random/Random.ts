@@ -51,7 +51,7 @@ const hash = (text: string): Uint32Array => {
   let carry = 0x9e3779b9;
   for (let round = 0; round < 3; round++) {
     for (let i = 0; i < 4; i++) {
-      let z = (words[i] as number) ^ carry;
+      let z = words[i] ^ carry;
       z = Math.imul(z ^ (z >>> 16), 0x85ebca6b);
       z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35);
       z = (z ^ (z >>> 16)) >>> 0;
@@ -67,10 +67,10 @@ const toHex = (words: ReadonlyArray<number>): string =>
   words.map((w) => (w >>> 0).toString(16).padStart(8, "0")).join("");
 
 const fromKey = (key: string, words: ArrayLike<number>): Random => {
-  let a = (words[0] as number) | 0;
-  let b = (words[1] as number) | 0;
-  let c = (words[2] as number) | 0;
-  let d = (words[3] as number) | 0;
+  let a = words[0] | 0;
+  let b = words[1] | 0;
+  let c = words[2] | 0;
+  let d = words[3] | 0;
 
   const uint32 = (): number => {
     const m = Math.imul(b, 5);
@@ -105,16 +105,16 @@ const fromKey = (key: string, words: ArrayLike<number>): Random => {
     chance: (p) => next() < p,
     pick: <A>(items: ReadonlyArray<A>): A => {
       if (items.length === 0) throw new RangeError("Random.pick: the array is empty");
-      return items[int(items.length)] as A;
+      return items[int(items.length)];
     },
     weighted: (weights) => {
       let total = 0;
-      for (let i = 0; i < weights.length; i++) total += weights[i] as number;
+      for (let i = 0; i < weights.length; i++) total += weights[i];
       if (!(total > 0)) throw new RangeError("Random.weighted: the weights must have a positive sum");
       let x = next() * total;
       let last = 0;
       for (let i = 0; i < weights.length; i++) {
-        const w = weights[i] as number;
+        const w = weights[i];
         if (w <= 0) continue;
         last = i;
         if (x < w) return i;
@@ -126,8 +126,8 @@ const fromKey = (key: string, words: ArrayLike<number>): Random => {
       const out = items.slice();
       for (let i = out.length - 1; i > 0; i--) {
         const j = int(i + 1);
-        const x = out[i] as A;
-        out[i] = out[j] as A;
+        const x = out[i];
+        out[i] = out[j];
         out[j] = x;
       }
       return out;

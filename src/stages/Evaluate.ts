@@ -84,18 +84,18 @@ export const measure = Effect.fn("Evaluate.measure")(function* (
   for (const task of options.tasks)
     for (let sample = 0; sample < options.samples; sample++) items.push({ task, sample });
   const completions = yield* rollout(context, items, options);
-  const keys = completions.map((completion, i) => context.cacheKey(items[i]!.task, completion.text));
+  const keys = completions.map((completion, i) => context.cacheKey(items[i].task, completion.text));
   const distinct = new Map<string, { key: string; task: Task; program: string }>();
   completions.forEach((completion, i) => {
-    const key = keys[i]!;
-    if (!distinct.has(key)) distinct.set(key, { key, task: items[i]!.task, program: completion.text });
+    const key = keys[i];
+    if (!distinct.has(key)) distinct.set(key, { key, task: items[i].task, program: completion.text });
   });
   const judged = yield* verdicts([...distinct.values()]);
   const programs: Array<EvaluatedProgram> = completions.map((completion, i) => {
-    const verdict = judged.known.get(keys[i]!);
+    const verdict = judged.known.get(keys[i]);
     return {
-      taskId: items[i]!.task.id,
-      sample: items[i]!.sample,
+      taskId: items[i].task.id,
+      sample: items[i].sample,
       program: completion.text,
       outcome: verdict?.outcome ?? null,
       testsPassed: verdict?.testsPassed ?? null,
@@ -103,7 +103,7 @@ export const measure = Effect.fn("Evaluate.measure")(function* (
   });
   return {
     counts: countByTask(options.tasks, programs),
-    programs: programs as ReadonlyArray<EvaluatedProgram>,
+    programs: programs,
     verifications: judged.verifications,
     cacheHits: judged.cacheHits + (completions.length - distinct.size),
     faults: judged.faults,
@@ -182,5 +182,5 @@ export const run = Effect.fn("Evaluate.run")(function* (context: RunContext, opt
     );
     yield* store.append({ _tag: "EvaluationFinished", index: options.index, result });
   }
-  return results as ReadonlyArray<EvaluationResult>;
+  return results;
 });

@@ -128,9 +128,9 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
           stage: index,
           round,
           slot,
-          taskId: programs[slot]!.task.id,
+          taskId: programs[slot].task.id,
           program: completion.text,
-          cacheKey: context.cacheKey(programs[slot]!.task, completion.text),
+          cacheKey: context.cacheKey(programs[slot].task, completion.text),
           // Log-probs belong to tokens one to one; a text cut at a stop string is tokenised afresh.
           tokens: completion.finished === "end" ? completion.tokens : [],
           logProbs: completion.finished === "end" ? completion.logProbs : [],
@@ -270,7 +270,7 @@ const validate = Effect.fn("Online.validate")(function* (
       to: best.passAt1,
       checkpoint: best.checkpoint,
     });
-    return { carried, restore: best.checkpoint as string | null };
+    return { carried, restore: best.checkpoint };
   }
   const better = best === null || passAt1 >= best.passAt1;
   return {

@@ -61,5 +61,5 @@ export const rollout = Effect.fn("Rollout.rollout")(function* (
     out.push(...completions);
     if (options.onProgress !== undefined) yield* options.onProgress(out.length);
   }
-  return out as ReadonlyArray<Completion>;
+  return out;
 });

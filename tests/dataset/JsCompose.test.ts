@@ -23,8 +23,8 @@ const small = {
 };
 const seed = 20_260;
 const generated = Generate.generate(seed, small);
-const text = (it: Generate.Generated) =>
-  Jsonl.format([it.main.tasks, it.main.attempts, it.corpus.tasks, it.corpus.attempts].flat());
+const text = (made: Generate.Generated) =>
+  Jsonl.format([made.main.tasks, made.main.attempts, made.corpus.tasks, made.corpus.attempts].flat());
 
 /** A task whose cases are what the trusted twin gives on some inputs, "undefined" cases left out. */
 const twinTask = (operation: Operation, way: Operation["right"], k: number | string): Task => {
@@ -53,7 +53,7 @@ describe(`js-compose, seed ${seed}`, () => {
 
   it("keeps the held-out problems when the training part or the student changes", () => {
     const other = Generate.generate(seed, { ...small, train: 40, labelledProblems: 10, ability: 0.1 });
-    const held = (it: Generate.Generated) => it.main.tasks.filter(({ split }) => split !== "train");
+    const held = (made: Generate.Generated) => made.main.tasks.filter(({ split }) => split !== "train");
     assert.deepStrictEqual(held(other), held(generated));
   });
 
@@ -73,7 +73,7 @@ describe(`js-compose, seed ${seed}`, () => {
     parts.forEach((tasks, part) => {
       for (const { meta } of tasks) {
         const sequence = meta?.["operations"];
-        assert.strictEqual(owner.get(sequence) ?? part, part, String(sequence));
+        assert.strictEqual(owner.get(sequence) ?? part, part, JSON.stringify(sequence));
         owner.set(sequence, part);
       }
     });
@@ -100,7 +100,7 @@ describe(`js-compose, seed ${seed}`, () => {
       const told = problem && Problems.tell(random, problem, [], 8);
       if (problem === undefined || told === undefined) continue;
       made++;
-      const kind = (problem.steps[0] as Problems.Step).operation.from;
+      const kind = problem.steps[0].operation.from;
       const fresh = Array.from({ length: 60 }, () => Problems.input(random, kind, 4 + random.int(4)));
       const right = fresh.map((value) => Problems.evaluate(Problems.referencePlan(problem), value));
       const { omissions, others } = Problems.nearMisses(problem);

@@ -41,7 +41,7 @@ describe.skipIf(!present)("MBPP import", () => {
         imported.tasks.filter(({ split }) => split === "train"),
         imported.tasks.filter(({ split }) => split !== "train"),
       );
-      const prompt = MbppPrompt.render(imported.tasks[0] as Task, imported.shots);
+      const prompt = MbppPrompt.render(imported.tasks[0], imported.shots);
       assert.strictEqual(prompt.split("[BEGIN]").length, 5);
       assert.strictEqual(prompt.split("[DONE]").length, 4);
       assert.isTrue(
@@ -72,7 +72,7 @@ describe.skipIf(!present)("MBPP import", () => {
 
   it.effect("says which file and line it cannot use", () =>
     Effect.gen(function* () {
-      const wrong = yield* Effect.flip(MbppImport.load({ mbpp: labelled[0] as string, labelled: [] }));
+      const wrong = yield* Effect.flip(MbppImport.load({ mbpp: labelled[0], labelled: [] }));
       assert.match(wrong.message, /mbpp-Meta-Llama-3-8B-Instruct\.json:1: .*task_id/);
       const humaneval = path.join(data, "labelled/humaneval-Meta-Llama-3-8B.json");
       const other = yield* Effect.flip(MbppImport.load({ mbpp, labelled: [humaneval] }));

@@ -27,7 +27,16 @@ describe("pass@k", () => {
 
   it("has no value below k samples, and leaves out a task whose samples were lost to faults", () => {
     assert.isNull(passAtK({ samples: 3, passed: 3 }, 10));
-    assert.strictEqual(meanPassAtK([{ samples: 9, passed: 9 }, { samples: 10, passed: 0 }], 10), 0);
+    assert.strictEqual(
+      meanPassAtK(
+        [
+          { samples: 9, passed: 9 },
+          { samples: 10, passed: 0 },
+        ],
+        10,
+      ),
+      0,
+    );
     assert.isNull(meanPassAtK([], 1));
   });
 

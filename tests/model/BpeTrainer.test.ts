@@ -15,7 +15,7 @@ const texts = [...corpus.tasks.map(Generate.prompt), ...corpus.attempts.map(({ p
 
 describe("BpeTrainer", () => {
   const trained = BpeTrainer.train(texts, { vocabSize: 640 });
-  const tokenizer = new Tokenizer(structuredClone(trained) as object, {
+  const tokenizer = new Tokenizer(structuredClone(trained), {
     clean_up_tokenization_spaces: false,
   });
 

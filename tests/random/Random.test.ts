@@ -62,16 +62,16 @@ describe("Random", () => {
     const counts = new Array<number>(7).fill(0);
     for (let i = 0; i < 70_000; i++) {
       const index = random.int(7);
-      counts[index] = (counts[index] as number) + 1;
+      counts[index] = counts[index] + 1;
     }
     for (const count of counts) assert.closeTo(count, 10_000, 600);
     const hits = [0, 0, 0];
     for (let i = 0; i < 10_000; i++) {
       const index = random.weighted([1, 0, 3]);
-      hits[index] = (hits[index] as number) + 1;
+      hits[index] = hits[index] + 1;
     }
     assert.strictEqual(hits[1], 0);
-    assert.closeTo(hits[2] as number, 7_500, 300);
+    assert.closeTo(hits[2], 7_500, 300);
     assert.deepStrictEqual(
       random.shuffle([1, 2, 3, 4, 5]).sort((a, b) => a - b),
       [1, 2, 3, 4, 5],

@@ -106,7 +106,7 @@ const makeProblems = (
     if (owner !== undefined && owner !== part) continue;
     const statement = Problems.statement(problem);
     if (seen.has(statement)) continue;
-    const kind = (problem.steps[0] as Problems.Step).operation.from;
+    const kind = problem.steps[0].operation.from;
     const tests = Problems.tell(random, problem, probes[kind], options.cases);
     if (tests === undefined) continue;
     const behaviourOwner = owners.get(tests.behaviour);
@@ -146,7 +146,7 @@ const attemptsAt = (
 ): Array<Attempt> =>
   made.flatMap(({ problem, task }) =>
     Array.from({ length: perProblem }, (): Attempt => {
-      const kind = (problem.steps[0] as Problems.Step).operation.from;
+      const kind = problem.steps[0].operation.from;
       const plan = Attempts.attempt(random, problem, options);
       const program = Problems.program(kind, plan);
       return { taskId: task.id, program, origin: "student", ...label(task, plan) };

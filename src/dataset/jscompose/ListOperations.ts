@@ -364,7 +364,7 @@ const orders: ReadonlyArray<Operation> = [
     say: ["move the first to the end", "rotate left by one"],
     right: [
       "{e}.map((x, i, a) => a[(i + 1) % a.length])",
-      (xs) => xs.map((_, i, a) => a[(i + 1) % a.length] as number),
+      (xs) => xs.map((_, i, a) => a[(i + 1) % a.length]),
     ],
     wrong: [
       ["{e}.map((x, i, a) => a.at(i - 1))", (xs) => xs.map((_, i, a) => a.at(i - 1) as number)],

@@ -46,7 +46,7 @@ const opening: Record<Kind, string> = {
   number: "Given a number n",
 };
 
-const first = (problem: Problem): Step => problem.steps[0] as Step;
+const first = (problem: Problem): Step => problem.steps[0];
 
 /** Operation ids in order: what may not occur in two splits. */
 export const sequence = (problem: Problem): string =>
@@ -54,9 +54,7 @@ export const sequence = (problem: Problem): string =>
 
 /** The problem in English, one sentence. */
 export const statement = (problem: Problem): string => {
-  const phrases = problem.steps.map((step) =>
-    say(step.operation.phrases[step.phrase] as Operation["phrases"][number], step.k),
-  );
+  const phrases = problem.steps.map((step) => say(step.operation.phrases[step.phrase], step.k));
   const given = opening[first(problem).operation.from];
   switch (problem.telling) {
     case "commas":
@@ -83,7 +81,7 @@ export const program = (input: Kind, plan: Plan): string => {
  */
 export const evaluate = (plan: Plan, input: Value): string => {
   try {
-    let value: Value = typeof input === "object" ? (input.slice() as Value) : input;
+    let value: Value = typeof input === "object" ? input.slice() : input;
     for (const { way, k } of plan) value = way.run(value, k);
     return JSON.stringify(value) ?? "error";
   } catch {
@@ -115,7 +113,7 @@ const draw = (
         !undoes(chosen.at(-1), operation),
     );
     if (open.length === 0) return [];
-    const next = open[random.weighted(open.map((operation) => weights.get(operation.id) ?? 1))] as Operation;
+    const next = open[random.weighted(open.map((operation) => weights.get(operation.id) ?? 1))];
     chosen.push(next);
     current = next.to;
   }
@@ -136,7 +134,7 @@ const kinds: ReadonlyArray<Kind> = ["list", "text", "words", "number"];
 
 /** A pipeline at random; it may be degenerate, which `tell` finds out. */
 export const propose = (random: Random.Random, options: ProblemOptions): Problem | undefined => {
-  const kind = kinds[random.weighted(kinds.map((k) => options.inputs[k]))] as Kind;
+  const kind = kinds[random.weighted(kinds.map((k) => options.inputs[k]))];
   const count = 2 + random.weighted(options.lengths);
   const operations = draw(random, options.weights, kind, count);
   if (operations.length === 0) return undefined;
@@ -175,8 +173,8 @@ export const input = (random: Random.Random, kind: Kind, size: number): Value =>
     case "list": {
       const xs = Array.from({ length: size }, () => random.int(17) - 5);
       // Equal neighbours and far repeats decide between the several ways to drop duplicates.
-      if (size >= 3 && random.chance(0.7)) xs[random.int(size)] = xs[random.int(size)] as number;
-      if (size >= 4 && random.chance(0.5)) xs[1] = xs[0] as number;
+      if (size >= 3 && random.chance(0.7)) xs[random.int(size)] = xs[random.int(size)];
+      if (size >= 4 && random.chance(0.5)) xs[1] = xs[0];
       if (size >= 5 && random.chance(0.3)) xs[size - 1] = 10 + random.int(15);
       return xs;
     }
@@ -202,7 +200,7 @@ export const nearMisses = (
       omissions.push(right.toSpliced(i, 1));
     const after = problem.steps[i + 1];
     if (after !== undefined && canSwap(step.operation, after.operation)) {
-      others.push(right.toSpliced(i, 2, right[i + 1] as Plan[number], right[i] as Plan[number]));
+      others.push(right.toSpliced(i, 2, right[i + 1], right[i]));
     }
   });
   return { omissions, others };
@@ -289,7 +287,7 @@ export const tell = (
   return {
     cases: chosen.map((i) => ({
       args: [pool[i] as Json],
-      expected: JSON.parse(outputs[i] as string) as Json,
+      expected: JSON.parse(outputs[i]) as Json,
     })),
     behaviour: `${kind} ${probes.map((value) => evaluate(right, value)).join(" ")}`,
   };

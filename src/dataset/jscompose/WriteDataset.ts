@@ -1,6 +1,5 @@
 /** Generates js-compose, has a sandbox confirm and label it, and writes the dataset directory. */
 import * as Effect from "effect/Effect";
-import type { Json } from "effect/Schema";
 import * as Dataset from "../Dataset.ts";
 import type { DatasetError } from "../DatasetError.ts";
 import * as Relabel from "../Relabel.ts";
@@ -38,7 +37,7 @@ export const write = Effect.fn("JsCompose.write")(function* <E>(
     seed,
     licence: "Apache-2.0",
     gzip: true,
-    options: { ...Generate.defaults, ...overrides } as unknown as { readonly [key: string]: Json },
+    options: { ...Generate.defaults, ...overrides },
   });
   const passed = attempts.filter(({ outcome }) => outcome === "Passed").length;
   return { manifest, passing: attempts.length === 0 ? 0 : passed / attempts.length };

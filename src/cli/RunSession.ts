@@ -82,7 +82,7 @@ const body = Effect.fn("RunSession.body")(function* (
   const commands = yield* Commands;
   const server = yield* ProgressServer.ProgressServer;
   Screen.say(
-    `Run ${store.runId}\n  ${server.url}   (commands need the token ${server.token})\n  Ctrl-C stops at the next safe point`,
+    `Run ${store.runId}\n  ${server.url}   (to steer it from there: ${server.url}#${server.token})\n  Ctrl-C stops at the next safe point`,
   );
   yield* Signals.onFirst(
     Effect.sync(() => Screen.say("Stopping at the next safe point; Ctrl-C again to end at once.")).pipe(

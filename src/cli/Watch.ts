@@ -72,6 +72,8 @@ export const describe = (before: RunState.RunState, { event }: LoggedEvent): str
     }
     case "CheckpointSaved":
       return `checkpoint ${event.id}`;
+    case "CommandRefused":
+      return `command refused: ${event.reason}`;
     case "CommandReceived":
       return `command ${event.command} from ${event.from}`;
     case "RunPaused":

@@ -117,6 +117,8 @@ export const RunEvent = Schema.Union([
   Schema.TaggedStruct("EvaluationFinished", { index: Schema.Int, result: EvaluationResult }),
   Schema.TaggedStruct("CheckpointSaved", { id: Schema.String, stage: Schema.Int, done: Schema.Int }),
   Schema.TaggedStruct("CommandReceived", { command: Schema.String, from: Schema.String }),
+  /** A command that cannot be carried out, e.g. a limit below what is spent. The run goes on as it was. */
+  Schema.TaggedStruct("CommandRefused", { command: Schema.String, reason: Schema.String }),
   Schema.TaggedStruct("RunPaused", {}),
   Schema.TaggedStruct("RunUnpaused", {}),
   /** A process took the run up again from a checkpoint. */

@@ -277,6 +277,7 @@ const apply = (state: RunState, at: number, event: RunEvent): RunState => {
     case "CheckpointSaved":
       return { ...state, checkpoint: { id: event.id, stage: event.stage, done: event.done } };
     case "CommandReceived":
+    case "CommandRefused":
       return state;
     case "RunPaused":
       return { ...state, status: "paused" };

@@ -53,7 +53,13 @@ export const layer = Layer.effect(
         handle(submitted).pipe(
           // A command that cannot be carried out (a limit below what is spent) must not end the run.
           Effect.catch((error) =>
-            Effect.logWarning(`The command ${submitted.command._tag} was refused: ${describe(error)}`),
+            Effect.ignore(
+              store.append({
+                _tag: "CommandRefused",
+                command: JSON.stringify(submitted.command),
+                reason: describe(error),
+              }),
+            ),
           ),
         ),
       ),

@@ -1,0 +1,98 @@
+import * as Fs from "node:fs";
+import * as Os from "node:os";
+import * as Path from "node:path";
+import { afterAll, assert, describe, it } from "@effect/vitest";
+import * as Effect from "effect/Effect";
+import * as Fiber from "effect/Fiber";
+import * as Layer from "effect/Layer";
+import * as Stream from "effect/Stream";
+import type { RunEvent } from "../../src/domain/RunEvent.ts";
+import * as Report from "../../src/orchestrator/Report.ts";
+import * as RunControl from "../../src/orchestrator/RunControl.ts";
+import { SafePoint } from "../../src/stages/SafePoint.ts";
+import { Commands } from "../../src/store/Commands.ts";
+import { RunStore } from "../../src/store/RunStore.ts";
+import * as RunStoreLive from "../../src/store/RunStoreLive.ts";
+
+const root = Fs.mkdtempSync(Path.join(Os.tmpdir(), "drydock-control-"));
+afterAll(() => Fs.rmSync(root, { recursive: true, force: true }));
+let next = 0;
+
+const services = () => {
+  const directory = Path.join(root, `run-${next++}`);
+  Fs.mkdirSync(Path.join(directory, "checkpoints"), { recursive: true });
+  return RunControl.layer.pipe(
+    Layer.provideMerge(Layer.mergeAll(RunStoreLive.layer({ directory }), Commands.layer)),
+  );
+};
+
+const started: RunEvent = {
+  _tag: "RunStarted",
+  runId: "r",
+  name: "r",
+  seed: 1,
+  formatVersion: 1,
+  backend: "none",
+  sandbox: "none",
+  stages: [],
+  limits: { verifications: 10, generated: 10 },
+  labelsOffline: 0,
+};
+
+/** Waits for the event of a kind, by the log's own head. */
+const logged = Effect.fn(function* (tag: RunEvent["_tag"]) {
+  const store = yield* RunStore;
+  return yield* store.heads.pipe(
+    Stream.mapEffect(() => Report.allEvents),
+    Stream.map((events) => events.find(({ event }) => event._tag === tag)),
+    Stream.filter((found) => found !== undefined),
+    Stream.runHead,
+  );
+});
+
+describe("commands of a run", () => {
+  it.live("a pause holds the next safe point until it is taken back", () =>
+    Effect.gen(function* () {
+      const { submit } = yield* Commands;
+      const safePoint = yield* SafePoint;
+      yield* safePoint.pass;
+      yield* submit({ command: { _tag: "Pause" }, from: "test" });
+      yield* logged("RunPaused");
+      const waiting = yield* Effect.forkChild(safePoint.pass);
+      yield* Effect.yieldNow;
+      assert.isUndefined(waiting.pollUnsafe());
+      yield* submit({ command: { _tag: "Resume" }, from: "test" });
+      yield* logged("RunUnpaused");
+      yield* safePoint.pass;
+    }).pipe(Effect.provide(services())),
+  );
+
+  it.live("a stop fails every safe point from then on, paused or not", () =>
+    Effect.gen(function* () {
+      const { submit } = yield* Commands;
+      const safePoint = yield* SafePoint;
+      yield* submit({ command: { _tag: "Pause" }, from: "test" });
+      yield* logged("RunPaused");
+      const waiting = yield* Effect.forkChild(Effect.flip(safePoint.pass));
+      yield* submit({ command: { _tag: "Stop" }, from: "test" });
+      assert.strictEqual((yield* Fiber.join(waiting))._tag, "StopRequested");
+      assert.strictEqual((yield* Effect.flip(safePoint.pass))._tag, "StopRequested");
+    }).pipe(Effect.provide(services())),
+  );
+
+  it.live("a limit below what is spent is refused in the log, and the run goes on", () =>
+    Effect.gen(function* () {
+      const store = yield* RunStore;
+      const { submit } = yield* Commands;
+      yield* store.append(started);
+      yield* store.reserve("generated", 4);
+      yield* submit({ command: { _tag: "SetBudget", unit: "generated", limit: 3 }, from: "test" });
+      yield* logged("CommandRefused");
+      assert.strictEqual((yield* store.budget("generated")).limit, 10);
+      yield* submit({ command: { _tag: "SetBudget", unit: "generated", limit: 5 }, from: "test" });
+      yield* logged("BudgetLimitChanged");
+      assert.strictEqual((yield* store.budget("generated")).limit, 5);
+      yield* (yield* SafePoint).pass;
+    }).pipe(Effect.provide(services())),
+  );
+});

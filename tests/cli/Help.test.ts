@@ -22,8 +22,19 @@ const output = Effect.fn(function* (args: ReadonlyArray<string>) {
 });
 
 const commands = [
-  ...["start", "train", "resume", "runs", "watch", "eval", "doctor"],
-  ...["policy import", "policy inspect", "data generate", "sandbox build", "config check", "config schema"],
+  "start",
+  "train",
+  "resume",
+  "runs",
+  "watch",
+  "eval",
+  "doctor",
+  "policy import",
+  "policy inspect",
+  "data generate",
+  "sandbox build",
+  "config check",
+  "config schema",
 ];
 
 describe("help", () => {

@@ -103,6 +103,7 @@ export const RunEvent = Schema.Union([
   }),
   Schema.TaggedStruct("ValidationMeasured", {
     index: Schema.Int,
+    /** -1: before the first round. */
     round: Schema.Int,
     passAt1: Schema.Number,
     tasks: Schema.Int,

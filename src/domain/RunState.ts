@@ -75,6 +75,9 @@ export interface RunState {
     readonly tasks: number;
   } | null;
   readonly rollbacks: number;
+  /** Last round that finished, and the last one rolled back, by stage: a resumed round's are counted once. */
+  readonly lastRound: { readonly [index: string]: number };
+  readonly lastRollback: { readonly [index: string]: number };
   readonly policyVersion: number;
   readonly tilt: number;
   readonly labelsOffline: number;
@@ -113,6 +116,8 @@ export const initial: RunState = {
   solvedTasks: 0,
   validation: null,
   rollbacks: 0,
+  lastRound: {},
+  lastRollback: {},
   policyVersion: 0,
   tilt: 0,
   labelsOffline: 0,
@@ -168,6 +173,12 @@ const rewind = (state: RunState, checkpoint: string | null): RunState => {
     ),
   };
 };
+
+/** Whether a round comes after the last one of its stage that was counted. */
+const isNew = (
+  last: { readonly [index: string]: number },
+  { index, round }: { readonly index: number; readonly round: number },
+): boolean => round > (last[index] ?? -1);
 
 const apply = (state: RunState, at: number, event: RunEvent): RunState => {
   switch (event._tag) {
@@ -248,7 +259,8 @@ const apply = (state: RunState, at: number, event: RunEvent): RunState => {
       return withCounts(state, { faults: 1 });
     case "RoundFinished":
       return {
-        ...withCounts(state, { unverified: event.unverified }),
+        ...withCounts(state, { unverified: isNew(state.lastRound, event) ? event.unverified : 0 }),
+        lastRound: { ...state.lastRound, [event.index]: event.round },
         round: event.round,
         solvedTasks: event.solvedTasks,
       };
@@ -262,7 +274,11 @@ const apply = (state: RunState, at: number, event: RunEvent): RunState => {
         validation: { index: event.index, round: event.round, passAt1: event.passAt1, tasks: event.tasks },
       };
     case "RolledBack":
-      return { ...state, rollbacks: state.rollbacks + 1 };
+      return {
+        ...state,
+        rollbacks: state.rollbacks + (isNew(state.lastRollback, event) ? 1 : 0),
+        lastRollback: { ...state.lastRollback, [event.index]: event.round },
+      };
     case "EvaluationFinished": {
       const { index, result } = event;
       const same = (e: RunState["evaluations"][number]): boolean =>

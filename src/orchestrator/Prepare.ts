@@ -62,6 +62,26 @@ const capped = (
   return ordered.slice(0, cap);
 };
 
+/** Refuses a run whose stages need tasks of a split that the dataset does not have. */
+const checkSplits = Effect.fnUntraced(function* (config: RunConfig, tasks: RunContext["tasks"]) {
+  const needs = {
+    evaluate: "test",
+    control: "test",
+    tilt: "validation",
+    online: "train",
+    offline: "train",
+  } as const;
+  for (const stage of config.stages) {
+    const split = needs[stage.kind];
+    if (tasks[split].length > 0) continue;
+    return yield* new DatasetError({
+      path: config.dataset.kind === "mbpp" ? config.dataset.tasks : config.dataset.path,
+      reason: `it has no ${split} tasks, which the stage "${stage.label}" (${stage.kind}) needs.`,
+      remedy: `Add tasks with split "${split}", or remove the stage.`,
+    });
+  }
+});
+
 /**
  * Runs one reference solution for each language before anything is trained: a missing engine is told now
  * and not after an hour. It is no verification of a generated program, so no budget counts it.
@@ -93,6 +113,7 @@ export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig
     validation: capped(all, "validation", limit.validation, shuffle),
     test: capped(all, "test", config.evaluation.tasks ?? limit.test, shuffle),
   };
+  yield* checkSplits(config, tasks);
   yield* Contamination.check(tasks.train, [...tasks.validation, ...tasks.test]);
   yield* checkSandbox([...tasks.test, ...tasks.train]);
 

@@ -27,6 +27,8 @@ export const layer = Layer.effect(
       yield* store.append({ _tag: "CommandReceived", command: JSON.stringify(command), from });
       switch (command._tag) {
         case "Pause":
+          // A run that was told to stop must reach its next safe point.
+          if (yield* Deferred.isDone(stop)) return;
           if (!(yield* Ref.getAndSet(paused, true))) {
             yield* running.close;
             yield* store.append({ _tag: "RunPaused" });

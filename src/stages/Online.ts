@@ -12,13 +12,12 @@ import * as Effect from "effect/Effect";
 import { Compute } from "../compute/Compute.ts";
 import type { OnlineStage } from "../config/RunConfig.ts";
 import type { Episode } from "../domain/Episode.ts";
-import { meanPassAtK } from "../domain/PassAtK.ts";
 import { reward } from "../domain/Reward.ts";
 import type { Task } from "../domain/Task.ts";
 import * as Random from "../random/Random.ts";
 import { RunStore, type StoredCandidate } from "../store/RunStore.ts";
 import * as CircuitBreaker from "./CircuitBreaker.ts";
-import { measure } from "./Evaluate.ts";
+import * as Guard from "./Guard.ts";
 import { rollout, type RolloutItem } from "./Rollout.ts";
 import type { Carried, RunContext } from "./RunContext.ts";
 import { SafePoint } from "./SafePoint.ts";
@@ -165,6 +164,8 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
       solvedTasks: solved.size,
     });
 
+    // Measured where the policy is still the one that the stage began with: the first round has its guard too.
+    if (carried.best === null) carried = yield* Guard.baseline(context, { index, stage, carried });
     yield* update({
       index,
       stage,
@@ -181,23 +182,20 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
     const version = carried.policyVersion + 1;
     const id = `stage-${index}-round-${round}`;
     carried = { ...carried, policyVersion: version };
-    const guard = yield* validate(context, { index, stage, round, carried, id });
+    const guard = yield* Guard.check(context, { index, stage, round, carried, id });
     carried = {
       ...guard.carried,
       onlineRounds: { ...carried.onlineRounds, [stage.label]: round + 1 },
     };
     if (guard.restore !== null) yield* spec.restore(guard.restore);
     yield* spec.checkpoint(round + 1, carried, id);
-    yield* store.append(
-      { _tag: "PolicyPublished", version, checkpoint: id },
-      yield* progress(index, round + 1),
-    );
+    yield* store.append({ _tag: "PolicyPublished", version, checkpoint: id }, yield* progress(index));
   }
   return carried;
 });
 
 /** Progress in verifications, the unit that a person pays in. */
-const progress = Effect.fnUntraced(function* (index: number, _round: number) {
+const progress = Effect.fnUntraced(function* (index: number) {
   const store = yield* RunStore;
   const { spent, limit } = yield* store.budget("verifications");
   return { _tag: "StageProgress", index, done: spent, total: limit } as const;
@@ -209,12 +207,10 @@ export const update = Effect.fn("Online.update")(function* (spec: {
   readonly stage: OnlineStage;
   readonly round: number;
   readonly offlineFraction: (training: string) => number;
-  readonly onStep?: (done: number) => Effect.Effect<void>;
 }) {
   const store = yield* RunStore;
   const compute = yield* Compute;
   const safePoint = yield* SafePoint;
-  let done = 0;
   for (const { training, steps, learningRate } of spec.stage.updates) {
     for (let step = 0; step < steps; step++) {
       yield* safePoint.pass;
@@ -230,51 +226,6 @@ export const update = Effect.fn("Online.update")(function* (spec: {
         step: spec.round * steps + step + 1,
         values,
       });
-      done++;
-      if (spec.onStep !== undefined) yield* spec.onStep(done);
     }
   }
-});
-
-/** Measures the validation tasks; says which checkpoint to go back to where the round made the policy worse. */
-const validate = Effect.fn("Online.validate")(function* (
-  context: RunContext,
-  spec: {
-    readonly index: number;
-    readonly stage: OnlineStage;
-    readonly round: number;
-    readonly carried: Carried;
-    readonly id: string;
-  },
-) {
-  const store = yield* RunStore;
-  const { stage, index, round, carried } = spec;
-  if (stage.validation === null || context.tasks.validation.length === 0)
-    return { carried, restore: null as string | null };
-  const measured = yield* measure(context, {
-    tasks: context.tasks.validation,
-    samples: stage.validation.samples,
-    temperature: context.config.evaluation.temperature,
-    tilt: carried.tilt,
-    purpose: "validation",
-  });
-  const passAt1 = meanPassAtK(measured.counts, 1) ?? 0;
-  yield* store.append({ _tag: "ValidationMeasured", index, round, passAt1, tasks: measured.counts.length });
-  const best = carried.best;
-  if (best !== null && passAt1 < best.passAt1 - stage.validation.maxDrop) {
-    yield* store.append({
-      _tag: "RolledBack",
-      index,
-      round,
-      from: passAt1,
-      to: best.passAt1,
-      checkpoint: best.checkpoint,
-    });
-    return { carried, restore: best.checkpoint };
-  }
-  const better = best === null || passAt1 >= best.passAt1;
-  return {
-    carried: better ? { ...carried, best: { passAt1, checkpoint: spec.id } } : carried,
-    restore: null as string | null,
-  };
 });

@@ -7,18 +7,18 @@
 import * as Effect from "effect/Effect";
 import * as Selector from "../budget/Selector.ts";
 import type { Task } from "../domain/Task.ts";
+import type { Verdict } from "../domain/Verdict.ts";
 import type { Random } from "../random/Random.ts";
 import { Sandbox } from "../sandbox/Sandbox.ts";
-import { RunStore, type StoredCandidate } from "../store/RunStore.ts";
-import { SafePoint } from "./SafePoint.ts";
+import { type Decision, RunStore, type StoredCandidate } from "../store/RunStore.ts";
+import { SafePoint, type StopRequested } from "./SafePoint.ts";
 
-/** Candidates that are still open, by program, in the order of their slots. */
-export const groups = (
+/** Candidates by program, in the order of their slots. */
+const groups = (
   candidates: ReadonlyArray<StoredCandidate>,
 ): ReadonlyMap<string, ReadonlyArray<StoredCandidate>> => {
   const byKey = new Map<string, Array<StoredCandidate>>();
   for (const candidate of candidates) {
-    if (candidate.decision !== "open") continue;
     const group = byKey.get(candidate.cacheKey);
     if (group === undefined) byKey.set(candidate.cacheKey, [candidate]);
     else group.push(candidate);
@@ -35,7 +35,13 @@ export interface Choice {
   readonly random: Random;
 }
 
-/** Decides every open candidate of a round. */
+/** Decisions that took a verification from the budget. */
+const paid: ReadonlySet<Decision> = new Set(["pending", "verified", "fault"]);
+
+/**
+ * Decides every open candidate of a round. A resumed round decides as the interrupted one would have, and pays for
+ * no program twice. After a stop nothing new is begun, but what runs is waited for: its verification is spent.
+ */
 export const verifyRound = Effect.fn("VerifyRound.verifyRound")(function* (
   tasks: ReadonlyMap<string, Task>,
   candidates: ReadonlyArray<StoredCandidate>,
@@ -50,21 +56,36 @@ export const verifyRound = Effect.fn("VerifyRound.verifyRound")(function* (
   const byKey = groups(candidates);
   const heads = [...byKey.values()].flatMap(([head]) => (head === undefined ? [] : [head]));
   const { limit, spent, reserved } = yield* store.budget("verifications");
-  const affordable = limit - spent - reserved;
+  let left = limit - spent - reserved + heads.filter(({ decision }) => paid.has(decision)).length;
   const chosen: Array<StoredCandidate> = [];
+  const answer = (key: string, verdict: Verdict) =>
+    Effect.forEach(
+      (byKey.get(key) ?? []).filter(({ decision }) => decision === "open"),
+      (candidate) => store.recordCached(candidate, verdict),
+      { discard: true },
+    );
   // Which programs the last of the budget goes to is settled before any runs: it must not depend on timing.
   for (const head of Selector.order({ ...choice, candidates: heads })) {
+    const before = paid.has(head.decision);
     const cached = yield* store.cacheGet(head.cacheKey);
-    if (cached !== null) {
-      const group = byKey.get(head.cacheKey) ?? [];
-      yield* Effect.forEach(group, (candidate) => store.recordCached(candidate, cached), { discard: true });
-    } else if (chosen.length < affordable) chosen.push(head);
+    if (cached !== null) yield* answer(head.cacheKey, cached);
+    if (before) left -= 1;
+    else if (cached === null && head.decision === "open" && left > 0) {
+      left -= 1;
+      chosen.push(head);
+    }
   }
 
+  let stopped: StopRequested | null = null;
   const verify = Effect.fnUntraced(function* (head: StoredCandidate) {
     const task = tasks.get(head.taskId);
-    if (task === undefined) return;
-    yield* safePoint.pass;
+    if (task === undefined || stopped !== null) return;
+    const stop = yield* safePoint.pass.pipe(
+      Effect.as(null),
+      Effect.catchTag("StopRequested", Effect.succeed),
+    );
+    stopped ??= stop;
+    if (stop !== null) return;
     const reservation = yield* store
       .reserveFor(head.stage, head.round, head.slot)
       .pipe(Effect.catchTag("BudgetExhausted", () => Effect.succeed(null)));
@@ -83,5 +104,6 @@ export const verifyRound = Effect.fn("VerifyRound.verifyRound")(function* (
     yield* Effect.forEach(repeats, (candidate) => store.recordCached(candidate, verdict), { discard: true });
   });
   yield* Effect.forEach(chosen, verify, { concurrency: sandbox.parallelism, discard: true });
+  if (stopped !== null) return yield* Effect.fail<StopRequested>(stopped);
   yield* store.recordUnverified(first.stage, first.round);
 });

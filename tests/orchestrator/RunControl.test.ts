@@ -80,6 +80,21 @@ describe("commands of a run", () => {
     }).pipe(Effect.provide(services())),
   );
 
+  it.live("a pause after a stop does not hold the run", () =>
+    Effect.gen(function* () {
+      const { submit } = yield* Commands;
+      const store = yield* RunStore;
+      yield* submit({ command: { _tag: "Stop" }, from: "test" });
+      yield* submit({ command: { _tag: "Pause" }, from: "test" });
+      // Commands are taken in order: once the limit has changed, the pause was handled.
+      yield* submit({ command: { _tag: "SetBudget", unit: "generated", limit: 5 }, from: "test" });
+      yield* logged("BudgetLimitChanged");
+      const pass = (yield* SafePoint).pass.pipe(Effect.flip, Effect.timeout("2 seconds"));
+      assert.strictEqual((yield* pass)._tag, "StopRequested");
+      assert.notStrictEqual((yield* store.state).status, "paused");
+    }).pipe(Effect.provide(services())),
+  );
+
   it.live("a limit below what is spent is refused in the log, and the run goes on", () =>
     Effect.gen(function* () {
       const store = yield* RunStore;

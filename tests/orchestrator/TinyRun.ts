@@ -14,6 +14,7 @@ import * as Prepare from "../../src/orchestrator/Prepare.ts";
 import * as Run from "../../src/orchestrator/Run.ts";
 import * as RunControl from "../../src/orchestrator/RunControl.ts";
 import * as SandboxQuickJs from "../../src/sandbox/quickjs/SandboxQuickJs.ts";
+import type { Sandbox } from "../../src/sandbox/Sandbox.ts";
 import { Commands } from "../../src/store/Commands.ts";
 import * as RunDirectory from "../../src/store/RunDirectory.ts";
 import * as RunStoreLive from "../../src/store/RunStoreLive.ts";
@@ -102,9 +103,11 @@ export const configure = Effect.fn("TinyRun.configure")(function* (
   });
 });
 
+export const sandbox: Layer.Layer<Sandbox> = SandboxQuickJs.layer({ workers: 2 });
+
 /** Everything that a run needs but the progress server. */
-export const services = (directory: string) =>
-  Layer.mergeAll(ComputeWorker.layer, SandboxQuickJs.layer({ workers: 2 }), RunControl.layer).pipe(
+export const services = (directory: string, around: Layer.Layer<Sandbox> = sandbox) =>
+  Layer.mergeAll(ComputeWorker.layer, around, RunControl.layer).pipe(
     Layer.provideMerge(Layer.mergeAll(RunStoreLive.layer({ directory }), Commands.layer)),
   );
 

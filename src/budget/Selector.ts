@@ -47,12 +47,3 @@ export const order = <A extends Choosable>(query: Query<A>): ReadonlyArray<A> =>
     })
     .map(({ candidate }) => candidate);
 };
-
-/** The first `count` distinct programs of the order, and the rest. */
-export const choose = <A extends Choosable>(
-  query: Query<A>,
-  count: number,
-): { readonly chosen: ReadonlyArray<A>; readonly skipped: ReadonlyArray<A> } => {
-  const ordered = order(query);
-  return { chosen: ordered.slice(0, Math.max(0, count)), skipped: ordered.slice(Math.max(0, count)) };
-};

@@ -233,11 +233,7 @@ const Control = Schema.Struct({
 
 export const Stage = Schema.Union([Evaluate, Offline, Tilt, Online, Control]);
 export type Stage = typeof Stage.Type;
-export type OfflineStage = typeof Offline.Type;
 export type OnlineStage = typeof Online.Type;
-export type TiltStage = typeof Tilt.Type;
-export type ControlStage = typeof Control.Type;
-export type EvaluateStage = typeof Evaluate.Type;
 export type Training = typeof Training.Type;
 export type Dataset = typeof Dataset.Type;
 export type Evaluation = typeof Evaluation.Type;

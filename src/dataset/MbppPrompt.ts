@@ -20,6 +20,3 @@ export const render = (task: Task, shots: ReadonlyArray<Task>): string =>
   [...shots.map((shot) => `${ask(shot)}${(shot.reference ?? "").trimEnd()}\n${STOP}`), ask(task)].join(
     "\n\n",
   );
-
-/** The program of a completion: what comes before `[DONE]`, without trailing space. */
-export const programOf = (completion: string): string => (completion.split(STOP)[0] ?? "").trimEnd();

@@ -41,6 +41,8 @@ export const RunEvent = Schema.Union([
     stages: Schema.Array(Schema.Struct({ kind: Schema.String, label: Schema.String })),
     limits: Schema.Record(Unit, Schema.Int),
     labelsOffline: Schema.Int,
+    /** Version of the reward (domain/Reward.ts). */
+    reward: Schema.optionalKey(Schema.String),
     /** Tasks and offline episodes that are longer than the configured numbers of tokens. */
     leftOut: Schema.optionalKey(Schema.Struct({ tasks: Schema.Int, episodes: Schema.Int })),
   }),

@@ -151,7 +151,3 @@ export const readFiles = (directory: string): Effect.Effect<TokenizerFiles, Poli
       );
     return { tokenizer: yield* read("tokenizer.json"), config: yield* read("tokenizer_config.json") };
   });
-
-/** Loads the tokenizer of a policy directory. */
-export const load = (directory: string): Effect.Effect<Tokenizer, PolicyError> =>
-  Effect.flatMap(readFiles(directory), (files) => make(files, directory));

@@ -9,6 +9,7 @@ import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import { Compute, ComputeError, type ModelInfo, type OpenSpec } from "../compute/Compute.ts";
 import { needsHeads, type OnlineStage, type RunConfig, type Stage } from "../config/RunConfig.ts";
+import { REWARD_VERSION } from "../domain/Reward.ts";
 import type { Task } from "../domain/Task.ts";
 import { Sandbox } from "../sandbox/Sandbox.ts";
 import * as Control from "../stages/Control.ts";
@@ -142,6 +143,7 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
       stages: config.stages.map(({ kind, label }) => ({ kind, label })),
       limits: { verifications: config.budget.verifications, generated: config.budget.generated },
       labelsOffline: labels.count,
+      reward: REWARD_VERSION,
       leftOut: { tasks: countTasks(prepared) - countTasks(context), episodes: tooLong },
     });
     yield* store.setLimit("verifications", config.budget.verifications);

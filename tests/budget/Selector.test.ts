@@ -65,20 +65,6 @@ describe("Selector", () => {
       ["c", "b", "a"],
     );
   });
-
-  it("leaves the rest unverified", () => {
-    const list = ["a", "b", "c"].map((taskId) => ({ taskId, cacheKey: taskId }));
-    const { chosen, skipped } = Selector.choose(query("breadth", list, new Set(["b"]), 1), 2);
-    assert.sameMembers(
-      chosen.map(({ taskId }) => taskId),
-      ["a", "c"],
-    );
-    assert.deepStrictEqual(
-      skipped.map(({ taskId }) => taskId),
-      ["b"],
-    );
-    assert.deepStrictEqual(Selector.choose(query("random", list, new Set(), 1), -1).chosen, []);
-  });
 });
 
 describe("CacheKey", () => {

@@ -50,7 +50,6 @@ describe.skipIf(!present)("MBPP import", () => {
         ),
       );
       assert.isTrue(prompt.endsWith('assert remove_Occ("PHP","P") == "H"\n[BEGIN]\n'));
-      assert.strictEqual(MbppPrompt.programOf("def f():\n  pass\n[DONE]\n\nYou are"), "def f():\n  pass");
     }),
   );
 

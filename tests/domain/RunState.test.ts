@@ -189,4 +189,32 @@ describe("RunState", () => {
       "measured again: replaced, not doubled",
     );
   });
+
+  it("counts a round that a resumed run finishes again once", () => {
+    const round: RunEvent = {
+      _tag: "RoundFinished",
+      index: 2,
+      round: 0,
+      verified: 3,
+      cacheHits: 1,
+      passed: 1,
+      unverified: 4,
+      solvedTasks: 9,
+    };
+    const back: RunEvent = {
+      _tag: "RolledBack",
+      index: 2,
+      round: 0,
+      from: 0.1,
+      to: 0.3,
+      checkpoint: "start",
+    };
+    const resumed: RunEvent = { _tag: "RunResumed", checkpoint: null };
+    const once = RunState.replay(log(started, round, back));
+    assert.deepStrictEqual([once.counts.unverified, once.rollbacks], [4, 1]);
+    const again = RunState.replay(log(started, round, back, resumed, round, back));
+    assert.deepStrictEqual([again.counts.unverified, again.rollbacks], [4, 1]);
+    const next = RunState.replay(log(started, round, back, { ...round, round: 1 }, { ...back, round: 1 }));
+    assert.deepStrictEqual([next.counts.unverified, next.rollbacks], [8, 2]);
+  });
 });

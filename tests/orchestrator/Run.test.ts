@@ -5,6 +5,7 @@ import { afterAll, assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
 import * as RunState from "../../src/domain/RunState.ts";
+import * as Prepare from "../../src/orchestrator/Prepare.ts";
 import * as Report from "../../src/orchestrator/Report.ts";
 import { Commands } from "../../src/store/Commands.ts";
 import { RunStore } from "../../src/store/RunStore.ts";
@@ -32,8 +33,13 @@ const uninterruptedRun = Effect.gen(function* () {
 });
 
 /** Runs until `stopAfter` events of a kind were committed, stops like Ctrl-C, and resumes to the end. */
-const interrupted = Effect.fn(function* (name: string, tag: string, stopAfter: number) {
-  const config = yield* TinyRun.configure(Path.join(root, name));
+const interrupted = Effect.fn(function* (
+  name: string,
+  tag: string,
+  stopAfter: number,
+  change: Readonly<Record<string, unknown>> = {},
+) {
+  const config = yield* TinyRun.configure(Path.join(root, name), change);
   const { directory } = yield* TinyRun.create(config);
   const stopped = yield* Effect.gen(function* () {
     const store = yield* RunStore;
@@ -128,4 +134,45 @@ describe("a whole run", () => {
       120_000,
     );
   }
+
+  it.live(
+    "a round that makes the policy worse is rolled back, the first one too, and stays so after a stop",
+    () =>
+      Effect.gen(function* () {
+        const { report } = yield* interrupted("rolled-back", "RolledBack", 1, {
+          stages: [
+            { kind: "offline", label: "sft", training: "sft", steps: 40, learningRate: 0.01 },
+            { kind: "evaluate", label: "offline" },
+            {
+              kind: "online",
+              label: "online",
+              rounds: 2,
+              programsPerRound: 4,
+              // A rate at which a policy forgets everything.
+              updates: [{ training: "sft", steps: 2, learningRate: 5 }],
+              validation: { samples: 2, maxDrop: 0.05 },
+            },
+            { kind: "evaluate", label: "online" },
+          ],
+        });
+        assert.strictEqual(report.rollbacks, 2);
+        const [sampled, greedy, ...after] = report.evaluations.map(({ passAt1 }) => passAt1);
+        assert.isAbove(sampled ?? 0, 0);
+        assert.deepEqual(after, [sampled, greedy]);
+      }),
+    120_000,
+  );
+
+  it.live("a stage without tasks to work on is refused before anything runs", () =>
+    Effect.gen(function* () {
+      const config = yield* TinyRun.configure(Path.join(root, "no-tasks"));
+      const tasks = TinyRun.tasks.filter(({ split }) => split !== "validation");
+      const error = yield* Prepare.prepare(config, { ...TinyRun.loaded, tasks }).pipe(
+        Effect.flip,
+        Effect.provide(TinyRun.sandbox),
+      );
+      assert.strictEqual(error._tag, "DatasetError");
+      assert.include(error.message, 'it has no validation tasks, which the stage "tilt" (tilt) needs');
+    }),
+  );
 });

@@ -133,6 +133,3 @@ export const GUEST_SOURCE = `(() => {
   };
   return { __proto__: null, invoke, describe };
 })()`;
-
-/** What `invoke` returns instead of text where the answer is larger than allowed. */
-export const TOO_LARGE = 1;

@@ -21,7 +21,9 @@ const summary = (values) => {
 
 const stages = [...new Set(reports[0].evaluations.map((e) => e.stage))];
 const of = (stage, greedy) =>
-  reports.map((r) => r.evaluations.find((e) => e.stage === stage && (e.temperature === 0) === greedy)).filter(Boolean);
+  reports
+    .map((r) => r.evaluations.find((e) => e.stage === stage && (e.temperature === 0) === greedy))
+    .filter(Boolean);
 console.log(`| policy | pass@1, T=${reports[0].evaluations[0].temperature} | pass@1, greedy | pass@10 |`);
 console.log("|---|---|---|---|");
 for (const stage of stages) {

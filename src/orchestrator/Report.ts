@@ -1,6 +1,6 @@
 /** The report of a run: a pure fold of its events, written as report.json and printed as a table. */
 import * as Effect from "effect/Effect";
-import type { EvaluationResult, LoggedEvent } from "../domain/RunEvent.ts";
+import type { EvaluationResult, LoggedEvent, RunEvent } from "../domain/RunEvent.ts";
 import * as RunState from "../domain/RunState.ts";
 import { RunStore } from "../store/RunStore.ts";
 
@@ -44,11 +44,25 @@ export const readAll = Effect.fnUntraced(function* (log: Pick<RunStore["Service"
 /** The whole log of the run. */
 export const allEvents = RunStore.pipe(Effect.flatMap(readAll));
 
-/** Seconds between events, without the gaps before a resumption. */
+/** What a process may log before RunResumed: the reservations that a dead one left open, and commands. */
+const BEFORE_RESUMED: ReadonlySet<RunEvent["_tag"]> = new Set([
+  "BudgetCommitted",
+  "BudgetLimitChanged",
+  "CommandReceived",
+  "CommandRefused",
+  "RunPaused",
+  "RunUnpaused",
+] as const);
+
+/** Seconds between events, without the time in which no process ran the run. */
 export const activeSeconds = (events: ReadonlyArray<LoggedEvent>): number => {
   let milliseconds = 0;
-  for (let i = 1; i < events.length; i++) {
-    if (events[i].event._tag !== "RunResumed") milliseconds += Math.max(0, events[i].at - events[i - 1].at);
+  // From the end: once a RunResumed is met, what its process logged just before it is no work either.
+  let opening = false;
+  for (let i = events.length - 1; i > 0; i--) {
+    const { _tag } = events[i].event;
+    opening = _tag === "RunResumed" || (opening && BEFORE_RESUMED.has(_tag));
+    if (!opening) milliseconds += Math.max(0, events[i].at - events[i - 1].at);
   }
   return milliseconds / 1000;
 };

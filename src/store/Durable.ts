@@ -39,6 +39,19 @@ export const syncTree = (directory: string): Effect.Effect<void, StoreError> =>
     await visit(directory);
   });
 
+/** Removes the unfinished files of dead processes from a directory; one that is not there is fine. */
+export const sweep = (directory: string): Effect.Effect<void, StoreError> =>
+  io(async () => {
+    const found = await Fs.readdir(directory).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return [];
+      throw error;
+    });
+    for (const name of found) {
+      if (name.startsWith(TEMPORARY))
+        await Fs.rm(Path.join(directory, name), { recursive: true, force: true });
+    }
+  });
+
 /** Writes a text file. */
 export const writeText = (path: string, text: string): Effect.Effect<void, StoreError> =>
   io(async () => {

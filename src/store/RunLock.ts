@@ -83,12 +83,25 @@ const refuse = (file: string, holder: Holder, state: "alive" | "unknown"): Store
         remedy: `if that process is certainly gone, remove ${file} and try again`,
       });
 
+const refuseHeld = (file: string, me: Holder): void => {
+  const holder = read(file);
+  const state = holder === null ? "gone" : stateOf(holder, me);
+  if (holder !== null && state !== "gone") throw refuse(file, holder, state);
+};
+
+const fileIn = (directory: string): string => Path.join(directory, "lock");
+
+/**
+ * Refuses a directory that another process holds, before its database is touched: one that stands still in the
+ * middle of a transaction keeps everybody else waiting there.
+ */
+export const check = (directory: string): Effect.Effect<void, StoreError> =>
+  attempt(() => refuseHeld(fileIn(directory), self()));
+
 const take = (db: Database, file: string): Holder => {
   const me = self();
   db.transaction(() => {
-    const holder = read(file);
-    const state = holder === null ? "gone" : stateOf(holder, me);
-    if (holder !== null && state !== "gone") throw refuse(file, holder, state);
+    refuseHeld(file, me);
     const temporary = `${file}.${process.pid}`;
     Fs.writeFileSync(temporary, `${JSON.stringify(me)}\n`, { flush: true });
     Fs.renameSync(temporary, file);
@@ -104,7 +117,7 @@ const release = (db: Database, file: string, me: Holder): void =>
 
 /** Holds the lock of the directory of `db` for the scope; refuses with who holds it where another process does. */
 export const acquire = (db: Database): Effect.Effect<void, StoreError, Scope> => {
-  const file = Path.join(Path.dirname(db.file), "lock");
+  const file = fileIn(Path.dirname(db.file));
   return Effect.acquireRelease(
     attempt(() => take(db, file)),
     (me) => Effect.ignore(attempt(() => release(db, file, me))),

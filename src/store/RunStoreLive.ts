@@ -40,6 +40,7 @@ const own: ReadonlySet<RunEvent["_tag"]> = new Set([
 
 const opened = Effect.fnUntraced(function* (options: Options) {
   const file = Path.join(options.directory, "run.db");
+  yield* RunLock.check(options.directory);
   const db = yield* Effect.acquireRelease(
     attempt(() => {
       if (options.mode === "open") openDatabase(file, { readOnly: true }).close();
@@ -67,6 +68,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const db = yield* opened(options);
   const journal = yield* Journal.make(db);
   yield* journal.commit(LedgerRows.commitLeftOpen);
+  for (const folder of [options.directory, Path.join(options.directory, "evaluations")]) {
+    yield* Durable.sweep(folder);
+  }
   const checkpoints = yield* Checkpoints.make(journal, options.directory);
 
   const setLimit = (unit: Unit, limit: number) =>

@@ -129,6 +129,8 @@ describe("a process killed while it spends", () => {
         const directory = yield* Fixture.temporary;
         const countFile = Path.join(yield* Fixture.temporary, "count");
         const first = start(directory, 1, countFile);
+        // It stands still: a failure below must not leave it behind.
+        yield* Effect.addFinalizer(() => Effect.sync(() => void first.kill("SIGKILL")));
         // Held still in the middle of its work: alive, and it holds the lock.
         yield* Effect.callback<void>((resume) => {
           createInterface({ input: first.stdout! }).once("line", () => {

@@ -534,6 +534,19 @@ describe("a run directory", () => {
     }).pipe(Effect.scoped),
   );
 
+  it.effect("is rid of files that a dead process left unfinished", () =>
+    Effect.gen(function* () {
+      const directory = yield* Fixture.temporary;
+      const leftovers = [".tmp-1-report.json", "evaluations/.tmp-1-00-base.jsonl"];
+      Fs.mkdirSync(Path.join(directory, "evaluations"));
+      for (const name of leftovers) Fs.writeFileSync(Path.join(directory, name), "half");
+      Fs.writeFileSync(Path.join(directory, "evaluations", "00-base.jsonl"), "whole");
+      yield* Fixture.session(directory, RunStore);
+      for (const name of leftovers) assert.isFalse(Fs.existsSync(Path.join(directory, name)), name);
+      assert.isTrue(Fs.existsSync(Path.join(directory, "evaluations", "00-base.jsonl")));
+    }).pipe(Effect.scoped),
+  );
+
   it.effect("takes files whole, and none outside of it", () =>
     inStore(
       Effect.gen(function* () {

@@ -24,7 +24,7 @@ export const run = Effect.fn("Control.run")(function* (spec: ControlSpec) {
   const total = stepCount(spec.of, spec.rounds);
   const perRound = stepCount(spec.of, 1);
   for (let round = 0; round < spec.rounds; round++) {
-    yield* update({ index: spec.index, stage: spec.of, round, offlineFraction: () => 1 });
+    yield* update({ index: spec.index, stage: spec.of, round, offlineFraction: 1 });
     yield* store.append({ _tag: "StageProgress", index: spec.index, done: (round + 1) * perRound, total });
   }
 });

@@ -63,9 +63,20 @@ export const episodesOf = (
 
 type History = ReadonlyArray<StoredCandidate>;
 
-/** Tasks with a passing program, offline or online. */
-const solvedBy = (offline: ReadonlySet<string>, history: History): ReadonlySet<string> =>
-  new Set([...offline, ...history.filter((c) => c.outcome === "Passed").map(({ taskId }) => taskId)]);
+/** Those and the tasks with a passing program in a history. */
+const solvedBy = (before: ReadonlySet<string>, history: History): ReadonlySet<string> =>
+  new Set([...before, ...history.filter((c) => c.outcome === "Passed").map(({ taskId }) => taskId)]);
+
+/** Tasks with a passing program in the offline data or in an earlier online stage. */
+const solvedBeforeStage = Effect.fnUntraced(function* (context: RunContext, index: number) {
+  const store = yield* RunStore;
+  const offline = context.offline.filter((e) => e.reward === 1).map(({ taskId }) => taskId);
+  const earlier = yield* Effect.forEach(
+    context.config.stages.flatMap(({ kind }, i) => (kind === "online" && i < index ? [i] : [])),
+    (stage) => store.candidates(stage),
+  );
+  return solvedBy(new Set(offline), earlier.flat());
+});
 
 /** Judged programs a task. */
 const attemptsOf = (history: History): ReadonlyMap<string, number> => {
@@ -83,7 +94,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
   const { index, stage } = spec;
   const tasks = new Map<string, Task>(context.tasks.train.map((task) => [task.id, task]));
   const offlineIds = new Set(context.offline.map((episode) => episode.id));
-  const solvedOffline = new Set(context.offline.filter((e) => e.reward === 1).map((e) => e.taskId));
+  const solvedBefore = yield* solvedBeforeStage(context, index);
   let carried = spec.carried;
 
   // The online part of the replay buffer is rebuilt in the order in which it grew.
@@ -106,7 +117,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
       const problems = Selection.problems({
         tasks: context.tasks.train,
         history,
-        solvedOffline,
+        solvedBefore,
         strategy: stage.selector,
         count: Math.max(1, Math.floor(affordable / stage.samplesPerProblem)),
         random: Random.make(context.config.seed).split(`select/${index}/${round}`),
@@ -142,7 +153,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
     }
     yield* verifyRound(tasks, candidates, {
       strategy: stage.selector,
-      solved: solvedBy(solvedOffline, history),
+      solved: solvedBy(solvedBefore, history),
       attempts: attemptsOf(history),
       random: Random.make(context.config.seed).split(`verify/${index}/${round}`),
     });
@@ -152,7 +163,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
     history = [...history, ...candidates];
     const episodes = episodesOf(context, candidates, offlineIds);
     yield* compute.addEpisodes("online", episodes);
-    const solved = solvedBy(solvedOffline, history);
+    const solved = solvedBy(solvedBefore, history);
     yield* store.append({
       _tag: "RoundFinished",
       index,
@@ -170,14 +181,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
       index,
       stage,
       round,
-      offlineFraction: (training) =>
-        history.some((c) =>
-          context.config.trainings[training]?.episodes === "passing"
-            ? c.outcome === "Passed"
-            : c.outcome !== null,
-        )
-          ? stage.offlineFraction
-          : 1,
+      offlineFraction: stage.offlineFraction,
     });
     const version = carried.policyVersion + 1;
     const id = `stage-${index}-round-${round}`;
@@ -206,7 +210,7 @@ export const update = Effect.fn("Online.update")(function* (spec: {
   readonly index: number;
   readonly stage: OnlineStage;
   readonly round: number;
-  readonly offlineFraction: (training: string) => number;
+  readonly offlineFraction: number;
 }) {
   const store = yield* RunStore;
   const compute = yield* Compute;
@@ -217,7 +221,7 @@ export const update = Effect.fn("Online.update")(function* (spec: {
       const values = yield* compute.trainStep({
         training,
         learningRate,
-        offlineFraction: spec.offlineFraction(training),
+        offlineFraction: spec.offlineFraction,
       });
       yield* store.append({
         _tag: "Metrics",

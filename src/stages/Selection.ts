@@ -10,8 +10,8 @@ export interface ProblemQuery {
   readonly tasks: ReadonlyArray<Task>;
   /** What was written in this stage so far. */
   readonly history: ReadonlyArray<{ readonly taskId: string; readonly outcome: string | null }>;
-  /** Tasks with a passing program in the offline dataset. */
-  readonly solvedOffline: ReadonlySet<string>;
+  /** Tasks that had a passing program before this stage. */
+  readonly solvedBefore: ReadonlySet<string>;
   readonly strategy: "breadth" | "random";
   readonly count: number;
   readonly random: Random;
@@ -25,7 +25,7 @@ export const problems = (query: ProblemQuery): ReadonlyArray<Task> => {
   const shuffled = query.random.shuffle(query.tasks);
   if (query.strategy === "random") return shuffled.slice(0, query.count);
   const tries = new Map<string, number>();
-  const solved = new Set(query.solvedOffline);
+  const solved = new Set(query.solvedBefore);
   for (const { taskId, outcome } of query.history) {
     tries.set(taskId, (tries.get(taskId) ?? 0) + 1);
     if (outcome === "Passed") solved.add(taskId);

@@ -163,6 +163,34 @@ describe("a whole run", () => {
     120_000,
   );
 
+  it.live(
+    "two online stages share one budget, and the second one resumes with what the first one learnt",
+    () =>
+      Effect.gen(function* () {
+        const online = (label: string, rounds: number | null) => ({
+          kind: "online",
+          label,
+          rounds,
+          programsPerRound: 5,
+          updates: [{ training: "sft", steps: 2, learningRate: 0.003 }],
+          validation: null,
+        });
+        const change = {
+          stages: [
+            { kind: "offline", label: "sft", training: "sft", steps: 20, learningRate: 0.01 },
+            online("first", 1),
+            online("second", null),
+          ],
+        };
+        const straight = yield* whole("two-straight", change);
+        const resumed = yield* interrupted("two-stopped", "RoundFinished", 2, change);
+        assert.isAtMost(straight.report.budget.verifications.spent, 12);
+        assert.deepEqual(resumed.report.budget, straight.report.budget);
+        assert.isTrue(weights(resumed.directory).equals(weights(straight.directory)), "final weights differ");
+      }),
+    120_000,
+  );
+
   it.live("a stage without tasks to work on is refused before anything runs", () =>
     Effect.gen(function* () {
       const config = yield* TinyRun.configure(Path.join(root, "no-tasks"));

@@ -17,16 +17,16 @@ const tasks = Array.from({ length: 12 }, (_, i) => task(`t${i}`));
 const query = {
   tasks,
   history: [] as Array<{ taskId: string; outcome: string | null }>,
-  solvedOffline: new Set<string>(),
+  solvedBefore: new Set<string>(),
   strategy: "breadth" as const,
   count: 5,
 };
 
 describe("choice of problems", () => {
   it("takes distinct problems without a pass first", () => {
-    const solvedOffline = new Set(["t0", "t1", "t2", "t3", "t4", "t5"]);
+    const solvedBefore = new Set(["t0", "t1", "t2", "t3", "t4", "t5"]);
     const history = [{ taskId: "t6", outcome: "Passed" }];
-    const chosen = Selection.problems({ ...query, solvedOffline, history, random: Random.make(1) }).map(
+    const chosen = Selection.problems({ ...query, solvedBefore, history, random: Random.make(1) }).map(
       (t) => t.id,
     );
     assert.sameMembers(chosen, ["t7", "t8", "t9", "t10", "t11"]);
@@ -42,8 +42,8 @@ describe("choice of problems", () => {
   });
 
   it("comes back to solved problems only when no other is left", () => {
-    const solvedOffline = new Set(tasks.map(({ id }) => id).filter((id) => id !== "t3"));
-    const chosen = Selection.problems({ ...query, solvedOffline, count: 2, random: Random.make(1) });
+    const solvedBefore = new Set(tasks.map(({ id }) => id).filter((id) => id !== "t3"));
+    const chosen = Selection.problems({ ...query, solvedBefore, count: 2, random: Random.make(1) });
     assert.strictEqual(chosen[0]?.id, "t3");
     assert.strictEqual(chosen.length, 2);
   });

@@ -3,7 +3,7 @@
  *
  * Before each execution of a program that the policy wrote for a training task it adds a line to COUNTFILE, which
  * knows nothing of the ledger. WHEN is `executing` (the sandbox has the program, and no verdict is recorded), or an
- * event's tag; N counts executions of this process, or events of the whole log. SIGKILL: nothing is finalised.
+ * event's tag; N counts them in this process. SIGKILL: nothing is finalised.
  */
 import * as Fs from "node:fs";
 import * as Path from "node:path";
@@ -49,11 +49,16 @@ const main = Effect.gen(function* () {
   const config = yield* RunDirectory.readConfig(directory);
   yield* Effect.gen(function* () {
     const store = yield* RunStore;
+    const before = yield* store.head;
     yield* store.heads.pipe(
       Stream.mapEffect(() => Report.allEvents),
       Stream.runForEach((events) =>
         Effect.sync(() => {
-          if (n !== "0" && events.filter(({ event }) => event._tag === when).length >= Number(n)) die();
+          if (
+            n !== "0" &&
+            events.filter(({ seq, event }) => seq > before && event._tag === when).length >= Number(n)
+          )
+            die();
         }),
       ),
       Effect.forkScoped,

@@ -146,7 +146,10 @@ const Training = Schema.Struct({
   ),
   batchSize: or(Positive, 64, "Sequences per step."),
   microBatch: Schema.optionalKey(
-    describe(Positive, "Sequences per micro-batch; divides batchSize. Left out: batchSize."),
+    describe(
+      Positive,
+      "Sequences per micro-batch; divides batchSize. Left out: its largest divisor up to 32.",
+    ),
   ),
   optimizer: or(Optimizer, {}, "AdamW's settings."),
   episodes: or(

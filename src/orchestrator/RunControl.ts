@@ -24,7 +24,9 @@ export const layer = Layer.effect(
     const paused = yield* Ref.make(false);
 
     const handle = Effect.fn("RunControl.handle")(function* ({ command, from }: Submitted) {
-      yield* store.append({ _tag: "CommandReceived", command: JSON.stringify(command), from });
+      const logged = store.append({ _tag: "CommandReceived", command: JSON.stringify(command), from });
+      // A stop is obeyed even where the log cannot be written any more.
+      yield* command._tag === "Stop" ? Effect.ignore(logged) : logged;
       switch (command._tag) {
         case "Pause":
           // A run that was told to stop must reach its next safe point.

@@ -24,6 +24,9 @@ import { SafePoint } from "./SafePoint.ts";
 import * as Selection from "./Selection.ts";
 import { verifyRound } from "./VerifyRound.ts";
 
+/** Programs written for each verification that is left: repeats are free, but the rest would stay unverified. */
+const SURPLUS = 4;
+
 export interface OnlineSpec<E> {
   readonly index: number;
   readonly stage: OnlineStage;
@@ -109,11 +112,13 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
     if (candidates.length === 0) {
       const verifications = yield* store.budget("verifications");
       const generated = yield* store.budget("generated");
+      const left = verifications.limit - verifications.spent - verifications.reserved;
       const affordable = Math.min(
         stage.programsPerRound,
+        SURPLUS * left,
         generated.limit - generated.spent - generated.reserved,
       );
-      if (verifications.limit - verifications.spent - verifications.reserved <= 0 || affordable <= 0) break;
+      if (affordable <= 0) break;
       const problems = Selection.problems({
         tasks: context.tasks.train,
         history,

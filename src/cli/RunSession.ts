@@ -35,6 +35,20 @@ export interface SessionOptions {
   readonly json: boolean;
 }
 
+/** Best of the samples by judge, where a run asked for it. */
+const rerankTable = (report: Report): ReadonlyArray<string> => {
+  const judge = (of: { readonly passAt1: number; readonly auroc: number | null } | null): string =>
+    of === null ? "-" : `${percent(of.passAt1)} (AUROC ${of.auroc === null ? "-" : of.auroc.toFixed(2)})`;
+  const rows = report.evaluations.flatMap(({ stage, samplesPerTask, rerank }) =>
+    rerank === undefined
+      ? []
+      : [[stage, String(samplesPerTask), judge(rerank.logProb), judge(rerank.critic), judge(rerank.both)]],
+  );
+  return rows.length === 0
+    ? []
+    : [table(["policy", "best of", "by log-prob", "by critic's score", "by both"], rows)];
+};
+
 /** The report as a table for people. */
 export const reportTable = (report: Report): string => {
   const rows = report.evaluations.map((e) => [
@@ -49,6 +63,7 @@ export const reportTable = (report: Report): string => {
   const { verifications } = report.budget;
   return [
     table(["policy", "decoding", "pass@1", "95 % interval", "pass@10", "tasks", "tilt"], rows),
+    ...rerankTable(report),
     table(
       ["verifications", "labels offline", "cache hits", "programs written", "faults", "roll-backs", "time"],
       [

@@ -156,9 +156,10 @@ export class Compute extends Context.Service<
     readonly countTokens: (
       texts: ReadonlyArray<string>,
     ) => Effect.Effect<ReadonlyArray<number>, ComputeError>;
+    /** Scores programs; null for one that is longer than the longest sequence of the spec. */
     readonly score: (
       items: ReadonlyArray<{ readonly prompt: string; readonly program: string }>,
-    ) => Effect.Effect<ReadonlyArray<ProgramScore>, ComputeError>;
+    ) => Effect.Effect<ReadonlyArray<ProgramScore | null>, ComputeError>;
     /** Writes trainable weights, heads, optimizer slots, sampler and generator states into an existing empty directory (safetensors + JSON, synced). */
     readonly save: (directory: string) => Effect.Effect<void, ComputeError>;
     /** Replaces all of these by a saved state. Replay episodes are not part of it: the caller adds them. */

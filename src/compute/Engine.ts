@@ -35,7 +35,7 @@ export interface Engine {
   readonly countTokens: (texts: ReadonlyArray<string>) => ReadonlyArray<number>;
   readonly score: (
     items: ReadonlyArray<{ readonly prompt: string; readonly program: string }>,
-  ) => Generator<void, ReadonlyArray<ProgramScore>, void>;
+  ) => Generator<void, ReadonlyArray<ProgramScore | null>, void>;
   readonly save: (directory: string) => void;
   readonly restore: (directory: string) => void;
   readonly exportPolicy: (exported: ExportedPolicy) => Effect.Effect<void, PolicyError>;
@@ -111,14 +111,21 @@ export const open = (
       generate: (request) => Programs.write(generator, text, policy.tokenizer.eos, request),
       countTokens: (texts) => texts.map((prompt) => text.prompt(prompt).length),
       *score(items) {
-        const out: Array<ProgramScore> = [];
-        const slice = perBatch * SCORE_SLICE;
-        for (let at = 0; at < items.length; at += slice) {
-          const some = items.slice(at, at + slice).map(({ prompt, program }) => ({
+        const out = items.map((): ProgramScore | null => null);
+        // A program cut at the limit can be a token longer when its text is tokenised afresh.
+        const fitting = items
+          .map(({ prompt, program }, index) => ({
+            index,
             promptIds: text.prompt(prompt),
             programIds: text.program(program),
-          }));
-          out.push(...Scoring.score(session, scoring, some));
+          }))
+          .filter(({ promptIds, programIds }) => promptIds.length + programIds.length <= longest);
+        const slice = perBatch * SCORE_SLICE;
+        for (let at = 0; at < fitting.length; at += slice) {
+          const some = fitting.slice(at, at + slice);
+          Scoring.score(session, scoring, some).forEach((score, i) => {
+            out[some[i].index] = score;
+          });
           yield;
         }
         return out;

@@ -32,7 +32,7 @@ export interface Methods {
   readonly countTokens: { readonly input: ReadonlyArray<string>; readonly output: ReadonlyArray<number> };
   readonly score: {
     readonly input: ReadonlyArray<{ readonly prompt: string; readonly program: string }>;
-    readonly output: ReadonlyArray<ProgramScore>;
+    readonly output: ReadonlyArray<ProgramScore | null>;
   };
   readonly save: { readonly input: string; readonly output: null };
   readonly restore: { readonly input: string; readonly output: null };

@@ -127,6 +127,11 @@ const Evaluation = Schema.Struct({
   samples: or(Positive, 10, "Samples a task; pass@10 needs at least 10."),
   greedy: or(Schema.Boolean, true, "Evaluate greedy decoding too."),
   tasks: or(Schema.NullOr(Positive), null, "Test tasks at most; null: all of them."),
+  rerank: or(
+    Schema.Boolean,
+    false,
+    "Also report the best of the samples as judged by the policy's log-prob, by the critic's program score and by both.",
+  ),
 });
 
 const Optimizer = Schema.Struct({

@@ -13,6 +13,22 @@ export type Unit = typeof Unit.Type;
 
 const Numbers = Schema.Record(Schema.String, Schema.Number);
 
+const Judge = Schema.Struct({
+  /** pass@1 of the sample that the judge scores best. */
+  passAt1: Schema.Number,
+  /** Within a task, mean over tasks with both outcomes; null where there is none. */
+  auroc: Schema.NullOr(Schema.Number),
+});
+
+/** What choosing among the samples would give, by judge; see stages/Rerank.ts. */
+export const Rerank = Schema.Struct({
+  logProb: Judge,
+  /** Null without value heads. */
+  critic: Schema.NullOr(Judge),
+  both: Schema.NullOr(Judge),
+});
+export type Rerank = typeof Rerank.Type;
+
 /** One evaluation's figures; the report's row. */
 export const EvaluationResult = Schema.Struct({
   stage: Schema.String,
@@ -27,6 +43,8 @@ export const EvaluationResult = Schema.Struct({
   tilt: Schema.Number,
   verifications: Schema.Int,
   cacheHits: Schema.Int,
+  /** Where it was asked for: best of the samples, by judge. */
+  rerank: Schema.optionalKey(Rerank),
 });
 export type EvaluationResult = typeof EvaluationResult.Type;
 

@@ -14,6 +14,7 @@ import * as Random from "../random/Random.ts";
 import { Sandbox } from "../sandbox/Sandbox.ts";
 import { RunStore } from "../store/RunStore.ts";
 import * as CircuitBreaker from "./CircuitBreaker.ts";
+import * as Rerank from "./Rerank.ts";
 import { rollout, type RolloutItem } from "./Rollout.ts";
 import type { RunContext } from "./RunContext.ts";
 import { SafePoint } from "./SafePoint.ts";
@@ -162,6 +163,10 @@ export const run = Effect.fn("Evaluate.run")(function* (context: RunContext, opt
       onProgress: (done) => options.onProgress?.(start + done) ?? Effect.void,
     });
     before += tasks.length * samples;
+    const rerank =
+      evaluation.rerank && samples > 1
+        ? yield* Rerank.run(context, tasks, measured.programs, (task) => context.prompt(task, options.prompt))
+        : null;
     const bootstrap = Random.make(seed).split("bootstrap");
     const result: EvaluationResult = {
       stage: options.label,
@@ -174,6 +179,7 @@ export const run = Effect.fn("Evaluate.run")(function* (context: RunContext, opt
       tilt: options.tilt,
       verifications: measured.verifications,
       cacheHits: measured.cacheHits,
+      ...(rerank === null ? {} : { rerank }),
     };
     results.push(result);
     yield* store.writeFile(

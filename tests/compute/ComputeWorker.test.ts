@@ -99,10 +99,13 @@ describe("ComputeWorker", () => {
         assert.closeTo(scores[0]?.logProb ?? 0, first?.logProbs.reduce((a, b) => a + b, 0) ?? 1, 1e-3);
         assert.strictEqual(scores[0]?.tokens, first?.tokens.length);
         assert.isAbove(scores[0]?.logProb ?? 0, scores[1]?.logProb ?? 0);
-        for (const { advantage, value } of scores) {
-          assert.isAtMost(advantage ?? 1, 0);
-          assert.isTrue(value !== null && value > 0 && value < 1);
+        for (const score of scores) {
+          assert.isNotNull(score, "every program fits");
+          assert.isAtMost(score?.advantage ?? 1, 0);
+          assert.isTrue((score?.value ?? 0) > 0 && (score?.value ?? 1) < 1);
         }
+        const tooLong = { prompt: items[0]?.prompt ?? "", program: "x + ".repeat(400) };
+        assert.deepStrictEqual(yield* compute.score([tooLong, ...items]), [null, ...scores]);
 
         const sampled = request({ temperature: 1, tilt: 2 });
         const before = yield* compute.generate(sampled);

@@ -79,6 +79,11 @@ describe("a whole run", () => {
             [stage, 0],
           ]),
         );
+        // Every judge's choice was measured beside the samples themselves.
+        for (const { temperature, rerank } of report.evaluations) {
+          assert.strictEqual(rerank !== undefined, temperature > 0);
+          if (rerank !== undefined) assert.isNotNull(rerank.critic);
+        }
         // Verdicts from a sandbox online are what the ledger says was spent, and within the limit.
         const verdicts = events.filter(
           ({ event }) => event._tag === "VerdictRecorded" && !event.cached,

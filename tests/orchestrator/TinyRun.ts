@@ -72,7 +72,7 @@ export const configure = Effect.fn("TinyRun.configure")(function* (
     dataset: { kind: "drydock", path: "." },
     compute: { threads: 1, maxTrainTokens: 48, maxPromptTokens: 16, maxNewTokens: 24, generationBatch: 16 },
     budget: { verifications: 12, generated: 40 },
-    evaluation: { samples: 2 },
+    evaluation: { samples: 2, rerank: true },
     trainings: {
       sft: { algorithm: "sft", batchSize: 8, episodes: "passing" },
       cql: { algorithm: "cql", batchSize: 8 },

@@ -35,6 +35,33 @@ for (const stage of stages) {
     `| ${stage} | ${cell(sampled.map((e) => e.passAt1))} | ${cell(greedy.map((e) => e.passAt1))} | ${cell(ten)} |`,
   );
 }
+const reranked = stages.filter((stage) => of(stage, false).every((e) => e.rerank !== undefined));
+if (reranked.length > 0) {
+  console.log(
+    "\n| policy | best by log-prob | by the critic's score | by both | AUROC log-prob | AUROC critic |",
+  );
+  console.log("|---|---|---|---|---|---|");
+  const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
+  for (const stage of reranked) {
+    const judges = of(stage, false).map((e) => e.rerank);
+    const cell = (judge) =>
+      judges.some((j) => j[judge] === null) ? "-" : percent(mean(judges.map((j) => j[judge].passAt1)));
+    const auroc = (judge) =>
+      judges.some((j) => (j[judge]?.auroc ?? null) === null)
+        ? "-"
+        : mean(judges.map((j) => j[judge].auroc)).toFixed(2);
+    console.log(
+      `| ${stage} | ${cell("logProb")} | ${cell("critic")} | ${cell("both")} | ${auroc("logProb")} | ${auroc("critic")} |`,
+    );
+  }
+}
+if (stages.includes("control") && stages.includes("online")) {
+  const gain = (greedy) => {
+    const [online, control] = [of("online", greedy), of("control", greedy)];
+    return summary(online.map((e, i) => e.passAt1 - control[i].passAt1));
+  };
+  console.log(`\nonline - control, paired by seed, points: T > 0 ${gain(false)}; greedy ${gain(true)}.`);
+}
 console.log(`\n${reports.length} seed(s); ${reports[0].evaluations[0].tasks} held-out tasks.`);
 for (const r of reports) {
   const { verifications, generated } = r.budget;

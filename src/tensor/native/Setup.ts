@@ -86,9 +86,10 @@ const install = (
       if (present !== undefined) return present;
       sweep();
       const failures: Array<Wheel.Unavailable> = [];
+      // The wheel's TensorFlow is the one that everything was measured and tested with.
       const rungs = [
-        { version: NativeStore.scriptVersion, build: PackageScript.build },
         { version: NativeStore.wheelVersion, build: Wheel.build },
+        { version: NativeStore.scriptVersion, build: PackageScript.build },
       ];
       for (const rung of rungs) {
         const target = NativeStore.cacheDirectory(flavour, rung.version);
@@ -119,8 +120,9 @@ const install = (
           process.removeListener("exit", removeHalfMade);
         }
       }
-      const last = failures.at(-1);
-      throw last ?? new Wheel.Unavailable("nothing was installed", prepareIt);
+      // What would have made the first rung work is what a person should do.
+      const [first] = failures;
+      throw first ?? new Wheel.Unavailable("nothing was installed", prepareIt);
     },
   );
 };

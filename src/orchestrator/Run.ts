@@ -160,7 +160,9 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
     }
     yield* store.append({ _tag: "RunResumed", checkpoint: latest?.id ?? null });
   }
-  if (latest === null) yield* checkpoint(0, 0, "start", true);
+  // A run that only measures changes no weight: a copy of them would be all that it writes.
+  const trains = config.stages.some(({ kind }) => kind === "offline" || kind === "online");
+  if (latest === null && trains) yield* checkpoint(0, 0, "start", true);
 
   for (; from.stage < config.stages.length; from = { stage: from.stage + 1, done: 0 }) {
     const index = from.stage;
@@ -218,7 +220,8 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
           carried,
           checkpoint: (done, next, id) => {
             carried = next;
-            return checkpoint(index, done, id, true).pipe(Effect.asVoid);
+            // The best round is kept to roll back to; of the others the last two are enough to resume from.
+            return checkpoint(index, done, id, next.best?.checkpoint === id).pipe(Effect.asVoid);
           },
           restore,
         });
@@ -241,11 +244,13 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
     yield* store.append({ _tag: "StageFinished", index, seconds });
   }
 
-  yield* compute.exportPolicy({
-    directory: `${store.directory}/policy`,
-    provenance: `run ${store.runId}: configuration "${config.name}", seed ${config.seed}`,
-    tilt: carried.tilt,
-  });
+  if (trains) {
+    yield* compute.exportPolicy({
+      directory: `${store.directory}/policy`,
+      provenance: `run ${store.runId}: configuration "${config.name}", seed ${config.seed}`,
+      tilt: carried.tilt,
+    });
+  }
   const events = yield* Report.allEvents;
   const report = Report.make(events);
   yield* store.writeFile("report.json", `${JSON.stringify(report, null, 2)}\n`);

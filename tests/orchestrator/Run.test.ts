@@ -208,4 +208,19 @@ describe("a whole run", () => {
       assert.include(error.message, 'it has no validation tasks, which the stage "tilt" (tilt) needs');
     }),
   );
+
+  it.live(
+    "that only measures writes no copy of the weights",
+    () =>
+      Effect.gen(function* () {
+        const { directory, report } = yield* whole("measure", {
+          trainings: {},
+          stages: [{ kind: "evaluate", label: "base" }],
+        });
+        assert.strictEqual(report.evaluations.length, 2);
+        assert.deepEqual(Fs.readdirSync(Path.join(directory, "checkpoints")), []);
+        assert.isFalse(Fs.existsSync(Path.join(directory, "policy")));
+      }),
+    60_000,
+  );
 });

@@ -10,6 +10,7 @@ import * as Context from "effect/Context";
 import type * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
 import type { Episode } from "../domain/Episode.ts";
+import type * as Programs from "../policy/Programs.ts";
 
 /** `remedy` says what the person can do. */
 export class ComputeError extends Schema.TaggedError<ComputeError>()("ComputeError", {
@@ -85,30 +86,9 @@ export interface ModelInfo {
   readonly tilt: number;
 }
 
-export interface GenerateRequest {
-  readonly items: ReadonlyArray<{
-    readonly prompt: string;
-    /** The sample's own seed: its noise never depends on its place in a batch. */
-    readonly seed: number;
-  }>;
-  /** 0 is greedy. */
-  readonly temperature: number;
-  readonly topK?: number;
-  readonly topP?: number;
-  readonly maxNewTokens: number;
-  readonly stop: ReadonlyArray<string>;
-  /** logits' = log pi + beta (minQ - V) over the candidate tokens; 0 reproduces the policy bit for bit. */
-  readonly tilt: number;
-}
-
-export interface Completion {
-  /** The text before the first stop string or the end-of-sequence token. */
-  readonly text: string;
-  readonly tokens: ReadonlyArray<number>;
-  /** log pi(token) of the untilted policy at temperature 1, one per token. */
-  readonly logProbs: ReadonlyArray<number>;
-  readonly finished: "stop" | "end" | "length";
-}
+/** What is sampled, and what comes back for each item: see policy/Programs.ts. */
+export type GenerateRequest = Programs.Request;
+export type Completion = Programs.Program;
 
 export interface ExportedPolicy {
   readonly directory: string;

@@ -4,13 +4,18 @@ import * as Stop from "../model/Stop.ts";
 import type { Text } from "./Text.ts";
 
 export interface Request {
-  readonly items: ReadonlyArray<{ readonly prompt: string; readonly seed: number }>;
+  readonly items: ReadonlyArray<{
+    readonly prompt: string;
+    /** The sample's own seed: its noise never depends on its place in a batch. */
+    readonly seed: number;
+  }>;
   /** 0 is greedy. */
   readonly temperature: number;
   readonly topK?: number;
   readonly topP?: number;
   readonly maxNewTokens: number;
   readonly stop: ReadonlyArray<string>;
+  /** logits' = log pi + beta (minQ - V) over the candidate tokens; 0 reproduces the policy bit for bit. */
   readonly tilt: number;
 }
 
@@ -18,6 +23,7 @@ export interface Program {
   /** The text before the first stop string or the end-of-sequence token. */
   readonly text: string;
   readonly tokens: ReadonlyArray<number>;
+  /** log pi(token) of the untilted policy at temperature 1, one per token. */
   readonly logProbs: ReadonlyArray<number>;
   readonly finished: "stop" | "end" | "length";
 }

@@ -10,9 +10,9 @@ quietWarnings();
 const folder = join(dirname(fileURLToPath(import.meta.url)), "..", "bench");
 const [name, ...args] = process.argv.slice(2);
 const file = join(folder, `${name}.ts`);
-if (name === undefined || !/^[\w-]+$/.test(name) || !existsSync(file)) {
+if (name === undefined || !/^[a-z][\w-]*$/.test(name) || !existsSync(file)) {
   const names = readdirSync(folder)
-    .filter((each) => each.endsWith(".ts"))
+    .filter((each) => /^[a-z].*\.ts$/.test(each))
     .map((each) => each.slice(0, -3));
   console.error(
     `${name === undefined ? "Which benchmark?" : `There is no benchmark "${name}".`} npm run bench NAME, with NAME one of: ${names.join(", ")}`,

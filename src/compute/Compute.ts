@@ -20,9 +20,10 @@ export class ComputeError extends Schema.TaggedError<ComputeError>()("ComputeErr
 
 export type Backend = "auto" | "native-gpu" | "native" | "wasm";
 
-/** Which parameters train. */
+/** Which of the policy's parameters train; "heads": none, but value heads where there are any. */
 export type Trainable =
   | { readonly kind: "full" }
+  | { readonly kind: "heads" }
   | {
       readonly kind: "lora";
       readonly rank: number;

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect";
 import * as Learner from "../learner/Learner.ts";
 import * as Generation from "../model/Generation.ts";
-import { type Lora, TARGETS, type Target } from "../model/Lora.ts";
+import { TARGETS, type Target } from "../model/Lora.ts";
 import * as ModelConfig from "../model/ModelConfig.ts";
 import * as Policy from "../model/Policy.ts";
 import type { PolicyError } from "../model/PolicyError.ts";
@@ -50,15 +50,15 @@ const SCORE_SLICE = 4;
 
 const isTarget = (name: string): name is Target => TARGETS.some((target) => target === name);
 
-const loraOf = (trainable: OpenSpec["trainable"]): Lora | null => {
-  if (trainable.kind === "full") return null;
+const trainableOf = (trainable: OpenSpec["trainable"]): Learner.Trainable => {
+  if (trainable.kind !== "lora") return trainable;
   const { rank, alpha, targets } = trainable;
   const known = targets.filter(isTarget);
   const unknown = targets.find((name) => !isTarget(name));
   if (unknown !== undefined) {
     throw new RangeError(`There is no LoRA target "${unknown}"; use some of: ${TARGETS.join(", ")}.`);
   }
-  return { rank, alpha, targets: known };
+  return { kind: "lora", lora: { rank, alpha, targets: known } };
 };
 
 /** Reads the policy, records every program and opens the session. */
@@ -74,7 +74,7 @@ export const open = (
     const recorded = Learner.record(g, policy, {
       init: spec.policy.init,
       seed: spec.seed,
-      lora: loraOf(spec.trainable),
+      trainable: trainableOf(spec.trainable),
       frozenType: spec.frozenType,
       heads: spec.heads || policy.heads !== null,
       trainings: spec.trainings,

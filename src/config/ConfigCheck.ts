@@ -30,7 +30,13 @@ export const check = (config: RunConfig): ReadonlyArray<Problem> => {
   let critic = false;
 
   for (const [id, training] of Object.entries(config.trainings)) {
-    const { batchSize, microBatch } = training;
+    const { batchSize, microBatch, algorithm } = training;
+    if (config.policy.trainable.kind === "heads" && !valueAlgorithms.has(algorithm)) {
+      problems.push({
+        path: ["trainings", id, "algorithm"],
+        problem: `${JSON.stringify(algorithm)} trains the policy, of which nothing trains where policy.trainable is "heads"; use one of ${names(valueAlgorithms)}, or train the policy "full" or with "lora"`,
+      });
+    }
     if (microBatch !== undefined && batchSize % microBatch !== 0) {
       problems.push({
         path: ["trainings", id, "microBatch"],

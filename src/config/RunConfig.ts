@@ -25,6 +25,7 @@ const or = <S extends Schema.Top>(schema: S, value: S["Encoded"], description: s
 
 const Trainable = Schema.Union([
   Schema.Struct({ kind: Schema.Literal("full") }),
+  Schema.Struct({ kind: Schema.Literal("heads") }),
   Schema.Struct({
     kind: Schema.Literal("lora"),
     rank: or(Positive, 8, "Rank of the low-rank update."),
@@ -50,7 +51,7 @@ const Policy = Schema.Struct({
   trainable: or(
     Trainable,
     { kind: "full" },
-    "What trains: every weight, or LoRA adapters on frozen weights.",
+    "What trains: every weight, LoRA adapters on frozen weights, or value heads alone on frozen weights.",
   ),
   prompt: or(PromptTemplate, "plain", "How a task becomes a prompt."),
   stop: or(Schema.Array(Label), ["\n\n"], "Strings that end a program, beside the end-of-sequence token."),

@@ -34,12 +34,18 @@ export interface TrainingSpec {
   readonly episodes: "all" | "passing";
 }
 
+/** What of the policy trains; heads train beside it wherever there are any. */
+export type Trainable =
+  | { readonly kind: "full" }
+  /** Nothing: the policy is frozen. Also how a policy is opened for inference. */
+  | { readonly kind: "heads" }
+  | { readonly kind: "lora"; readonly lora: Lora };
+
 export interface LearnerSpec {
   readonly init: "weights" | "random";
   readonly seed: number;
-  /** null: the policy's own weights train. */
-  readonly lora: Lora | null;
-  /** Where nothing of the policy trains but adapters: the storage type of its weights. */
+  readonly trainable: Trainable;
+  /** Where the policy's own weights do not train: their storage type. */
   readonly frozenType: "float32" | "bfloat16";
   readonly heads: boolean;
   readonly trainings: ReadonlyArray<TrainingSpec>;
@@ -124,12 +130,14 @@ const initialHeads = (
 /** Records every training. Throws an AlgorithmError or RangeError on a spec that makes no sense. */
 export const record = (g: Graph, policy: PolicyFiles, spec: LearnerSpec): Recorded => {
   const { config } = policy;
+  const { trainable } = spec;
   const model =
-    spec.lora === null
+    trainable.kind === "full"
       ? Transformer.trainable(config)
-      : Transformer.frozen(config, spec.frozenType, spec.lora);
+      : Transformer.frozen(config, spec.frozenType, trainable.kind === "lora" ? trainable.lora : null);
   const heads = spec.heads ? Heads.defaults : null;
-  const network: Training.Network = { model, heads };
+  const ofPolicy = trainable.kind === "heads" ? [] : Transformer.trainableParameters(model);
+  const network: Training.Network = { model, heads, parameters: ofPolicy };
   const ids = spec.trainings.map(({ id }) => id);
   const twice = ids.find((id, i) => ids.indexOf(id) !== i);
   if (twice !== undefined)
@@ -148,7 +156,7 @@ export const record = (g: Graph, policy: PolicyFiles, spec: LearnerSpec): Record
   const headParameters =
     heads === null ? [] : [...Heads.parameters(config, heads), ...Heads.targetParameters(config, heads)];
   // Recorded so that they exist whether a training reads them or not.
-  const kept = [...Transformer.trainableParameters(model), ...headParameters];
+  const kept = [...ofPolicy, ...headParameters];
   for (const { name, shape } of kept) g.variable(name, shape);
 
   const source = spec.init === "random" ? Transformer.randomWeights(config, spec.seed) : read(policy);
@@ -157,9 +165,7 @@ export const record = (g: Graph, policy: PolicyFiles, spec: LearnerSpec): Record
 
   return {
     network,
-    trainableParameters:
-      count(Transformer.trainableParameters(model)) +
-      (heads === null ? 0 : count(Heads.parameters(config, heads))),
+    trainableParameters: count(ofPolicy) + (heads === null ? 0 : count(Heads.parameters(config, heads))),
     initial: (name) => ofModel(name) ?? ofHeads(name),
     attach: (session, executor) => {
       const parts = {
@@ -206,9 +212,9 @@ export const record = (g: Graph, policy: PolicyFiles, spec: LearnerSpec): Record
         weights: () => ({
           policy: Transformer.exported(
             model,
-            Checkpoint.reader(session, Transformer.trainableParameters(model)),
+            Checkpoint.reader(session, ofPolicy),
             // A frozen model's own file is exact where its variables may be rounded.
-            model.lora === null ? undefined : source,
+            trainable.kind === "full" ? undefined : source,
           ),
           heads: live.map((p) => ({ ...p, data: () => readHeads(p.name) })),
         }),

@@ -29,6 +29,8 @@ export interface Optimizer {
 export interface Network {
   readonly model: Transformer.Model;
   readonly heads: Heads.Heads | null;
+  /** What of the policy trains; empty where it is frozen. */
+  readonly parameters: ReadonlyArray<Parameter>;
 }
 
 export interface TrainingOptions {
@@ -49,10 +51,15 @@ const slots = (id: string, name: string): string => `optimizer/${id}/${name}`;
 
 /** What a training moves: the policy's trainable weights, or the heads. */
 const parametersOf = (
-  { model, heads }: Network,
+  { model, heads, parameters }: Network,
   { algorithm, id }: TrainingOptions,
 ): ReadonlyArray<Parameter> => {
-  if (algorithm.trains === "policy") return Transformer.trainableParameters(model);
+  if (algorithm.trains === "policy") {
+    if (parameters.length > 0) return parameters;
+    throw new RangeError(
+      `Training ${id}: ${algorithm.name} trains the policy, of which nothing trains here; open it as "full" or "lora"`,
+    );
+  }
   if (heads === null)
     throw new RangeError(`Training ${id}: ${algorithm.name} needs value heads; open the model with heads`);
   return Heads.parameters(model.config, heads);

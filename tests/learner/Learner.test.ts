@@ -31,7 +31,7 @@ const cql: Learner.TrainingSpec = {
 const spec: Learner.LearnerSpec = {
   init: "random",
   seed: 7,
-  lora: null,
+  trainable: { kind: "full" },
   frozenType: "float32",
   heads: false,
   trainings: [sft],
@@ -191,11 +191,28 @@ describe("Learner", () => {
   }, 120_000);
 
   it("LoRA trains adapters only, and starts at the frozen model", () => {
-    const plain = open({ lora: null });
-    const lora = open({ lora: { rank: 4, alpha: 8, targets: ["q", "v"] } });
+    const plain = open();
+    const lora = open({ trainable: { kind: "lora", lora: { rank: 4, alpha: 8, targets: ["q", "v"] } } });
     const frozen = lora.snapshot(/^model/);
     assert.closeTo(lora.step()["ce"], plain.step()["ce"], 1e-4);
     assertSame(lora.snapshot(/^model/), frozen);
+  });
+
+  it("heads train on a frozen policy, which is exported as it was read", () => {
+    for (const frozenType of ["float32", "bfloat16"] as const) {
+      const frozen = { trainable: { kind: "heads" }, frozenType } as const;
+      const one = open({ ...frozen, heads: true, trainings: [cql] });
+      const before = one.snapshot(/^model/);
+      one.step("cql");
+      assertSame(one.snapshot(/^model/), before);
+      assert.isFalse([...one.session.variables().keys()].some((name) => /(accum|optim).*model/.test(name)));
+      const name = "model.layers.0.self_attn.q_proj.weight";
+      const plain = open().learner.weights().policy(name);
+      assert.deepStrictEqual(one.learner.weights().policy(name), plain);
+      // For inference: nothing trains.
+      assert.strictEqual(open({ ...frozen, trainings: [] }).recorded.trainableParameters, 0);
+      assert.throws(() => open(frozen), /sft trains the policy, of which nothing trains/);
+    }
   });
 
   it("mixes exactly, and says which training, episodes or heads are missing", () => {

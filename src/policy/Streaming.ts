@@ -1,7 +1,8 @@
 /** Generation as a stream of tokens: what a request asks for, and what comes back while it runs. */
 
 export interface StreamRequest {
-  readonly prompt: string;
+  /** Text, or token ids that are taken as they are. */
+  readonly prompt: string | ReadonlyArray<number>;
   /** False where the prompt's text holds its own control tokens (a rendered chat template). Default true. */
   readonly addSpecial?: boolean;
   /** One sample for each seed; all share the prompt's prefill. */

@@ -139,6 +139,7 @@ export const open = (
             config: policy.config,
             card: { ...policy.card, provenance, tilt, figures: {} },
             tokenizer: policy.tokenizerFiles,
+            endTokens: policy.endTokens,
             weights: ModelConfig.tensorShapes(policy.config).map(({ name, shape }) => ({
               name,
               shape,

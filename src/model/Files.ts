@@ -49,6 +49,23 @@ export const readJson = (file: string): Effect.Effect<unknown, PolicyError> =>
     }
   });
 
+export const isRecord = (u: unknown): u is Readonly<Record<string, unknown>> =>
+  typeof u === "object" && u !== null && !Array.isArray(u);
+
+/** Reads a JSON file that holds an object. */
+export const readRecord = (file: string): Effect.Effect<Readonly<Record<string, unknown>>, PolicyError> =>
+  Effect.flatMap(readJson(file), (json) =>
+    isRecord(json)
+      ? Effect.succeed(json)
+      : Effect.fail(
+          new PolicyError({
+            path: file,
+            reason: "expected a JSON object.",
+            remedy: "Restore the file or import the policy again.",
+          }),
+        ),
+  );
+
 /** Fills `target` from `position` of an open file; throws where the file ends first. */
 export const readFully = (fd: number, target: Uint8Array, position: number): void => {
   let done = 0;

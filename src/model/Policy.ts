@@ -11,7 +11,8 @@ import * as Schema from "effect/Schema";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import * as AtomicDirectory from "./AtomicDirectory.ts";
-import { attempt, readJson, writeJson } from "./Files.ts";
+import { attempt, readJson, readRecord, writeJson } from "./Files.ts";
+import * as GenerationConfig from "./GenerationConfig.ts";
 import * as ModelConfig from "./ModelConfig.ts";
 import { PolicyError } from "./PolicyError.ts";
 import * as Safetensors from "./Safetensors.ts";
@@ -81,6 +82,8 @@ export interface PolicyFiles {
   readonly config: ModelConfig.ModelConfig;
   readonly card: PolicyCard;
   readonly tokenizer: Tokenizer.Tokenizer;
+  /** Tokens that end a text: the tokenizer's eos first, then those of config.json and generation_config.json. */
+  readonly endTokens: ReadonlyArray<number>;
   /** As read, for writing a policy that has the same tokenizer. */
   readonly tokenizerFiles: TokenizerFiles;
   /** Holds every tensor of `ModelConfig.tensorShapes(config)` with its shape; null where `weights: "optional"` found none. */
@@ -93,6 +96,8 @@ export interface NewPolicy {
   readonly config: ModelConfig.ModelConfig;
   readonly card: PolicyCard;
   readonly tokenizer: TokenizerFiles;
+  /** Tokens that end a text; config.eos_token_id alone by default. */
+  readonly endTokens?: ReadonlyArray<number>;
   /** Every tensor of `ModelConfig.tensorShapes(config)`; null for a directory to initialise from. */
   readonly weights: ReadonlyArray<TensorToWrite> | null;
   readonly heads?: ReadonlyArray<TensorToWrite>;
@@ -114,10 +119,16 @@ export const defaultCard = (name: string): PolicyCard => ({
 
 const decodeCard = Schema.decodeUnknownResult(PolicyCard, { errors: "all" });
 
-const readCard = (directory: string): Effect.Effect<PolicyCard, PolicyError> =>
+const readCard = (
+  directory: string,
+  generation: GenerationConfig.GenerationConfig,
+): Effect.Effect<PolicyCard, PolicyError> =>
   Effect.gen(function* () {
     const file = path.join(directory, "policy.json");
-    if (!fs.existsSync(file)) return defaultCard(path.basename(path.resolve(directory)));
+    if (!fs.existsSync(file)) {
+      const card = defaultCard(path.basename(path.resolve(directory)));
+      return { ...card, generation: { ...card.generation, ...GenerationConfig.defaults(generation) } };
+    }
     const json = yield* readJson(file);
     const version =
       typeof json === "object" && json !== null && "formatVersion" in json ? json.formatVersion : undefined;
@@ -137,14 +148,18 @@ const readCard = (directory: string): Effect.Effect<PolicyCard, PolicyError> =>
     });
   });
 
-/** Rows that a model may have beyond its tokenizer's ids: some are padded to a multiple of 128. */
-const PADDING = 127;
+/**
+ * Rows that a model may have beyond its tokenizer's ids: SmolLM2 0, Qwen2.5 271 to 399 (its 7B is padded to a
+ * multiple of 512), models padded to a multiple of 1024 up to 1023. More is another model's tokenizer.
+ */
+const PADDING = 1023;
 
 /** Fails where the tokenizer and the model's shape disagree. */
 const checkTokenizer = (
   directory: string,
   config: ModelConfig.ModelConfig,
   tokenizer: Tokenizer.Tokenizer,
+  ends: ReadonlyArray<number>,
 ): Effect.Effect<void, PolicyError> => {
   const fail = (reason: string) =>
     Effect.fail(
@@ -159,10 +174,15 @@ const checkTokenizer = (
       `tokenizer.json has ${tokenizer.size} tokens, config.json's vocab_size is ${config.vocab_size}`,
     );
   }
-  if (tokenizer.eos !== config.eos_token_id) {
+  // An instruction-tuned model's tokenizer may name the end of a turn, its config.json the end of a text.
+  if (!ends.includes(tokenizer.eos)) {
     return fail(
-      `the end-of-sequence token is ${tokenizer.eos} in tokenizer_config.json, ${config.eos_token_id} in config.json`,
+      `the end-of-sequence token is ${tokenizer.eos} in tokenizer_config.json, ${ends.join(", ")} in config.json and ${GenerationConfig.FILE}`,
     );
+  }
+  const beyond = ends.find((id) => id >= config.vocab_size);
+  if (beyond !== undefined) {
+    return fail(`the end token ${beyond} is beyond config.json's vocab_size of ${config.vocab_size}`);
   }
   if (tokenizer.bos !== null && config.bos_token_id !== null && tokenizer.bos !== config.bos_token_id) {
     return fail(
@@ -214,11 +234,17 @@ export const read = Effect.fn("Policy.read")(function* (
     });
   }
   const configFile = path.join(directory, "config.json");
-  const config = yield* ModelConfig.decode(yield* readJson(configFile), configFile);
-  const card = yield* readCard(directory);
+  const configJson = yield* readRecord(configFile);
+  const decoded = yield* ModelConfig.decode(configJson, configFile);
+  const generation = yield* GenerationConfig.read(directory);
+  const card = yield* readCard(directory, generation);
   const tokenizerFiles = yield* Tokenizer.readFiles(directory);
   const tokenizer = yield* Tokenizer.make(tokenizerFiles, directory);
-  yield* checkTokenizer(directory, config, tokenizer);
+  const named = GenerationConfig.tokenIds(configJson["eos_token_id"], generation.eos_token_id);
+  yield* checkTokenizer(directory, decoded, tokenizer, named);
+  const endTokens = [...new Set([tokenizer.eos, ...named])];
+  // Of several the tokenizer's is the one that training puts at a program's end.
+  const config = { ...decoded, eos_token_id: tokenizer.eos };
   const file = path.join(directory, "model.safetensors");
   let weights: TensorSource | null = null;
   if (fs.existsSync(file)) {
@@ -236,26 +262,10 @@ export const read = Effect.fn("Policy.read")(function* (
   }
   const headsFile = path.join(directory, "heads.safetensors");
   const heads = fs.existsSync(headsFile) ? yield* Safetensors.open(headsFile) : null;
-  return { directory, config, card, tokenizer, tokenizerFiles, weights, heads };
+  return { directory, config, card, tokenizer, endTokens, tokenizerFiles, weights, heads };
 });
 
 const isPolicy = (directory: string): boolean => fs.existsSync(path.join(directory, "config.json"));
-
-/** transformers samples from the 50 likeliest tokens unless told otherwise; 0 is none of that. */
-const generationConfig = (config: ModelConfig.ModelConfig, { generation }: PolicyCard) => ({
-  bos_token_id: config.bos_token_id,
-  eos_token_id: config.eos_token_id,
-  pad_token_id: config.pad_token_id ?? config.eos_token_id,
-  max_new_tokens: generation.maxNewTokens,
-  ...(generation.temperature > 0
-    ? {
-        do_sample: true,
-        temperature: generation.temperature,
-        top_k: generation.topK ?? 0,
-        top_p: generation.topP ?? 1,
-      }
-    : { do_sample: false }),
-});
 
 /**
  * Writes a policy directory: all files under a temporary name beside it, synced, then one rename.
@@ -268,7 +278,13 @@ export const write = Effect.fn("Policy.write")(function* (
   options: { readonly dtype?: StoredType; readonly replace?: boolean } = {},
 ): Effect.fn.Return<void, PolicyError> {
   const target = path.resolve(directory);
-  yield* checkTokenizer(directory, policy.config, yield* Tokenizer.make(policy.tokenizer, directory));
+  const tokenizer = yield* Tokenizer.make(policy.tokenizer, directory);
+  yield* checkTokenizer(
+    directory,
+    policy.config,
+    tokenizer,
+    policy.endTokens ?? [policy.config.eos_token_id],
+  );
   if (policy.weights !== null) {
     yield* checkShapes(directory, policy.config, new Map(policy.weights.map((t) => [t.name, t])));
   }
@@ -288,7 +304,10 @@ export const write = Effect.fn("Policy.write")(function* (
       writeJson(at("config.json"), { ...policy.config, use_cache: true });
       writeJson(at("tokenizer.json"), policy.tokenizer.tokenizer);
       writeJson(at("tokenizer_config.json"), policy.tokenizer.config);
-      writeJson(at("generation_config.json"), generationConfig(policy.config, policy.card));
+      writeJson(
+        at(GenerationConfig.FILE),
+        GenerationConfig.toJson(policy.config, policy.card, policy.endTokens),
+      );
       writeJson(at("policy.json"), policy.card);
       const dtype = options.dtype ?? "F32";
       if (policy.weights !== null) Safetensors.writeSync(at("model.safetensors"), policy.weights, { dtype });

@@ -8,7 +8,7 @@
 import type * as Effect from "effect/Effect";
 import { visit } from "jsonc-parser";
 import * as fs from "node:fs";
-import { attempt, readFully, toPolicyError, writeAtomically, writeFully } from "./Files.ts";
+import { attempt, isRecord, readFully, toPolicyError, writeAtomically, writeFully } from "./Files.ts";
 import { floatToBfloat, floatToHalf, halfTable } from "./HalfFloat.ts";
 import type { StoredType, TensorSource, TensorToWrite } from "./Policy.ts";
 import { PolicyError } from "./PolicyError.ts";
@@ -26,9 +26,6 @@ interface Entry {
   readonly begin: number;
   readonly end: number;
 }
-
-const isRecord = (u: unknown): u is Readonly<Record<string, unknown>> =>
-  typeof u === "object" && u !== null && !Array.isArray(u);
 
 const isStoredType = (u: unknown): u is StoredType => u === "F32" || u === "F16" || u === "BF16";
 

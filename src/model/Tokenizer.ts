@@ -6,13 +6,16 @@
  */
 import { Tokenizer as HfTokenizer } from "@huggingface/tokenizers";
 import * as Effect from "effect/Effect";
+import * as fs from "node:fs";
 import * as path from "node:path";
 import { byteAlphabet } from "./BpeTrainer.ts";
-import { readJson } from "./Files.ts";
+import { attempt, isRecord, readRecord } from "./Files.ts";
 import type { TokenizerFiles } from "./Policy.ts";
 import { PolicyError } from "./PolicyError.ts";
 
 export interface Tokenizer {
+  /** Where its files are. */
+  readonly directory: string;
   /** Number of ids: the highest id plus one. */
   readonly size: number;
   readonly bos: number | null;
@@ -21,6 +24,8 @@ export interface Tokenizer {
   readonly pad: number;
   /** Ids that `decode` leaves out: control tokens. */
   readonly special: ReadonlySet<number>;
+  /** What the tokenizer's own rule puts in front of a text: the beginning-of-sequence token, or nothing. */
+  readonly prefix: ReadonlyArray<number>;
   /** No token is added in front or behind. Control tokens written out in the text become their ids. */
   readonly encode: (text: string) => ReadonlyArray<number>;
   /** Control tokens are left out; bytes that are not UTF-8 become U+FFFD. */
@@ -36,9 +41,6 @@ export interface Tokenizer {
   >;
 }
 
-const isRecord = (u: unknown): u is Readonly<Record<string, unknown>> =>
-  typeof u === "object" && u !== null && !Array.isArray(u);
-
 /** A token of tokenizer_config.json is a string or a record with its content. */
 const content = (u: unknown): string | null =>
   typeof u === "string" ? u : isRecord(u) && typeof u["content"] === "string" ? u["content"] : null;
@@ -47,6 +49,24 @@ const isByteLevel = (decoder: unknown): boolean =>
   isRecord(decoder) &&
   (decoder["type"] === "ByteLevel" ||
     (Array.isArray(decoder["decoders"]) && decoder["decoders"].some(isByteLevel)));
+
+/** A template is a text, or a list of named ones, of which a plain conversation takes "default". */
+const chatTemplate = (value: unknown, directory: string): Effect.Effect<string | null, PolicyError> => {
+  if (value === undefined || value === null) return Effect.succeed(null);
+  if (typeof value === "string") return Effect.succeed(value);
+  const named = Array.isArray(value) ? value.filter(isRecord) : [];
+  const chosen = named.find(({ name }) => name === "default") ?? (named.length === 1 ? named[0] : undefined);
+  const text = chosen?.["template"];
+  return typeof text === "string"
+    ? Effect.succeed(text)
+    : Effect.fail(
+        new PolicyError({
+          path: path.join(directory, "tokenizer_config.json"),
+          reason: `chat_template holds ${named.length === 0 ? "no text" : `the templates ${named.map(({ name }) => String(name)).join(", ")}`}, expected a text or a template named "default".`,
+          remedy: "Put the one to use into chat_template.jinja in this directory.",
+        }),
+      );
+};
 
 /** Builds a tokenizer from parsed files; `directory` is named in errors. */
 export const make = (files: TokenizerFiles, directory: string): Effect.Effect<Tokenizer, PolicyError> =>
@@ -109,13 +129,17 @@ export const make = (files: TokenizerFiles, directory: string): Effect.Effect<To
     if (bos !== null) special.add(bos);
     for (const id of special) bytes[id] = new Uint8Array();
     const none = new Uint8Array();
-    const template = files.config["chat_template"];
+    // Either a rule in tokenizer.json says so, or the flag that Llama's tokenizer class turns into one.
+    const ruled = hf.encode("", { add_special_tokens: true }).ids[0] === bos;
+    const begins = bos !== null && (ruled || files.config["add_bos_token"] === true);
     const tokenizer: Tokenizer = {
+      directory,
       size,
       bos,
       eos,
       pad,
       special,
+      prefix: begins ? [bos] : [],
       encode: (text) => hf.encode(text, { add_special_tokens: false }).ids,
       decode: (ids) => {
         const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -125,7 +149,7 @@ export const make = (files: TokenizerFiles, directory: string): Effect.Effect<To
       },
       bytes: (id) => bytes[id] ?? none,
       tokenId: (token) => hf.token_to_id(token),
-      chatTemplate: typeof template === "string" ? template : null,
+      chatTemplate: yield* chatTemplate(files.config["chat_template"], directory),
       specialText: {
         bos_token: content(files.config["bos_token"]),
         eos_token: content(files.config["eos_token"]),
@@ -136,18 +160,15 @@ export const make = (files: TokenizerFiles, directory: string): Effect.Effect<To
     return tokenizer;
   });
 
-/** Reads tokenizer.json and tokenizer_config.json of a directory. */
+/** Reads tokenizer.json and tokenizer_config.json of a directory; a chat_template.jinja beside them goes before the latter's template. */
 export const readFiles = (directory: string): Effect.Effect<TokenizerFiles, PolicyError> =>
   Effect.gen(function* () {
-    const read = (name: string) =>
-      readJson(path.join(directory, name)).pipe(
-        Effect.flatMap((json) =>
-          isRecord(json)
-            ? Effect.succeed(json)
-            : Effect.fail(
-                new PolicyError({ path: path.join(directory, name), reason: "expected a JSON object." }),
-              ),
-        ),
-      );
-    return { tokenizer: yield* read("tokenizer.json"), config: yield* read("tokenizer_config.json") };
+    const template = path.join(directory, "chat_template.jinja");
+    const own = fs.existsSync(template)
+      ? { chat_template: yield* attempt(template, () => fs.readFileSync(template, "utf8")) }
+      : {};
+    return {
+      tokenizer: yield* readRecord(path.join(directory, "tokenizer.json")),
+      config: { ...(yield* readRecord(path.join(directory, "tokenizer_config.json"))), ...own },
+    };
   });

@@ -12,10 +12,8 @@ export interface Text {
   readonly episode: (episode: Episode) => TokenisedEpisode;
 }
 
-export const make = ({ tokenizer, tokenizerFiles, config }: PolicyFiles): Text => {
-  const begin =
-    tokenizerFiles.config["add_bos_token"] === true && tokenizer.bos !== null ? [tokenizer.bos] : [];
-  const prompt = (text: string) => [...begin, ...tokenizer.encode(text)];
+export const make = ({ tokenizer, config }: PolicyFiles): Text => {
+  const prompt = (text: string) => [...tokenizer.prefix, ...tokenizer.encode(text)];
   const program = (text: string) => [...tokenizer.encode(text), tokenizer.eos];
   // Attempts at one problem come one after another.
   let last = { text: "", ids: prompt("") };

@@ -168,10 +168,13 @@ describe("Policy", () => {
           `disagree: tokenizer.json has ${config.vocab_size} tokens, .* is ${config.vocab_size - 40}`,
         ),
       );
-      const otherEnd = (directory: string) =>
-        edit(Path.join(directory, "config.json"), (json) => {
-          json["eos_token_id"] = 17;
-        });
+      const otherEnd = (directory: string) => {
+        for (const name of ["config.json", "generation_config.json"]) {
+          edit(Path.join(directory, name), (json) => {
+            json["eos_token_id"] = 17;
+          });
+        }
+      };
       assert.match(
         yield* refusal(otherEnd),
         /disagree: the end-of-sequence token is \d+ in .*, 17 in config/,
@@ -187,6 +190,63 @@ describe("Policy", () => {
         });
       assert.match(yield* refusal(unknownEnd), /eos_token is "<\|nothing\|>", which is not a token/);
     }),
+  );
+
+  it.effect(
+    "takes every end token that config.json and generation_config.json name, the tokenizer's first",
+    () =>
+      withDirectory((parent) =>
+        Effect.gen(function* () {
+          const directory = Path.join(parent, "tiny");
+          yield* Policy.write(directory, TinyPolicy.policy());
+          edit(Path.join(directory, "config.json"), (json) => {
+            json["eos_token_id"] = [7, 9];
+          });
+          edit(Path.join(directory, "generation_config.json"), (json) => {
+            json["eos_token_id"] = [9, config.eos_token_id];
+          });
+          const policy = yield* Policy.read(directory);
+          assert.deepEqual(policy.endTokens, [config.eos_token_id, 7, 9]);
+          assert.equal(policy.config.eos_token_id, config.eos_token_id);
+          const again = Path.join(parent, "again");
+          yield* Policy.write(again, {
+            ...TinyPolicy.policy(),
+            config: policy.config,
+            endTokens: policy.endTokens,
+          });
+          assert.deepEqual((yield* Policy.read(again)).endTokens, policy.endTokens);
+          edit(Path.join(directory, "generation_config.json"), (json) => {
+            json["eos_token_id"] = [9, 100_000, config.eos_token_id];
+          });
+          assert.match((yield* Effect.flip(Policy.read(directory))).message, /end token 100000 is beyond/);
+        }),
+      ),
+  );
+
+  it.effect("takes decoding defaults from generation_config.json where there is no card", () =>
+    withDirectory((parent) =>
+      Effect.gen(function* () {
+        const directory = Path.join(parent, "tiny");
+        yield* Policy.write(directory, TinyPolicy.policy());
+        Fs.rmSync(Path.join(directory, "policy.json"));
+        edit(Path.join(directory, "generation_config.json"), (json) => {
+          Object.assign(json, { do_sample: true, temperature: 0.7, top_k: 20, top_p: 0.8 });
+        });
+        assert.deepEqual((yield* Policy.read(directory)).card.generation, {
+          temperature: 0.7,
+          topK: 20,
+          topP: 0.8,
+          maxNewTokens: 128,
+        });
+        edit(Path.join(directory, "generation_config.json"), (json) => {
+          json["temperature"] = "warm";
+        });
+        assert.match(
+          (yield* Effect.flip(Policy.read(directory))).message,
+          /generation_config\.json: not a generation configuration.*temperature/,
+        );
+      }),
+    ),
   );
 
   it.effect("names the tensor that is missing or of another shape", () =>

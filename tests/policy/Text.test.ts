@@ -22,8 +22,7 @@ describe("Text", () => {
 
   it("puts the beginning-of-sequence token in front where the tokenizer asks for it", () => {
     const bos = 7;
-    const tokenizerFiles = { ...policy.tokenizerFiles, config: { add_bos_token: true } };
-    const text = Text.make({ ...policy, tokenizerFiles, tokenizer: { ...policy.tokenizer, bos } });
+    const text = Text.make({ ...policy, tokenizer: { ...policy.tokenizer, prefix: [bos] } });
     assert.deepStrictEqual(text.prompt("say red\n"), [bos, ...policy.tokenizer.encode("say red\n")]);
     assert.notInclude(text.program("red;"), bos);
   });

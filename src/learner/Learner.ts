@@ -74,6 +74,9 @@ export interface Learner {
   };
 }
 
+/** What is read of a policy directory. */
+export type Source = Pick<PolicyFiles, "directory" | "config" | "weights" | "heads">;
+
 export interface Recorded {
   readonly network: Training.Network;
   /** Numbers that train, heads included. */
@@ -104,7 +107,7 @@ const defaultMicroBatch = (batchSize: number): number => {
 
 /** Initial heads: those of the policy directory, else fresh ones. A target head starts as its online head. */
 const initialHeads = (
-  policy: PolicyFiles,
+  policy: Source,
   heads: Heads.Heads,
   parameters: ReadonlyArray<Parameter>,
   seed: number,
@@ -128,7 +131,7 @@ const initialHeads = (
 };
 
 /** Records every training. Throws an AlgorithmError or RangeError on a spec that makes no sense. */
-export const record = (g: Graph, policy: PolicyFiles, spec: LearnerSpec): Recorded => {
+export const record = (g: Graph, policy: Source, spec: LearnerSpec): Recorded => {
   const { config } = policy;
   const { trainable } = spec;
   const model =
@@ -225,7 +228,7 @@ export const record = (g: Graph, policy: PolicyFiles, spec: LearnerSpec): Record
 
 /** The Hugging Face matrices of a policy directory. */
 const read =
-  (policy: PolicyFiles) =>
+  (policy: Source) =>
   (name: string): Float32Array => {
     if (policy.weights === null) {
       throw new PolicyError({

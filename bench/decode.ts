@@ -21,6 +21,7 @@ const config: ModelConfig.ModelConfig = {
   head_dim: 24,
   max_position_embeddings: 256,
   rope_theta: 10000,
+  rope_scaling: null,
   rms_norm_eps: 1e-5,
   tie_word_embeddings: true,
   hidden_act: "silu",

@@ -32,6 +32,7 @@ const modelConfig = (size: Size, vocabulary: number, eos: number): ModelConfig =
   head_dim: size.width / size.heads,
   max_position_embeddings: size.positions,
   rope_theta: 10000,
+  rope_scaling: null,
   rms_norm_eps: 1e-5,
   tie_word_embeddings: true,
   hidden_act: "silu",

@@ -4,10 +4,11 @@
  */
 import * as Random from "../random/Random.ts";
 import type { Graph, Value } from "../tensor/Graph.ts";
-import type { ModelConfig } from "./ModelConfig.ts";
+import * as Architecture from "./Architecture.ts";
+import { type ModelConfig, projectionName, widths } from "./ModelConfig.ts";
 
-export const TARGETS = ["q", "k", "v", "o", "gate", "up", "down"] as const;
-export type Target = (typeof TARGETS)[number];
+export const TARGETS = Architecture.PROJECTIONS;
+export type Target = Architecture.Projection;
 
 export interface Lora {
   readonly rank: number;
@@ -21,33 +22,12 @@ export interface Parameter {
 }
 
 /** Hugging Face's name of a target's matrix in a layer. */
-export const matrixName = (layer: number, target: Target): string => {
-  const part = target === "gate" || target === "up" || target === "down" ? "mlp" : "self_attn";
-  return `model.layers.${layer}.${part}.${target}_proj.weight`;
-};
+export const matrixName = (layer: number, target: Target): string =>
+  `${projectionName(layer, target)}.weight`;
 
+/** The variable of one side of an adapter: A [in, rank] or B [rank, out]. */
 const nameOf = (side: "A" | "B", layer: number, target: Target): string =>
-  `lora.${matrixName(layer, target).replace(/\.weight$/, "")}.${side}`;
-
-/** [in, out] of a target's matrix. */
-export const widths = (c: ModelConfig, target: Target): readonly [number, number] => {
-  const q = c.num_attention_heads * c.head_dim;
-  const kv = c.num_key_value_heads * c.head_dim;
-  switch (target) {
-    case "q":
-      return [c.hidden_size, q];
-    case "k":
-    case "v":
-      return [c.hidden_size, kv];
-    case "o":
-      return [q, c.hidden_size];
-    case "gate":
-    case "up":
-      return [c.hidden_size, c.intermediate_size];
-    case "down":
-      return [c.intermediate_size, c.hidden_size];
-  }
-};
+  `lora.${projectionName(layer, target)}.${side}`;
 
 /** The adapters' variables: A [in, rank] and B [rank, out] for each target of each layer. */
 export const parameters = (c: ModelConfig, lora: Lora): ReadonlyArray<Parameter> => {

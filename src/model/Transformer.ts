@@ -1,9 +1,9 @@
 /**
- * The policy's network: a Llama-family transformer, recorded against `Graph`.
+ * The policy's network: a transformer of the Llama and Qwen2 families, recorded against `Graph`.
  *
  * Pre-norm layers with RMSNorm, rotary position embeddings, grouped-query attention and SwiGLU
  * (Touvron et al., "LLaMA", arXiv 2302.13971; Ainslie et al., "GQA", arXiv 2305.13245), numerically that of
- * Hugging Face's LlamaForCausalLM. Sequences are right-padded: under the causal mask no real position sees
+ * Hugging Face's LlamaForCausalLM and Qwen2ForCausalLM. Sequences are right-padded: under the causal mask no real position sees
  * padding, so training needs no other mask.
  *
  * Shapes: B sequences of T positions, N = B * T rows, d the model's width, H query heads and KV key-value
@@ -14,6 +14,7 @@ import * as Random from "../random/Random.ts";
 import type { Graph, Value } from "../tensor/Graph.ts";
 import * as Lora from "./Lora.ts";
 import * as ModelConfig from "./ModelConfig.ts";
+import * as Rotary from "./Rotary.ts";
 import * as WeightLayout from "./WeightLayout.ts";
 
 export interface Model {
@@ -63,6 +64,15 @@ const linear = (
     : g.matMul(x, w);
 };
 
+/** The projections of a layer that are one product: x [n, in] -> [n, out], with their bias where there is one. */
+const project = (g: Graph, model: Model, layer: number, fused: WeightLayout.Fused, x: Value): Value => {
+  const { config } = model;
+  const widths = WeightLayout.widths(config, fused);
+  const y = linear(g, model, WeightLayout.layerNames(layer)[fused], x, widths);
+  const bias = WeightLayout.biasName(config, layer, fused);
+  return bias === null ? y : g.add(y, weight(g, model, bias, [widths[1]]));
+};
+
 /** x / sqrt(mean(x^2) + eps) * gain, over rows (Zhang and Sennrich, arXiv 1910.07467). */
 const rmsNorm = (g: Graph, model: Model, name: string, x: Value): Value => {
   const { hidden_size, rms_norm_eps } = model.config;
@@ -70,29 +80,7 @@ const rmsNorm = (g: Graph, model: Model, name: string, x: Value): Value => {
   return g.mul(g.mul(x, scale), weight(g, model, name, [hidden_size]));
 };
 
-/** cos and signed sin of positions 0 .. length-1, each [length, hd], for x * cos + roll(x, hd / 2) * sin. */
-export const rotaryTables = (
-  config: ModelConfig.ModelConfig,
-  length: number,
-): { readonly cos: Float32Array; readonly sin: Float32Array } => {
-  const width = config.head_dim;
-  const half = width / 2;
-  const cos = new Float32Array(length * width);
-  const sin = new Float32Array(length * width);
-  for (let i = 0; i < half; i++) {
-    // float32 at each step, as Hugging Face's code computes them
-    const frequency = Math.fround(1 / Math.fround(config.rope_theta ** ((2 * i) / width)));
-    for (let t = 0; t < length; t++) {
-      const angle = Math.fround(t * frequency);
-      const at = t * width + i;
-      cos[at] = Math.cos(angle);
-      cos[at + half] = Math.cos(angle);
-      sin[at] = -Math.sin(angle);
-      sin[at + half] = Math.sin(angle);
-    }
-  }
-  return { cos, sin };
-};
+export const rotaryTables = Rotary.tables;
 
 /** What a layer's attention needs besides its input. */
 export interface Attend {
@@ -116,7 +104,7 @@ const attention = (g: Graph, model: Model, layer: number, h: Value, a: Attend): 
   const { num_attention_heads: H, num_key_value_heads: KV, head_dim: hd } = c;
   const { batch: B, time: T } = a;
   const widths = [H * hd, KV * hd, KV * hd];
-  let qkv = linear(g, model, WeightLayout.layerNames(layer).qkv, h, [c.hidden_size, (H + 2 * KV) * hd]);
+  let qkv = project(g, model, layer, "qkv", h);
   const deltas = (["q", "k", "v"] as const).map((target) => Lora.delta(g, c, lora, layer, target, h));
   if (deltas.some((delta) => delta !== null)) {
     const parts = g.split(qkv, widths, 1);
@@ -142,18 +130,13 @@ const attention = (g: Graph, model: Model, layer: number, h: Value, a: Attend): 
 /** SwiGLU: (silu(h gate) * (h up)) down (Shazeer, arXiv 2002.05202); h [N, d] normed -> [N, d]. */
 const feedForward = (g: Graph, model: Model, layer: number, h: Value): Value => {
   const { config: c, lora } = model;
-  const names = WeightLayout.layerNames(layer);
   const f = c.intermediate_size;
-  const both = linear(g, model, names.gateUp, h, [c.hidden_size, 2 * f]);
+  const both = project(g, model, layer, "gateUp", h);
   const [gate, up] = (["gate", "up"] as const).map((target, i) =>
     withDelta(g, g.split(both, [f, f], 1)[i], Lora.delta(g, c, lora, layer, target, h)),
   ) as [Value, Value];
   const inner = g.mul(g.mul(gate, g.sigmoid(gate)), up);
-  return withDelta(
-    g,
-    linear(g, model, names.down, inner, [f, c.hidden_size]),
-    Lora.delta(g, c, lora, layer, "down", inner),
-  );
+  return withDelta(g, project(g, model, layer, "down", inner), Lora.delta(g, c, lora, layer, "down", inner));
 };
 
 /** The residual stream x [N, d] after layers 0 .. `layers`-1, all by default. */
@@ -169,7 +152,7 @@ export const layers = (
   for (let layer = 0; layer < count; layer++) {
     const names = WeightLayout.layerNames(layer);
     const mixed = attention(g, model, layer, rmsNorm(g, model, names.norm1, out), attend);
-    const projected = linear(g, model, names.o, mixed, [c.num_attention_heads * c.head_dim, c.hidden_size]);
+    const projected = project(g, model, layer, "o", mixed);
     out = g.add(out, withDelta(g, projected, Lora.delta(g, c, lora, layer, "o", mixed)));
     out = g.add(out, feedForward(g, model, layer, rmsNorm(g, model, names.norm2, out)));
   }
@@ -348,7 +331,7 @@ export const initial = (
   };
 };
 
-/** Random Hugging Face matrices for training from scratch: normal with the config's deviation, gains 1. */
+/** Random Hugging Face matrices for training from scratch: normal with the config's deviation, gains 1, biases 0. */
 export const randomWeights = (
   config: ModelConfig.ModelConfig,
   seed: number,
@@ -359,7 +342,7 @@ export const randomWeights = (
     const shape = shapes.get(name);
     if (shape === undefined) throw new RangeError(`the model has no weight ${name}`);
     const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
-    if (shape.length === 1) return data.fill(1);
+    if (shape.length === 1) return data.fill(name.endsWith(".bias") ? 0 : 1);
     const stream = random.split(name);
     for (let i = 0; i < data.length; i++) data[i] = config.initializer_range * stream.normal();
     return data;

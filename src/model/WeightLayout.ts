@@ -1,15 +1,15 @@
 /**
- * How the weights of a Hugging Face Llama are stored in a session, and back: pure, exact both ways.
+ * How the weights of a Hugging Face model are stored in a session, and back: pure, exact both ways.
  *
  * The query, key and value matrices are one variable, and so are gate and up: one matrix product each.
  * Float32 matrices are stored [in, out], because a transposed product with few rows costs up to 2.5 times
  * as much on a CPU; bfloat16 ones [out, in], which is what its kernel wants. The embedding stays [vocab, d]
  * for lookups; a frozen tied one may have a second, transposed copy for the output product.
  */
-import type { ModelConfig } from "./ModelConfig.ts";
+import * as ModelConfig from "./ModelConfig.ts";
 
 export interface Storage {
-  /** Type of the matrices. Norm gains are float32 always. bfloat16 is for frozen weights only. */
+  /** Type of the matrices. Norm gains and biases are float32 always. bfloat16 is for frozen weights only. */
   readonly dtype: "float32" | "bfloat16";
   /** Tied float32 embedding: hold a [d, vocab] copy for the output product. For frozen weights only. */
   readonly outputCopy: boolean;
@@ -26,7 +26,7 @@ export interface Stored {
   readonly name: string;
   readonly shape: ReadonlyArray<number>;
   readonly dtype: "float32" | "bfloat16";
-  /** Hugging Face matrices [rows, columns] ([out, in]), in order. */
+  /** Hugging Face matrices [rows, columns] ([out, in]) in order; of gains and biases, columns is 1. */
   readonly parts: ReadonlyArray<{ readonly name: string; readonly rows: number }>;
   readonly columns: number;
   /** The variable is the transpose of the parts stacked by rows. */
@@ -38,80 +38,88 @@ export interface Stored {
 export const EMBEDDING = "model.embed_tokens.weight";
 export const FINAL_NORM = "model.norm.weight";
 export const OUTPUT = "lm_head.weight";
-const prefix = (layer: number): string => `model.layers.${layer}.`;
-/** Names of a layer's variables. */
-export const layerNames = (layer: number) => ({
-  norm1: `${prefix(layer)}input_layernorm.weight`,
-  qkv: `${prefix(layer)}self_attn.qkv_proj.weight`,
-  o: `${prefix(layer)}self_attn.o_proj.weight`,
-  norm2: `${prefix(layer)}post_attention_layernorm.weight`,
-  gateUp: `${prefix(layer)}mlp.gate_up_proj.weight`,
-  down: `${prefix(layer)}mlp.down_proj.weight`,
-});
+
+/** The projections that are one variable and one matrix product, in order. */
+export const FUSED = {
+  qkv: ["q", "k", "v"],
+  o: ["o"],
+  gateUp: ["gate", "up"],
+  down: ["down"],
+} as const;
+export type Fused = keyof typeof FUSED;
+
+/** Names of a layer's variables; the bias of a projection's `X.weight` is `X.bias`. */
+export const layerNames = (layer: number) => {
+  const prefix = `model.layers.${layer}.`;
+  return {
+    norm1: `${prefix}input_layernorm.weight`,
+    qkv: `${prefix}self_attn.qkv_proj.weight`,
+    o: `${prefix}self_attn.o_proj.weight`,
+    norm2: `${prefix}post_attention_layernorm.weight`,
+    gateUp: `${prefix}mlp.gate_up_proj.weight`,
+    down: `${prefix}mlp.down_proj.weight`,
+  };
+};
+
+/** [in, out] of a fused matrix. */
+export const widths = (c: ModelConfig.ModelConfig, fused: Fused): readonly [number, number] => {
+  const all = FUSED[fused].map((projection) => ModelConfig.widths(c, projection));
+  return [all[0]?.[0] ?? 0, all.reduce((sum, [, output]) => sum + output, 0)];
+};
+
+/** The variable that holds a fused matrix's bias [out]; null where the architecture has none. */
+export const biasName = (c: ModelConfig.ModelConfig, layer: number, fused: Fused): string | null =>
+  ModelConfig.biases(c).includes(FUSED[fused][0])
+    ? layerNames(layer)[fused].replace(/\.weight$/, ".bias")
+    : null;
 
 /** Every variable of a model's weights. */
-export const layout = (c: ModelConfig, storage: Storage): ReadonlyArray<Stored> => {
+export const layout = (c: ModelConfig.ModelConfig, storage: Storage): ReadonlyArray<Stored> => {
   const d = c.hidden_size;
-  const f = c.intermediate_size;
-  const q = c.num_attention_heads * c.head_dim;
-  const kv = c.num_key_value_heads * c.head_dim;
   const transposed = storage.dtype === "float32";
+  const total = (parts: Stored["parts"]): number => parts.reduce((sum, part) => sum + part.rows, 0);
   const matrix = (name: string, columns: number, parts: Stored["parts"], copy = false): Stored => {
-    const rows = parts.reduce((sum, part) => sum + part.rows, 0);
-    return {
-      name,
-      shape: transposed ? [columns, rows] : [rows, columns],
-      dtype: storage.dtype,
-      parts,
-      columns,
-      transposed,
-      copy,
-    };
+    const shape = transposed ? [columns, total(parts)] : [total(parts), columns];
+    return { name, shape, dtype: storage.dtype, parts, columns, transposed, copy };
   };
-  const gain = (name: string): Stored => ({
+  const vector = (name: string, parts: Stored["parts"]): Stored => ({
     name,
-    shape: [d],
+    shape: [total(parts)],
     dtype: "float32",
-    parts: [{ name, rows: 1 }],
-    columns: d,
+    parts,
+    columns: 1,
     transposed: false,
     copy: false,
   });
+  const gain = (name: string): Stored => vector(name, [{ name, rows: d }]);
+  const projection = (layer: number, fused: Fused): ReadonlyArray<Stored> => {
+    const parts = (kind: "weight" | "bias") =>
+      FUSED[fused].map((one) => ({
+        name: `${ModelConfig.projectionName(layer, one)}.${kind}`,
+        rows: ModelConfig.widths(c, one)[1],
+      }));
+    const weight = matrix(layerNames(layer)[fused], widths(c, fused)[0], parts("weight"));
+    const bias = biasName(c, layer, fused);
+    return bias === null ? [weight] : [weight, vector(bias, parts("bias"))];
+  };
+  const embedding = [{ name: EMBEDDING, rows: c.vocab_size }];
   const list: Array<Stored> = [
-    {
-      name: EMBEDDING,
-      shape: [c.vocab_size, d],
-      dtype: storage.dtype,
-      parts: [{ name: EMBEDDING, rows: c.vocab_size }],
-      columns: d,
-      transposed: false,
-      copy: false,
-    },
+    { ...matrix(EMBEDDING, d, embedding), shape: [c.vocab_size, d], transposed: false },
   ];
   for (let layer = 0; layer < c.num_hidden_layers; layer++) {
-    const p = prefix(layer);
     const names = layerNames(layer);
     list.push(
       gain(names.norm1),
-      matrix(names.qkv, d, [
-        { name: `${p}self_attn.q_proj.weight`, rows: q },
-        { name: `${p}self_attn.k_proj.weight`, rows: kv },
-        { name: `${p}self_attn.v_proj.weight`, rows: kv },
-      ]),
-      matrix(names.o, q, [{ name: names.o, rows: d }]),
+      ...projection(layer, "qkv"),
+      ...projection(layer, "o"),
       gain(names.norm2),
-      matrix(names.gateUp, d, [
-        { name: `${p}mlp.gate_proj.weight`, rows: f },
-        { name: `${p}mlp.up_proj.weight`, rows: f },
-      ]),
-      matrix(names.down, f, [{ name: names.down, rows: d }]),
+      ...projection(layer, "gateUp"),
+      ...projection(layer, "down"),
     );
   }
   list.push(gain(FINAL_NORM));
   if (!c.tie_word_embeddings) list.push(matrix(OUTPUT, d, [{ name: OUTPUT, rows: c.vocab_size }]));
-  else if (storage.outputCopy && transposed) {
-    list.push(matrix(OUTPUT, d, [{ name: EMBEDDING, rows: c.vocab_size }], true));
-  }
+  else if (storage.outputCopy && transposed) list.push(matrix(OUTPUT, d, embedding, true));
   return list;
 };
 

@@ -278,8 +278,8 @@ describe("Policy", () => {
       assert.match(yield* damage("config.json", "{"), /config\.json: not valid JSON/);
       assert.match(yield* damage("config.json", "[]"), /config\.json: expected a JSON object/);
       assert.match(
-        yield* damage("config.json", '{"architectures":["Qwen2ForCausalLM"]}'),
-        /architecture is "Qwen2ForCausalLM", expected "LlamaForCausalLM"/,
+        yield* damage("config.json", '{"architectures":["GPT2LMHeadModel"]}'),
+        /architecture is "GPT2LMHeadModel", expected "LlamaForCausalLM" or "Qwen2ForCausalLM"/,
       );
       assert.match(yield* damage("tokenizer.json", "{}"), /tokenizer\.json: the decoder is not ByteLevel/);
       assert.match(yield* damage("policy.json", '{"formatVersion":9}'), /format 9.*newer Drydock/);
@@ -293,48 +293,6 @@ describe("Policy", () => {
         /tokenizer\.json: no such file/,
       );
       assert.match((yield* Effect.flip(Policy.read("/nowhere/policy"))).message, /no such directory/);
-    }),
-  );
-});
-
-describe("ModelConfig", () => {
-  const decode = (change: Readonly<Record<string, unknown>>) =>
-    ModelConfig.decode({ ...config, ...change }, "config.json");
-
-  it.effect("takes what transformers 4 and 5 write", () =>
-    Effect.gen(function* () {
-      const { rope_theta: _, head_dim: __, ...rest } = config;
-      const five = yield* ModelConfig.decode(
-        { ...rest, rope_parameters: { rope_theta: 5000, rope_type: "default" }, dtype: "float32" },
-        "config.json",
-      );
-      assert.equal(five.rope_theta, 5000);
-      assert.equal(five.head_dim, 8);
-      const lists = yield* decode({
-        eos_token_id: [2, 3],
-        rope_scaling: null,
-        num_key_value_heads: undefined,
-      });
-      assert.equal(lists.eos_token_id, 2);
-      assert.equal(lists.num_key_value_heads, config.num_attention_heads);
-    }),
-  );
-
-  it.effect("refuses what the model code does not compute", () =>
-    Effect.gen(function* () {
-      const message = (change: Readonly<Record<string, unknown>>) =>
-        Effect.map(Effect.flip(decode(change)), (error) => error.message);
-      assert.match(
-        yield* message({ rope_scaling: { rope_type: "llama3" } }),
-        /rotary embeddings of type "llama3"/,
-      );
-      assert.match(yield* message({ hidden_act: "gelu" }), /hidden_act/);
-      assert.match(yield* message({ attention_bias: true }), /attention_bias/);
-      assert.match(yield* message({ num_hidden_layers: 0 }), /num_hidden_layers/);
-      assert.match(yield* message({ num_key_value_heads: 3 }), /num_key_value_heads \(3\) does not divide/);
-      assert.match(yield* message({ head_dim: 7 }), /head_dim is 7, expected an even number/);
-      assert.match(yield* message({ eos_token_id: 100_000 }), /eos_token_id is 100000, but vocab_size/);
-      assert.match(yield* message({ hidden_size: "32" }), /hidden_size/);
     }),
   );
 });

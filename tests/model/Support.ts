@@ -19,6 +19,7 @@ export const tiny: ModelConfig.ModelConfig = {
   head_dim: 6,
   max_position_embeddings: 64,
   rope_theta: 10000,
+  rope_scaling: null,
   rms_norm_eps: 1e-5,
   tie_word_embeddings: true,
   hidden_act: "silu",

@@ -30,6 +30,7 @@ export const config: ModelConfig.ModelConfig = {
   head_dim: 8,
   max_position_embeddings: 64,
   rope_theta: 10000,
+  rope_scaling: null,
   rms_norm_eps: 1e-5,
   tie_word_embeddings: true,
   hidden_act: "silu",

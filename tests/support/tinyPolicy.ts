@@ -43,6 +43,7 @@ export const config = (vocabulary: number, size: Partial<ModelConfig> = {}): Mod
   head_dim: 8,
   max_position_embeddings: 256,
   rope_theta: 10000,
+  rope_scaling: null,
   rms_norm_eps: 1e-5,
   tie_word_embeddings: true,
   hidden_act: "silu",

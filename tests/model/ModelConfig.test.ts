@@ -1,0 +1,111 @@
+import { assert, describe, it } from "@effect/vitest";
+import * as Effect from "effect/Effect";
+import * as ModelConfig from "../../src/model/ModelConfig.ts";
+import { config } from "./TinyPolicy.ts";
+
+type Change = Readonly<Record<string, unknown>>;
+
+const decode = (change: Change) => ModelConfig.decode({ ...config, ...change }, "config.json");
+const message = (change: Change) => Effect.map(Effect.flip(decode(change)), (error) => error.message);
+
+const llama3 = {
+  rope_type: "llama3",
+  factor: 32,
+  low_freq_factor: 1,
+  high_freq_factor: 4,
+  original_max_position_embeddings: 8192,
+} as const;
+
+describe("ModelConfig", () => {
+  it.effect("takes what transformers 4 and 5 write", () =>
+    Effect.gen(function* () {
+      const { rope_theta: _, rope_scaling: __, head_dim: ___, ...rest } = config;
+      const five = yield* ModelConfig.decode(
+        { ...rest, rope_parameters: { rope_theta: 5000, rope_type: "default" }, dtype: "float32" },
+        "config.json",
+      );
+      assert.equal(five.rope_theta, 5000);
+      assert.equal(five.rope_scaling, null);
+      assert.equal(five.head_dim, 8);
+      const lists = yield* decode({
+        eos_token_id: [2, 3],
+        rope_scaling: null,
+        num_key_value_heads: undefined,
+      });
+      assert.equal(lists.eos_token_id, 2);
+      assert.equal(lists.num_key_value_heads, config.num_attention_heads);
+    }),
+  );
+
+  it.effect("takes Llama 3's and linear scaling, in the form of each version", () =>
+    Effect.gen(function* () {
+      const four = yield* decode({ rope_theta: 500_000, rope_scaling: llama3 });
+      const { rope_theta: _, rope_scaling: __, ...rest } = config;
+      const parameters = { rope_parameters: { ...llama3, rope_theta: 500_000 } };
+      const five = yield* ModelConfig.decode({ ...rest, ...parameters }, "config.json");
+      for (const c of [four, five]) {
+        assert.deepEqual(c.rope_scaling, llama3);
+        assert.equal(c.rope_theta, 500_000);
+      }
+      const linear = yield* decode({ rope_scaling: { type: "linear", factor: 4 } });
+      assert.deepEqual(linear.rope_scaling, { rope_type: "linear", factor: 4 });
+    }),
+  );
+
+  it.effect("takes Qwen2, whose q, k and v have biases, and Llama's biases where it has them", () =>
+    Effect.gen(function* () {
+      const names = (c: ModelConfig.ModelConfig) =>
+        ModelConfig.tensorShapes(c)
+          .filter(({ name }) => name.startsWith("model.layers.1.") && name.endsWith(".bias"))
+          .map(({ name, shape }) => `${name.split(".").slice(4).join(".")} ${shape.join()}`);
+      const qwen = yield* decode({ architectures: ["Qwen2ForCausalLM"], use_sliding_window: false });
+      assert.equal(qwen.model_type, "qwen2");
+      assert.deepEqual(names(qwen), ["q_proj.bias 32", "k_proj.bias 16", "v_proj.bias 16"]);
+      assert.deepEqual(names(yield* decode({})), []);
+      assert.deepEqual(names(yield* decode({ attention_bias: true, mlp_bias: true })), [
+        ...names(qwen),
+        "o_proj.bias 32",
+        "gate_proj.bias 48",
+        "up_proj.bias 48",
+        "down_proj.bias 32",
+      ]);
+    }),
+  );
+
+  it.effect("reads back what it writes", () =>
+    Effect.gen(function* () {
+      for (const change of [
+        {},
+        { rope_scaling: llama3 },
+        { rope_scaling: { rope_type: "linear", factor: 2 } },
+        { architectures: ["Qwen2ForCausalLM"] },
+      ]) {
+        const c = yield* decode(change);
+        assert.deepEqual(yield* ModelConfig.decode(ModelConfig.toJson(c), "config.json"), c);
+      }
+    }),
+  );
+
+  it.effect("refuses what the model code does not compute", () =>
+    Effect.gen(function* () {
+      const refusals: ReadonlyArray<readonly [Change, RegExp]> = [
+        [{ rope_scaling: { rope_type: "yarn", factor: 4 } }, /of type "yarn", expected "default", "linear"/],
+        [{ rope_scaling: { type: "dynamic" } }, /rotary embeddings of type "dynamic"/],
+        [{ rope_scaling: { rope_type: "llama3", factor: 8 } }, /low_freq_factor/],
+        [{ rope_scaling: { ...llama3, high_freq_factor: 1 } }, /high_freq_factor \(1\) is not above/],
+        [{ rope_scaling: { rope_type: "linear" } }, /factor/],
+        [{ partial_rotary_factor: 0.5 }, /partial_rotary_factor is 0\.5, expected 1/],
+        [{ model_type: "qwen2", use_sliding_window: true }, /use_sliding_window is true, expected false/],
+        [{ layer_types: ["full_attention", "sliding_attention"] }, /layer_types holds "sliding_attention"/],
+        [{ hidden_act: "gelu" }, /hidden_act/],
+        [{ attention_bias: "yes" }, /attention_bias/],
+        [{ num_hidden_layers: 0 }, /num_hidden_layers/],
+        [{ num_key_value_heads: 3 }, /num_key_value_heads \(3\) does not divide/],
+        [{ head_dim: 7 }, /head_dim is 7, expected an even number/],
+        [{ eos_token_id: 100_000 }, /eos_token_id is 100000, but vocab_size/],
+        [{ hidden_size: "32" }, /hidden_size/],
+      ];
+      for (const [change, expected] of refusals) assert.match(yield* message(change), expected);
+    }),
+  );
+});

@@ -6,7 +6,7 @@
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { syncDirectory } from "./Files.ts";
+import { type Slices, syncDirectory } from "./Files.ts";
 
 const prefixOf = (target: string): string => `.${path.basename(target)}.partial-`;
 
@@ -39,16 +39,16 @@ export const clearLeftovers = (target: string): void => {
 
 /**
  * Writes the absolute path `target`, in place of what is there. `body` fills the temporary directory with synced files.
- * Where `body` throws, nothing has changed and nothing is left behind.
+ * Where `body` throws or is ended at a `yield`, nothing has changed and nothing is left behind.
  */
-export const write = (target: string, body: (temporary: string) => void): void => {
+export function* write(target: string, body: (temporary: string) => Slices): Slices {
   const parent = path.dirname(target);
   const temporary = path.join(parent, `${prefixOf(target)}${process.pid}`);
   const old = `${temporary}-old`;
   try {
     fs.rmSync(temporary, { recursive: true, force: true });
     fs.mkdirSync(temporary, { recursive: true });
-    body(temporary);
+    yield* body(temporary);
     // An empty directory is replaced by the rename itself.
     const occupied = isOccupied(target);
     if (occupied) fs.renameSync(target, old);
@@ -60,8 +60,7 @@ export const write = (target: string, body: (temporary: string) => void): void =
     }
     syncDirectory(parent);
     if (occupied) fs.rmSync(old, { recursive: true, force: true });
-  } catch (cause) {
+  } finally {
     fs.rmSync(temporary, { recursive: true, force: true });
-    throw cause;
   }
-};
+}

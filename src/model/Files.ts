@@ -16,10 +16,15 @@ export const toPolicyError = (file: string, cause: unknown): PolicyError => {
     case "ENOENT":
       return new PolicyError({ path: file, reason: "no such file.", remedy: "Check the path." });
     case "ENOSPC":
+    case "EDQUOT":
+    case "EFBIG":
       return new PolicyError({
         path: file,
-        reason: "the disk is full; what was written of this file was removed.",
-        remedy: "Free some space and run the command again.",
+        reason:
+          code(cause) === "ENOSPC"
+            ? "the disk is full; what was written of this file was removed."
+            : "the file would be larger than this user or file system may write; what was written of it was removed.",
+        remedy: "Free some space, or choose another place, and run the command again.",
       });
     case "EACCES":
     case "EPERM":
@@ -94,24 +99,64 @@ export const syncDirectory = (directory: string): void => {
   }
 };
 
-/** Writes a file under a temporary name, syncs it, renames it; on failure nothing is left behind. */
-export const writeAtomically = (file: string, body: (fd: number) => void): void => {
-  const temporary = `${file}.partial-${process.pid}`;
+/** Work in slices: at each `yield` others may have a turn, or end it; its `finally` blocks then run. */
+export type Slices = Generator<void, void, void>;
+
+/** Runs slices to their end without a break. */
+export const drain = (slices: Slices): void => {
+  while (slices.next().done !== true);
+};
+
+/** Runs slices as an effect: between two of them signals are delivered and it can be interrupted. */
+export const inSlices = (file: string, slices: () => Slices): Effect.Effect<void, PolicyError> =>
+  Effect.acquireUseRelease(
+    Effect.sync(slices),
+    (running) => {
+      const next: Effect.Effect<void, PolicyError> = Effect.flatMap(
+        attempt(file, () => running.next().done),
+        (done) => (done === true ? Effect.void : Effect.andThen(turn, next)),
+      );
+      return next;
+    },
+    (running) => attempt(file, () => void running.return()),
+  );
+
+/** One event-loop turn. */
+const turn = Effect.callback<void>((resume) => {
+  const handle = setImmediate(() => resume(Effect.void));
+  return Effect.sync(() => clearImmediate(handle));
+});
+
+/**
+ * Writes a file under a temporary name beside it, syncs it, renames it; on failure nothing is left behind. What a
+ * process that dies leaves is what AtomicDirectory.clearLeftovers clears away.
+ */
+export function* writing(file: string, body: (fd: number) => Slices): Slices {
+  const temporary = path.join(path.dirname(file), `.${path.basename(file)}.partial-${process.pid}`);
   try {
     const fd = fs.openSync(temporary, "w");
     try {
-      body(fd);
+      yield* body(fd);
       fs.fsyncSync(fd);
     } finally {
       fs.closeSync(fd);
     }
     fs.renameSync(temporary, file);
+    syncDirectory(path.dirname(file));
   } catch (cause) {
-    fs.rmSync(temporary, { force: true });
     throw toPolicyError(file, cause);
+  } finally {
+    fs.rmSync(temporary, { force: true });
   }
-  syncDirectory(path.dirname(file));
-};
+}
+
+/** As `writing`, for what is written at once. */
+export const writeAtomically = (file: string, body: (fd: number) => void): void =>
+  drain(
+    writing(file, function* (fd) {
+      body(fd);
+    }),
+  );
 
 /** `writeAtomically` of a value as indented JSON. */
 export const writeJson = (file: string, value: unknown): void =>

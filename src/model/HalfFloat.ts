@@ -48,3 +48,17 @@ export const floatToBfloat = (value: number): number => {
   if ((x & 0x7fffffff) > 0x7f800000) return ((x >>> 16) & 0xffff) | 0x40;
   return ((x + 0x7fff + ((x >>> 16) & 1)) >>> 16) & 0xffff;
 };
+
+/** The bytes of values stored as `dtype`, rounded to nearest; throws a RangeError where one is too large for F16. */
+export const encode = (data: Float32Array, dtype: "F32" | "F16" | "BF16"): Uint8Array => {
+  if (dtype === "F32") return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const out = new Uint16Array(data.length);
+  const convert = dtype === "F16" ? floatToHalf : floatToBfloat;
+  for (let i = 0; i < out.length; i++) {
+    out[i] = convert(data[i]);
+    if ((out[i] & 0x7fff) === 0x7c00 && dtype === "F16" && Number.isFinite(data[i])) {
+      throw new RangeError(`holds ${data[i]}, beyond the largest F16 (65504)`);
+    }
+  }
+  return new Uint8Array(out.buffer);
+};

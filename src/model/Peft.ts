@@ -1,0 +1,170 @@
+/**
+ * LoRA adapters as PEFT keeps them: adapter_config.json and adapter_model.safetensors.
+ *
+ * PEFT computes y = W x + scale B (A x) with A [rank, in] and B [out, rank], both transposed against Lora.ts's
+ * variables; scale is lora_alpha / rank, or lora_alpha / sqrt(rank) with use_rslora.
+ */
+import * as Effect from "effect/Effect";
+import * as Schema from "effect/Schema";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { type Slices, readRecord, writeJson } from "./Files.ts";
+import * as Lora from "./Lora.ts";
+import * as ModelConfig from "./ModelConfig.ts";
+import type { StoredType, TensorToWrite } from "./Policy.ts";
+import { PolicyError } from "./PolicyError.ts";
+import * as Safetensors from "./Safetensors.ts";
+
+export const CONFIG = "adapter_config.json";
+export const WEIGHTS = "adapter_model.safetensors";
+/** Where a policy that was trained by LoRA keeps its adapter, beside its merged weights. */
+export const FOLDER = "adapter";
+
+/** An adapter to write. */
+export interface Adapter {
+  /** The content of adapter_config.json. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly tensors: ReadonlyArray<TensorToWrite>;
+}
+
+const tensorName = (module: string, side: "A" | "B"): string =>
+  `base_model.model.${module}.lora_${side}.weight`;
+
+/** The adapter of a model's variables; `base` is the directory or hub name of the policy that it was trained on. */
+export const adapter = (
+  c: ModelConfig.ModelConfig,
+  lora: Lora.Lora,
+  base: string,
+  variable: (name: string) => Float32Array,
+): Adapter => ({
+  config: {
+    peft_type: "LORA",
+    task_type: "CAUSAL_LM",
+    base_model_name_or_path: base,
+    r: lora.rank,
+    lora_alpha: lora.alpha,
+    lora_dropout: lora.dropout ?? 0,
+    target_modules: lora.targets.map((target) => `${target}_proj`),
+    bias: "none",
+    fan_in_fan_out: false,
+    inference_mode: true,
+    init_lora_weights: true,
+    modules_to_save: null,
+    rank_pattern: {},
+    alpha_pattern: {},
+    use_dora: false,
+    use_rslora: false,
+  },
+  tensors: Lora.parameters(c, lora).map(({ name, shape }) => {
+    const side = name.endsWith(".A") ? "A" : "B";
+    return {
+      name: tensorName(name.slice("lora.".length, -".A".length), side),
+      shape: [...shape].reverse(),
+      data: () => Lora.transposed(variable(name), shape[0] ?? 0),
+    };
+  }),
+});
+
+/** Writes both files into an existing directory. */
+export function* writing(directory: string, { config, tensors }: Adapter, dtype: StoredType): Slices {
+  writeJson(path.join(directory, CONFIG), config);
+  yield* Safetensors.writing(path.join(directory, WEIGHTS), tensors, { dtype });
+}
+
+/** What decides how an adapter is merged; PEFT's other kinds and options are refused here. */
+const AdapterConfig = Schema.Struct({
+  peft_type: Schema.Literal("LORA"),
+  base_model_name_or_path: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  lora_alpha: Schema.Finite,
+  use_rslora: Schema.optionalKey(Schema.Boolean),
+  use_dora: Schema.optionalKey(Schema.Literal(false)),
+  fan_in_fan_out: Schema.optionalKey(Schema.Literal(false)),
+  bias: Schema.optionalKey(Schema.Literal("none")),
+  /** Module names with an alpha of their own. */
+  alpha_pattern: Schema.optionalKey(Schema.NullOr(Schema.Record(Schema.String, Schema.Never))),
+});
+const decode = Schema.decodeUnknownResult(AdapterConfig, { errors: "all" });
+
+/** An adapter directory that was read and checked against a model. */
+export interface Loaded extends Adapter {
+  /** Its adapted matrices. */
+  readonly matrices: number;
+  /** A reader of Hugging Face matrices with the adapter merged in, over a reader of the base's. */
+  readonly merged: (base: (name: string) => Float32Array) => (name: string) => Float32Array;
+}
+
+/** Reads an adapter directory for a model of this shape; the tensors are read later, one at a time. */
+export const read = (directory: string, c: ModelConfig.ModelConfig): Effect.Effect<Loaded, PolicyError> =>
+  Effect.gen(function* () {
+    const configFile = path.join(directory, CONFIG);
+    const file = path.join(directory, WEIGHTS);
+    for (const needed of [configFile, file]) {
+      if (fs.existsSync(needed)) continue;
+      return yield* new PolicyError({
+        path: directory,
+        reason: `no ${path.basename(needed)} in this directory.`,
+        remedy: "Give a directory that PEFT's save_pretrained or a LoRA run of Drydock wrote.",
+      });
+    }
+    const config = yield* readRecord(configFile);
+    const decoded = decode(config);
+    if (decoded._tag === "Failure") {
+      return yield* new PolicyError({
+        path: configFile,
+        reason: `not an adapter that can be merged: ${decoded.failure.message.replaceAll("\n", " ")}.`,
+        remedy:
+          "Plain LoRA without biases, DoRA or alpha_pattern is supported; merge others with PEFT itself.",
+      });
+    }
+    const { lora_alpha: alpha, use_rslora: rootScale } = decoded.success;
+    const source = yield* Safetensors.open(file);
+    const refuse = (reason: string) =>
+      new PolicyError({
+        path: file,
+        reason,
+        remedy: "Give the base policy that the adapter was trained on.",
+      });
+    const sides = new Map<string, { readonly a: string; readonly b: string; readonly rank: number }>();
+    const known = new Set<string>();
+    for (const { name, shape } of ModelConfig.tensorShapes(c)) {
+      if (shape.length !== 2) continue;
+      const module = name.replace(/\.weight$/, "");
+      const [a, b] = [tensorName(module, "A"), tensorName(module, "B")];
+      const [aShape, bShape] = [source.tensors.get(a)?.shape, source.tensors.get(b)?.shape];
+      if (aShape === undefined && bShape === undefined) continue;
+      const rank = aShape?.[0] ?? 0;
+      if (
+        rank === 0 ||
+        aShape?.join() !== [rank, shape[1]].join() ||
+        bShape?.join() !== [shape[0], rank].join()
+      ) {
+        const found = (s: ReadonlyArray<number> | undefined) =>
+          s === undefined ? "missing" : `[${s.join(", ")}]`;
+        return yield* refuse(
+          `${module} has lora_A ${found(aShape)} and lora_B ${found(bShape)}, expected [rank, ${shape[1]}] and [${shape[0]}, rank].`,
+        );
+      }
+      known.add(a).add(b);
+      sides.set(name, { a, b, rank });
+    }
+    const unknown = [...source.tensors.keys()].find((name) => !known.has(name));
+    if (unknown !== undefined) {
+      return yield* refuse(`tensor "${unknown}" has no matrix in this model that it could be added to.`);
+    }
+    return {
+      config,
+      tensors: [...source.tensors].map(([name, { shape }]) => ({
+        name,
+        shape,
+        data: () => source.read(name),
+      })),
+      matrices: sides.size,
+      merged: (base) => (name) => {
+        const found = sides.get(name);
+        if (found === undefined) return base(name);
+        const { rank } = found;
+        const scale = alpha / (rootScale === true ? Math.sqrt(rank) : rank);
+        return Lora.plusProduct(base(name), source.read(found.a), source.read(found.b), rank, scale);
+      },
+    };
+  });

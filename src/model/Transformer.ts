@@ -82,7 +82,7 @@ const rmsNorm = (g: Graph, model: Model, name: string, x: Value): Value => {
 
 export const rotaryTables = Rotary.tables;
 
-/** What a layer's attention needs besides its input. */
+/** What a pass through the layers needs besides its input. */
 export interface Attend {
   readonly batch: number;
   /** T: positions a sequence in the input. */
@@ -94,6 +94,8 @@ export interface Attend {
   readonly mask: Value;
   /** Called with this step's keys and values [B, KV, T, hd] of a layer; returns those to attend to [B, KV, S, hd]. */
   readonly cache?: (layer: number, keys: Value, values: Value) => readonly [Value, Value];
+  /** Masks of `Lora.maskFeed`, while adapters train with dropout. */
+  readonly dropout?: Value | undefined;
 }
 
 const withDelta = (g: Graph, x: Value, delta: Value | null): Value => (delta === null ? x : g.add(x, delta));
@@ -105,7 +107,9 @@ const attention = (g: Graph, model: Model, layer: number, h: Value, a: Attend): 
   const { batch: B, time: T } = a;
   const widths = [H * hd, KV * hd, KV * hd];
   let qkv = project(g, model, layer, "qkv", h);
-  const deltas = (["q", "k", "v"] as const).map((target) => Lora.delta(g, c, lora, layer, target, h));
+  const deltas = (["q", "k", "v"] as const).map((target) =>
+    Lora.delta(g, c, lora, layer, target, h, a.dropout),
+  );
   if (deltas.some((delta) => delta !== null)) {
     const parts = g.split(qkv, widths, 1);
     qkv = g.concat(
@@ -128,15 +132,19 @@ const attention = (g: Graph, model: Model, layer: number, h: Value, a: Attend): 
 };
 
 /** SwiGLU: (silu(h gate) * (h up)) down (Shazeer, arXiv 2002.05202); h [N, d] normed -> [N, d]. */
-const feedForward = (g: Graph, model: Model, layer: number, h: Value): Value => {
+const feedForward = (g: Graph, model: Model, layer: number, h: Value, a: Attend): Value => {
   const { config: c, lora } = model;
   const f = c.intermediate_size;
   const both = project(g, model, layer, "gateUp", h);
   const [gate, up] = (["gate", "up"] as const).map((target, i) =>
-    withDelta(g, g.split(both, [f, f], 1)[i], Lora.delta(g, c, lora, layer, target, h)),
+    withDelta(g, g.split(both, [f, f], 1)[i], Lora.delta(g, c, lora, layer, target, h, a.dropout)),
   ) as [Value, Value];
   const inner = g.mul(g.mul(gate, g.sigmoid(gate)), up);
-  return withDelta(g, project(g, model, layer, "down", inner), Lora.delta(g, c, lora, layer, "down", inner));
+  return withDelta(
+    g,
+    project(g, model, layer, "down", inner),
+    Lora.delta(g, c, lora, layer, "down", inner, a.dropout),
+  );
 };
 
 /** The residual stream x [N, d] after layers 0 .. `layers`-1, all by default. */
@@ -153,8 +161,8 @@ export const layers = (
     const names = WeightLayout.layerNames(layer);
     const mixed = attention(g, model, layer, rmsNorm(g, model, names.norm1, out), attend);
     const projected = project(g, model, layer, "o", mixed);
-    out = g.add(out, withDelta(g, projected, Lora.delta(g, c, lora, layer, "o", mixed)));
-    out = g.add(out, feedForward(g, model, layer, rmsNorm(g, model, names.norm2, out)));
+    out = g.add(out, withDelta(g, projected, Lora.delta(g, c, lora, layer, "o", mixed, attend.dropout)));
+    out = g.add(out, feedForward(g, model, layer, rmsNorm(g, model, names.norm2, out), attend));
   }
   return out;
 };
@@ -187,6 +195,25 @@ export const causal = (g: Graph, model: Model, batch: number, time: number): Att
   };
 };
 
+/**
+ * The attention of whole left-padded sequences [B, T]: sequence b begins at `starts`[b] (int32 [B], below T),
+ * where its positions count from 0, and nothing sees what is before. With starts of 0 it is `causal`.
+ */
+export const leftPadded = (g: Graph, model: Model, starts: Value, time: number): Attend => {
+  const batch = starts.shape[0];
+  const whole = causal(g, model, batch, time);
+  const steps = Int32Array.from({ length: time }, (_, t) => t);
+  const own = g.sub(g.constant(steps, [1, time]), g.reshape(starts, [batch, 1]));
+  const at = (table: Value): Value =>
+    g.reshape(g.gather(table, g.maximum(own, 0)), [batch, 1, time, model.config.head_dim]);
+  const seen = g.reshape(g.greaterEqual(own, 0), [batch, 1, 1, time]);
+  const mask = g.minimum(
+    g.reshape(whole.mask, [1, 1, time, time]),
+    g.select(seen, g.scalar(0), g.scalar(HIDDEN)),
+  );
+  return { batch, time, cos: at(whole.cos), sin: at(whole.sin), mask };
+};
+
 /** The attention of one new position a sequence: `positions` int32 [B], each below `length`, the cache's S. */
 export const decoding = (
   g: Graph,
@@ -215,20 +242,26 @@ export const decoding = (
   };
 };
 
+export interface ForwardOptions {
+  /** Stop after this many layers: the residual stream, not normed. */
+  readonly upToLayer?: number;
+  /** Masks of `Lora.maskFeed`: adapters' inputs are dropped out. */
+  readonly dropout?: Value | undefined;
+  /** int32 [B]: the sequences are left-padded and begin here. */
+  readonly starts?: Value | undefined;
+}
+
 /**
- * Hidden states [B * T, d] of right-padded sequences ids [B, T] (int32, any valid id as padding), after the
- * final norm; after fewer layers (`upToLayer`) the residual stream, not normed.
+ * Hidden states [B * T, d] of sequences ids [B, T] (int32, any valid id as padding) after the final norm.
+ * They are right-padded, or left-padded with `starts`.
  */
-export const forward = (
-  g: Graph,
-  model: Model,
-  ids: Value,
-  options: { readonly upToLayer?: number } = {},
-): Value => {
+export const forward = (g: Graph, model: Model, ids: Value, options: ForwardOptions = {}): Value => {
   const [batch, time] = ids.shape as readonly [number, number];
   const count = options.upToLayer ?? model.config.num_hidden_layers;
   const x = embed(g, model, g.reshape(ids, [batch * time]));
-  const out = layers(g, model, x, causal(g, model, batch, time), count);
+  const { starts, dropout } = options;
+  const attend = starts === undefined ? causal(g, model, batch, time) : leftPadded(g, model, starts, time);
+  const out = layers(g, model, x, { ...attend, dropout }, count);
   return count === model.config.num_hidden_layers ? finalNorm(g, model, out) : out;
 };
 

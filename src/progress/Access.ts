@@ -3,7 +3,6 @@
  * browser's word on where a page comes from (Origin) must match where it was asked for (Host), and Host must not
  * be a name that anyone else can point here (DNS rebinding). Clients that are not browsers send no Origin.
  */
-import type { IncomingMessage } from "node:http";
 import * as Net from "node:net";
 import * as Os from "node:os";
 
@@ -16,7 +15,10 @@ const trusted = (name: string, bound: string): boolean =>
   name === Os.hostname().toLowerCase();
 
 /** Why a request is refused, or null. `bound` is the host that the server listens on. */
-export const refusal = (request: IncomingMessage, bound: string): string | null => {
+export const refusal = (
+  request: { readonly headers: { readonly host?: string | undefined; readonly origin?: string | undefined } },
+  bound: string,
+): string | null => {
   const host = request.headers.host?.toLowerCase();
   if (host === undefined || !URL.canParse(`http://${host}`)) return "the request names no host";
   const asked = new URL(`http://${host}`);

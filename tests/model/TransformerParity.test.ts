@@ -1,100 +1,174 @@
-/** The transformer against Hugging Face's: logits, log-probs, greedy tokens, loss and gradients of tiny models. */
+/** The transformer against Hugging Face's and PEFT's: tiny models of each architecture, golden/tiny-models.json. */
 import { describe, expect, it } from "vitest";
-import * as ModelConfig from "../../src/model/ModelConfig.ts";
+import * as Lora from "../../src/model/Lora.ts";
 import * as Transformer from "../../src/model/Transformer.ts";
 import * as WeightLayout from "../../src/model/WeightLayout.ts";
 import { gradients } from "../../src/tensor/Gradient.ts";
-import { Graph } from "../../src/tensor/Graph.ts";
-import { distance, executor, open, reference } from "./Support.ts";
+import { Graph, type Value } from "../../src/tensor/Graph.ts";
+import { distance, open } from "./Support.ts";
 import * as TinyLlama from "./TinyLlama.ts";
 
 const golden = TinyLlama.golden();
 
-const argMax = (x: ReadonlyArray<number>): number => x.indexOf(Math.max(...x));
+const argMax = (x: Float32Array): number => x.indexOf(Math.max(...x));
 
-describe("golden values of transformers", () => {
-  it("rest on the same weights", () => {
-    for (const [key, expected] of Object.entries(golden.check)) {
-      const tensor = Number(key.split(" ")[1]);
-      const found = expected.map((_, i) => TinyLlama.value(tensor, i, tensor === 1));
-      expect(distance(found, expected)).toBeLessThan(1e-7);
-    }
+const norm = (x: Float32Array): number => Math.sqrt(x.reduce((sum, v) => sum + v * v, 0));
+
+/** |found - expected| / |expected|. */
+const relative = (found: Float32Array, expected: Float32Array): number =>
+  found.length === expected.length
+    ? norm(found.map((x, i) => x - (expected[i] ?? 0))) / norm(expected)
+    : Number.POSITIVE_INFINITY;
+
+/** Loss and gradients (of the variables that train) on one sequence's next tokens. */
+const step = (
+  model: Transformer.Model,
+  ids: ReadonlyArray<number>,
+  options: {
+    readonly read: (name: string) => Float32Array;
+    readonly adapters?: (name: string) => Float32Array;
+    readonly masks?: Uint8Array;
+  },
+) => {
+  const g = new Graph();
+  const T = ids.length;
+  const dropout = Lora.maskFeed(g, model.config, model.lora, "masks", T);
+  const hidden = Transformer.forward(g, model, g.feed("ids", [1, T], "int32"), { dropout });
+  const rows = g.slice(hidden, [0, 0], [T - 1, model.config.hidden_size]);
+  const loss = g.neg(g.mean(Transformer.logProbs(g, model, rows, g.feed("next", [T - 1], "int32"))));
+  const parameters = Transformer.trainableParameters(model);
+  const variables = parameters.map(({ name, shape }) => g.variable(name, shape));
+  const fetches = gradients(g, loss, variables).map((x, i): [string, Value] => [
+    parameters[i]?.name ?? "",
+    x,
+  ]);
+  g.program("step", { fetches: { ...Object.fromEntries(fetches), loss } });
+  const session = open(g, model, { read: options.read });
+  const { adapters } = options;
+  if (adapters !== undefined) {
+    session.setVariables(new Map(parameters.map(({ name }) => [name, adapters(name)])));
+  }
+  const out = session.run("step", {
+    ids: Int32Array.from(ids),
+    next: Int32Array.from(ids.slice(1)),
+    ...(dropout === undefined || options.masks === undefined ? {} : { masks: options.masks }),
   });
+  session.dispose();
+  return {
+    loss: out["loss"]?.[0] ?? Number.NaN,
+    gradient: (name: string) => Float32Array.from(out[name] ?? []),
+  };
+};
 
-  for (const { name, config, sequences } of golden.cases) {
-    it(`are those of the formulas in float64: ${name}`, () => {
-      const read = TinyLlama.weights(config);
-      const names = ModelConfig.tensorShapes(config).map((t) => t.name);
-      const all = new Map(names.map((tensor) => [tensor, read(tensor)]));
-      for (const { ids, logits, greedy } of sequences) {
-        const grown = [...ids];
-        for (const token of greedy) {
-          const rows = reference(config, (tensor) => all.get(tensor) ?? read(tensor), grown);
-          const last = rows.at(-1) ?? [];
-          if (grown.length === ids.length) expect(distance(last, logits)).toBeLessThan(2e-5);
-          expect(argMax(last)).toBe(token);
-          grown.push(token);
-        }
-      }
-    });
+const expectNear = (
+  found: (name: string) => Float32Array,
+  expected: Readonly<Record<string, TinyLlama.Packed>>,
+): void => {
+  const errors = Object.entries(expected).map(([name, packed]) => ({
+    name,
+    error: relative(found(name), TinyLlama.unpacked(packed)),
+  }));
+  expect(errors.filter(({ error }) => !(error < 1e-4))).toEqual([]);
+};
+
+it("golden weights are the formula's", () => {
+  for (const [key, expected] of Object.entries(golden.check)) {
+    const tensor = Number(key.split(" ")[1]);
+    expect(
+      distance(
+        expected.map((_, i) => TinyLlama.value(tensor, i, tensor === 1)),
+        expected,
+      ),
+    ).toBeLessThan(1e-7);
   }
 });
 
-describe.skipIf(executor === null)("Transformer beside transformers", () => {
-  for (const { name, config, sequences, loss, gradients: expectedGradients } of golden.cases) {
-    const read = TinyLlama.weights(config);
+describe.each(golden.cases)("beside transformers: $name", (one) => {
+  const { config, sequences } = one;
+  const V = config.vocab_size;
+  const read = TinyLlama.weights(config);
+  const B = sequences.length;
+  // Each sequence with its greedy continuation, in one batch.
+  const grown = sequences.map(({ ids, greedy }) => [...ids, ...greedy]);
+  const T = Math.max(...grown.map((ids) => ids.length)) + 3;
 
-    it(`gives its logits and log-probs: ${name}`, () => {
-      for (const model of [Transformer.trainable(config), Transformer.frozen(config, "float32")]) {
-        for (const { ids, logits, logProbs } of sequences) {
-          const g = new Graph();
-          const T = ids.length;
-          const hidden = Transformer.forward(g, model, g.feed("ids", [1, T], "int32"));
-          const next = Transformer.logProbs(
-            g,
-            model,
-            g.reshape(hidden, [T, -1]),
-            g.feed("next", [T], "int32"),
-          );
-          g.program("all", { fetches: { logits: Transformer.logits(g, model, hidden), next } });
-          const session = open(g, model, { read });
-          const out = session.run("all", {
-            ids: Int32Array.from(ids),
-            next: Int32Array.from([...ids.slice(1), 0]),
-          });
-          session.dispose();
-          const last = (out["logits"] ?? []).slice(-config.vocab_size);
-          expect(distance(last, logits)).toBeLessThan(2e-5);
-          expect(distance((out["next"] ?? []).slice(0, T - 1), logProbs)).toBeLessThan(2e-5);
-        }
-      }
+  /** Logits [length][V] and next tokens' log-probs of each sequence in the batch padded on one side. */
+  const batch = (model: Transformer.Model, side: "left" | "right") => {
+    const g = new Graph();
+    const starts = side === "left" ? g.feed("starts", [B], "int32") : undefined;
+    const hidden = Transformer.forward(g, model, g.feed("ids", [B, T], "int32"), { starts });
+    const next = Transformer.logProbs(g, model, hidden, g.feed("next", [B * T], "int32"));
+    g.program("all", { fetches: { logits: Transformer.logits(g, model, hidden), next } });
+    const session = open(g, model, { read });
+    const begins = grown.map((ids, b) => b * T + (side === "left" ? T - ids.length : 0));
+    const fed = new Int32Array(B * T).fill(5);
+    grown.forEach((ids, b) => fed.set(ids, begins[b]));
+    const out = session.run("all", {
+      ids: fed,
+      next: Int32Array.from(fed, (_, i) => fed[i + 1] ?? 0),
+      ...(side === "left" ? { starts: Int32Array.from(begins, (begin, b) => begin - b * T) } : {}),
     });
+    session.dispose();
+    return grown.map((ids, b) => {
+      const begin = begins[b] ?? 0;
+      return {
+        rows: ids.map((_, t) => (out["logits"] as Float32Array).slice((begin + t) * V, (begin + t + 1) * V)),
+        logProbs: (out["next"] as Float32Array).slice(begin, begin + ids.length),
+      };
+    });
+  };
 
-    it(`gives its loss and gradients: ${name}`, () => {
-      const model = Transformer.trainable(config);
-      const ids = sequences[0]?.ids ?? [];
-      const T = ids.length;
-      const g = new Graph();
-      const hidden = g.reshape(Transformer.forward(g, model, g.feed("ids", [1, T], "int32")), [T, -1]);
-      const rows = g.slice(hidden, [0, 0], [T - 1, config.hidden_size]);
-      const value = g.neg(g.mean(Transformer.logProbs(g, model, rows, g.feed("next", [T - 1], "int32"))));
-      const stored = Transformer.weights(model);
-      const variables = stored.map((s) => g.variable(s.name, s.shape));
-      const fetches = gradients(g, value, variables).map((gradient, i) => [stored[i]?.name ?? "", gradient]);
-      g.program("step", { fetches: { ...Object.fromEntries(fetches), value } });
-      const session = open(g, model, { read });
-      const out = session.run("step", { ids: Int32Array.from(ids), next: Int32Array.from(ids.slice(1)) });
-      session.dispose();
-      expect(Math.abs((out["value"]?.[0] ?? 0) - loss)).toBeLessThan(1e-5);
-      const gradientOf = WeightLayout.reader(stored, (variable) => Float32Array.from(out[variable] ?? []));
-      for (const [tensor, expected] of Object.entries(expectedGradients)) {
-        const found = gradientOf(tensor);
-        const norm = Math.sqrt(found.reduce((sum, x) => sum + x * x, 0));
-        const near =
-          Math.abs(norm - expected.norm) < 1e-4 * expected.norm &&
-          distance(found.slice(0, 4), expected.first) < 1e-4 * expected.norm;
-        expect({ tensor, norm, near }).toMatchObject({ tensor, near: true });
-      }
+  const variants = [
+    ["trained, padded on the right", Transformer.trainable(config), "right"],
+    ["frozen, padded on the left", Transformer.frozen(config, "float32"), "left"],
+  ] as const;
+  it.each(variants)("logits, log-probs and greedy tokens: %s", (_, model, side) => {
+    const real = batch(model, side).map(({ rows, logProbs }, b) => {
+      const { ids, logits, greedy, ...known } = sequences[b];
+      expect(distance(rows[ids.length - 1] ?? [], TinyLlama.unpacked(logits))).toBeLessThan(2e-5);
+      const some = logProbs.slice(0, ids.length - 1);
+      expect(distance(some, TinyLlama.unpacked(known.logProbs))).toBeLessThan(2e-5);
+      expect(greedy.map((__, i) => argMax(rows[ids.length - 1 + i] as Float32Array))).toEqual(greedy);
+      return rows.slice(0, ids.length).flatMap((row) => [...row]);
     });
-  }
+    expect(distance(real.flat(), TinyLlama.unpacked(one.padded))).toBeLessThan(2e-5);
+  });
+
+  it("logits near these with the weights in bfloat16", () => {
+    const rounded = batch(Transformer.frozen(config, "bfloat16"), "right").flatMap(({ rows }, b) =>
+      rows.slice(0, sequences[b]?.ids.length).flatMap((row) => [...row]),
+    );
+    expect(relative(Float32Array.from(rounded), TinyLlama.unpacked(one.padded))).toBeLessThan(0.02);
+  });
+
+  it("loss and the gradient of every weight", () => {
+    const model = Transformer.trainable(config);
+    const found = step(model, sequences[0]?.ids ?? [], { read });
+    expect(Math.abs(found.loss - one.loss)).toBeLessThan(1e-5);
+    const gradient = WeightLayout.reader(Transformer.weights(model), found.gradient);
+    expectNear(gradient, one.gradients);
+  });
+
+  it.each(one.lora)("loss and the gradient of every adapter, dropout $dropout", (lora) => {
+    const spec: Lora.Lora = { rank: 3, alpha: 6, targets: Lora.TARGETS, dropout: lora.dropout };
+    const model = Transformer.frozen(config, "float32", spec);
+    const parameters = Lora.parameters(config, spec);
+    const bits = Buffer.from(lora.masks, "base64");
+    const masks = Uint8Array.from(
+      { length: bits.length * 8 },
+      (_, i) => ((bits[i >> 3] ?? 0) >> (i & 7)) & 1,
+    );
+    const adapters = (name: string): Float32Array => {
+      const number = parameters.findIndex((p) => p.name === name);
+      const [input, output] = parameters[number].shape as readonly [number, number];
+      const torch = Float32Array.from({ length: input * output }, (_, i) =>
+        TinyLlama.value(1000 + number, i, false),
+      );
+      return Lora.transposed(torch, output);
+    };
+    const found = step(model, sequences[0]?.ids ?? [], { read, adapters, masks });
+    expect(Math.abs(found.loss - lora.loss)).toBeLessThan(1e-5);
+    const inputs = new Map(parameters.map(({ name, shape }) => [name, shape[0] ?? 0]));
+    expectNear((name) => Lora.transposed(found.gradient(name), inputs.get(name) ?? 0), lora.gradients);
+  });
 });

@@ -8,6 +8,7 @@
  *
  * Deterministic: ties go to the pair that comes first in the order of token ids.
  */
+import * as TokenizerJson from "./TokenizerJson.ts";
 
 export const END_OF_TEXT = "<|endoftext|>";
 
@@ -21,52 +22,13 @@ export interface Options {
   readonly pieces?: string;
 }
 
-/** `tokenizer.json`, as far as this trainer writes it. */
-export interface TokenizerJson {
-  readonly version: "1.0";
-  readonly truncation: null;
-  readonly padding: null;
-  readonly added_tokens: ReadonlyArray<{
-    readonly id: number;
-    readonly content: string;
-    readonly single_word: boolean;
-    readonly lstrip: boolean;
-    readonly rstrip: boolean;
-    readonly normalized: boolean;
-    readonly special: boolean;
-  }>;
-  readonly normalizer: null;
-  readonly pre_tokenizer: object;
-  readonly post_processor: null;
-  readonly decoder: object;
-  readonly model: {
-    readonly type: "BPE";
-    readonly dropout: null;
-    readonly unk_token: null;
-    readonly continuing_subword_prefix: null;
-    readonly end_of_word_suffix: null;
-    readonly fuse_unk: boolean;
-    readonly byte_fallback: boolean;
-    readonly ignore_merges: boolean;
-    readonly vocab: Readonly<Record<string, number>>;
-    readonly merges: ReadonlyArray<readonly [string, string]>;
-  };
-}
-
-/** GPT-2's printable stand-in for each byte. */
-export const byteAlphabet = (): ReadonlyArray<string> => {
-  const printable = (b: number) => (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
-  let next = 256;
-  return Array.from({ length: 256 }, (_, b) => String.fromCodePoint(printable(b) ? b : next++));
-};
-
 interface Piece {
   ids: Array<number>;
   readonly count: number;
 }
 
 /** Trains on texts. Throws a RangeError where `vocabSize` is below 257. */
-export const train = (texts: Iterable<string>, options: Options): TokenizerJson => {
+export const train = (texts: Iterable<string>, options: Options): TokenizerJson.TokenizerJson => {
   if (!Number.isInteger(options.vocabSize) || options.vocabSize < 257) {
     throw new RangeError(
       `vocabSize must be an integer of at least 257 (bytes and end of text), found ${options.vocabSize}`,
@@ -79,7 +41,7 @@ export const train = (texts: Iterable<string>, options: Options): TokenizerJson 
     for (const match of text.matchAll(pattern)) counts.set(match[0], (counts.get(match[0]) ?? 0) + 1);
   }
 
-  const alphabet = byteAlphabet();
+  const alphabet = TokenizerJson.byteAlphabet();
   const tokens: Array<string> = [END_OF_TEXT, ...alphabet];
   const encoder = new TextEncoder();
   const pieces: Array<Piece> = Array.from(counts, ([text, count]) => ({
@@ -98,44 +60,15 @@ export const train = (texts: Iterable<string>, options: Options): TokenizerJson 
     merges.push([tokens[left], tokens[right]]);
     for (const piece of pieces) merge(piece, left, right, id);
   }
-  return {
-    version: "1.0",
-    truncation: null,
-    padding: null,
-    added_tokens: [
-      {
-        id: 0,
-        content: END_OF_TEXT,
-        single_word: false,
-        lstrip: false,
-        rstrip: false,
-        normalized: false,
-        special: true,
-      },
-    ],
-    normalizer: null,
-    pre_tokenizer: {
+  return TokenizerJson.byteLevel({
+    addedTokens: [TokenizerJson.addedToken(0, END_OF_TEXT, true)],
+    pieces: {
       type: "Sequence",
-      pretokenizers: [
-        { type: "Split", pattern: { Regex: source }, behavior: "Isolated", invert: false },
-        { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false },
-      ],
+      pretokenizers: [TokenizerJson.splitPieces(source), TokenizerJson.byteLevelPieces(false)],
     },
-    post_processor: null,
-    decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: {
-      type: "BPE",
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: false,
-      byte_fallback: false,
-      ignore_merges: false,
-      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
-      merges,
-    },
-  };
+    vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+    merges,
+  });
 };
 
 /** The most frequent pair that occurs at least twice and whose merge is a new token. */

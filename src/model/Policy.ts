@@ -2,8 +2,10 @@
  * A policy directory: a Llama-family model in Hugging Face's layout with Drydock's card beside it.
  *
  *     config.json  tokenizer.json  tokenizer_config.json  generation_config.json
- *     model.safetensors    weights under Hugging Face's names; transformers' from_pretrained loads them
+ *     model.safetensors    weights under Hugging Face's names; transformers' from_pretrained loads them.
+ *                          Or several files with model.safetensors.index.json
  *     heads.safetensors    optional: value heads of the critic that tilts the policy
+ *     adapter/             optional: the LoRA adapter, in PEFT's layout, that is merged into the weights
  *     policy.json          the card: prompt template, stop strings, decoding defaults, provenance, figures
  */
 import * as Effect from "effect/Effect";
@@ -11,11 +13,14 @@ import * as Schema from "effect/Schema";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import * as AtomicDirectory from "./AtomicDirectory.ts";
-import { attempt, readJson, readRecord, writeJson } from "./Files.ts";
+import { attempt, inSlices, readJson, readRecord, type Slices, writeJson } from "./Files.ts";
 import * as GenerationConfig from "./GenerationConfig.ts";
 import * as ModelConfig from "./ModelConfig.ts";
+import * as Peft from "./Peft.ts";
 import { PolicyError } from "./PolicyError.ts";
 import * as Safetensors from "./Safetensors.ts";
+import * as Shards from "./Shards.ts";
+import * as SafetensorsIndex from "./SafetensorsIndex.ts";
 import * as Tokenizer from "./Tokenizer.ts";
 
 export const POLICY_FORMAT = 1;
@@ -58,8 +63,10 @@ export interface TensorSource {
     string,
     { readonly dtype: StoredType; readonly shape: ReadonlyArray<number> }
   >;
-  /** Reads one tensor, row-major, widened to float32. Synchronous; throws a PolicyError. */
-  readonly read: (name: string) => Float32Array;
+  /** Reads one tensor, row-major, widened to float32, into `into` (of its size) where given. Synchronous; throws a PolicyError. */
+  readonly read: (name: string, into?: Float32Array) => Float32Array;
+  /** Its bytes as they are stored, little-endian; otherwise as `read`. */
+  readonly readStored: (name: string, into?: Uint8Array) => Uint8Array;
 }
 
 /** A tensor to write; `data` is called once, when its turn comes. */
@@ -101,6 +108,19 @@ export interface NewPolicy {
   /** Every tensor of `ModelConfig.tensorShapes(config)`; null for a directory to initialise from. */
   readonly weights: ReadonlyArray<TensorToWrite> | null;
   readonly heads?: ReadonlyArray<TensorToWrite>;
+  /** What LoRA trained, already merged into `weights`; kept beside them. */
+  readonly adapter?: Peft.Adapter;
+}
+
+export interface WriteOptions {
+  /** Stored type of the weights; F32 by default, which keeps every bit. */
+  readonly dtype?: StoredType;
+  /** Replace the policy that is there. */
+  readonly replace?: boolean;
+  /** Weights of more bytes are cut into several files; 5 GB by default. */
+  readonly maxShardBytes?: number;
+  /** Called after each of the model's tensors, from 1 to `total`. */
+  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** The card of a directory that has none: a plain Hugging Face model. */
@@ -219,7 +239,7 @@ const checkShapes = (
 /**
  * Reads and checks a policy directory; tensors are read later, one at a time.
  *
- * With `weights: "optional"` model.safetensors may be absent, for a model that is to be initialised at random.
+ * With `weights: "optional"` they may be absent, for a model that is to be initialised at random.
  */
 export const read = Effect.fn("Policy.read")(function* (
   directory: string,
@@ -245,19 +265,13 @@ export const read = Effect.fn("Policy.read")(function* (
   const endTokens = [...new Set([tokenizer.eos, ...named])];
   // Of several the tokenizer's is the one that training puts at a program's end.
   const config = { ...decoded, eos_token_id: tokenizer.eos };
-  const file = path.join(directory, "model.safetensors");
-  let weights: TensorSource | null = null;
-  if (fs.existsSync(file)) {
-    weights = yield* Safetensors.open(file);
-    yield* checkShapes(file, config, weights.tensors);
-  } else if (options.weights !== "optional") {
-    const sharded = fs.existsSync(`${file}.index.json`);
+  const weights = yield* SafetensorsIndex.open(directory);
+  if (weights !== null) yield* checkShapes(weights.path, config, weights.tensors);
+  else if (options.weights !== "optional") {
     return yield* new PolicyError({
-      path: file,
-      reason: sharded ? "the weights are in several files, which is not supported." : "there are no weights.",
-      remedy: sharded
-        ? "Save the model again as one file (transformers: save_pretrained with a large max_shard_size)."
-        : "Import the policy again, or train it from scratch.",
+      path: path.join(directory, SafetensorsIndex.SINGLE),
+      reason: `there are no weights: neither this file nor ${SafetensorsIndex.INDEX} is there.`,
+      remedy: "Import the policy again, or train it from scratch.",
     });
   }
   const headsFile = path.join(directory, "heads.safetensors");
@@ -267,15 +281,57 @@ export const read = Effect.fn("Policy.read")(function* (
 
 const isPolicy = (directory: string): boolean => fs.existsSync(path.join(directory, "config.json"));
 
+const TORCH_TYPES: Readonly<Record<StoredType, string>> = {
+  F32: "float32",
+  F16: "float16",
+  BF16: "bfloat16",
+};
+
+function* writing(directory: string, policy: NewPolicy, options: WriteOptions): Slices {
+  const at = (name: string) => path.join(directory, name);
+  const dtype = options.dtype ?? "F32";
+  writeJson(at("config.json"), { ...ModelConfig.toJson(policy.config), torch_dtype: TORCH_TYPES[dtype] });
+  writeJson(at("tokenizer.json"), policy.tokenizer.tokenizer);
+  writeJson(at("tokenizer_config.json"), policy.tokenizer.config);
+  writeJson(at(GenerationConfig.FILE), GenerationConfig.toJson(policy.config, policy.card, policy.endTokens));
+  if (policy.adapter !== undefined) {
+    fs.mkdirSync(at(Peft.FOLDER));
+    yield* Peft.writing(at(Peft.FOLDER), policy.adapter, "F32");
+  }
+  if (policy.heads !== undefined) yield* Safetensors.writing(at("heads.safetensors"), policy.heads);
+  if (policy.weights !== null) {
+    const maxBytes = options.maxShardBytes ?? Shards.MAX_BYTES;
+    yield* Shards.writing(directory, counted(policy.weights, options.onProgress), { dtype, maxBytes });
+  }
+  writeJson(at("policy.json"), policy.card);
+}
+
+/** The same tensors, calling `onProgress` as each is taken. */
+const counted = (
+  tensors: ReadonlyArray<TensorToWrite>,
+  onProgress: WriteOptions["onProgress"],
+): ReadonlyArray<TensorToWrite> => {
+  let done = 0;
+  return tensors.map((tensor) => ({
+    ...tensor,
+    data: () => {
+      done += 1;
+      onProgress?.(done, tensors.length);
+      return tensor.data();
+    },
+  }));
+};
+
 /**
  * Writes a policy directory: all files under a temporary name beside it, synced, then one rename.
  *
- * The directory must be absent or empty, unless `replace` is set and it holds a policy. One tensor is in memory at a time.
+ * The directory must be absent or empty, unless `replace` is set and it holds a policy. One tensor is in memory at a
+ * time; between two the effect can be interrupted, which leaves nothing behind.
  */
 export const write = Effect.fn("Policy.write")(function* (
   directory: string,
   policy: NewPolicy,
-  options: { readonly dtype?: StoredType; readonly replace?: boolean } = {},
+  options: WriteOptions = {},
 ): Effect.fn.Return<void, PolicyError> {
   const target = path.resolve(directory);
   const tokenizer = yield* Tokenizer.make(policy.tokenizer, directory);
@@ -299,19 +355,32 @@ export const write = Effect.fn("Policy.write")(function* (
           : "Choose another name.",
       });
     }
-    AtomicDirectory.write(target, (temporary) => {
-      const at = (name: string) => path.join(temporary, name);
-      writeJson(at("config.json"), { ...policy.config, use_cache: true });
-      writeJson(at("tokenizer.json"), policy.tokenizer.tokenizer);
-      writeJson(at("tokenizer_config.json"), policy.tokenizer.config);
-      writeJson(
-        at(GenerationConfig.FILE),
-        GenerationConfig.toJson(policy.config, policy.card, policy.endTokens),
-      );
-      writeJson(at("policy.json"), policy.card);
-      const dtype = options.dtype ?? "F32";
-      if (policy.weights !== null) Safetensors.writeSync(at("model.safetensors"), policy.weights, { dtype });
-      if (policy.heads !== undefined) Safetensors.writeSync(at("heads.safetensors"), policy.heads);
-    });
   });
+  yield* inSlices(directory, () =>
+    AtomicDirectory.write(target, (temporary) => writing(temporary, policy, options)),
+  );
 });
+
+/** A policy that was read, to be written again: every file's content is the same but for the weights' type. */
+export const rewritten = (policy: PolicyFiles): NewPolicy => {
+  const { config, card, tokenizerFiles, endTokens, weights, heads } = policy;
+  return {
+    config,
+    card,
+    tokenizer: tokenizerFiles,
+    endTokens,
+    weights:
+      weights === null
+        ? null
+        : ModelConfig.tensorShapes(config).map((t) => ({ ...t, data: () => weights.read(t.name) })),
+    ...(heads === null
+      ? {}
+      : {
+          heads: [...heads.tensors].map(([name, { shape }]) => ({
+            name,
+            shape,
+            data: () => heads.read(name),
+          })),
+        }),
+  };
+};

@@ -8,13 +8,23 @@
 import type * as Effect from "effect/Effect";
 import { visit } from "jsonc-parser";
 import * as fs from "node:fs";
-import { attempt, isRecord, readFully, toPolicyError, writeAtomically, writeFully } from "./Files.ts";
-import { floatToBfloat, floatToHalf, halfTable } from "./HalfFloat.ts";
+import {
+  attempt,
+  drain,
+  inSlices,
+  isRecord,
+  readFully,
+  type Slices,
+  toPolicyError,
+  writeFully,
+  writing as writingFile,
+} from "./Files.ts";
+import { encode, halfTable } from "./HalfFloat.ts";
 import type { StoredType, TensorSource, TensorToWrite } from "./Policy.ts";
 import { PolicyError } from "./PolicyError.ts";
 
-/** The format's own limit on the header, in bytes. */
-const MAX_HEADER = 100_000_000;
+/** Largest header, in bytes: about 100,000 tensors. The format allows 100 MB, which take several times that to parse. */
+const MAX_HEADER = 1 << 24;
 const MAX_RANK = 8;
 const BYTES: Readonly<Record<StoredType, number>> = { F32: 4, F16: 2, BF16: 2 };
 /** Elements converted at a time. */
@@ -27,6 +37,9 @@ interface Entry {
   readonly end: number;
 }
 
+const bytesOf = ({ begin, end }: Entry): number => end - begin;
+const countOf = (entry: Entry): number => bytesOf(entry) / BYTES[entry.dtype];
+
 const isStoredType = (u: unknown): u is StoredType => u === "F32" || u === "F16" || u === "BF16";
 
 const isSize = (u: unknown): u is number => typeof u === "number" && Number.isSafeInteger(u) && u >= 0;
@@ -35,9 +48,16 @@ const isSize = (u: unknown): u is number => typeof u === "number" && Number.isSa
 const duplicateName = (text: string): string | undefined => {
   const seen = new Set<string>();
   let duplicate: string | undefined;
+  let depth = 0;
   visit(text, {
-    onObjectProperty: (name, _offset, _length, _line, _column, pathSupplier) => {
-      if (pathSupplier().length > 0) return;
+    onObjectBegin: () => {
+      depth += 1;
+    },
+    onObjectEnd: () => {
+      depth -= 1;
+    },
+    onObjectProperty: (name) => {
+      if (depth > 1) return;
       if (seen.has(name)) duplicate ??= name;
       seen.add(name);
     },
@@ -55,8 +75,6 @@ const parseHeader = (path: string, text: string, dataBytes: number): ReadonlyMap
     throw refuse(`the header is not valid JSON (${cause instanceof Error ? cause.message : String(cause)})`);
   }
   if (!isRecord(json)) throw refuse("the header is not a JSON object");
-  const twice = duplicateName(text);
-  if (twice !== undefined) throw refuse(`the header names tensor "${twice}" twice`);
   const entries = new Map<string, Entry>();
   for (const [name, raw] of Object.entries(json)) {
     if (name === "__metadata__") continue;
@@ -90,6 +108,8 @@ const parseHeader = (path: string, text: string, dataBytes: number): ReadonlyMap
     }
     entries.set(name, { dtype, shape, begin, end });
   }
+  const twice = duplicateName(text);
+  if (twice !== undefined) throw refuse(`the header names tensor "${twice}" twice`);
   let expected = 0;
   for (const [name, entry] of [...entries].sort((a, b) => a[1].begin - b[1].begin || a[1].end - b[1].end)) {
     if (entry.begin !== expected) {
@@ -105,17 +125,25 @@ const parseHeader = (path: string, text: string, dataBytes: number): ReadonlyMap
   return entries;
 };
 
-const readTensor = (fd: number, dataStart: number, entry: Entry): Float32Array => {
-  const count = (entry.end - entry.begin) / BYTES[entry.dtype];
-  const out = new Float32Array(count);
+/** Stored bytes as they are, into `into` where given. */
+const readStored = (fd: number, dataStart: number, { begin, end }: Entry, into?: Uint8Array): Uint8Array => {
+  const out = into ?? new Uint8Array(end - begin);
+  readFully(fd, out, dataStart + begin);
+  return out;
+};
+
+/** Values widened to float32, into `into` where given. */
+const readTensor = (fd: number, dataStart: number, entry: Entry, into?: Float32Array): Float32Array => {
+  const count = countOf(entry);
+  const out = into ?? new Float32Array(count);
   const start = dataStart + entry.begin;
   if (entry.dtype === "F32") {
-    readFully(fd, new Uint8Array(out.buffer), start);
+    readFully(fd, new Uint8Array(out.buffer, out.byteOffset, out.byteLength), start);
     return out;
   }
   const chunk = new Uint16Array(Math.min(CHUNK, count));
   const half = entry.dtype === "F16" ? halfTable() : undefined;
-  const outBits = new Uint32Array(out.buffer);
+  const outBits = new Uint32Array(out.buffer, out.byteOffset, out.length);
   for (let done = 0; done < count; done += chunk.length) {
     const n = Math.min(chunk.length, count - done);
     readFully(fd, new Uint8Array(chunk.buffer, 0, n * 2), start + done * 2);
@@ -151,7 +179,9 @@ export const openSync = (path: string): TensorSource => {
     readFully(fd, prefix, 0);
     const length = new DataView(prefix.buffer).getBigUint64(0, true);
     if (length > BigInt(MAX_HEADER) || length < 2n || length > BigInt(size - 8)) {
-      throw refuse(`the header claims ${length} bytes, but the file has ${size}.`);
+      throw refuse(
+        `the header claims ${length} bytes, but the file has ${size}, and a header at most ${MAX_HEADER}.`,
+      );
     }
     const header = new Uint8Array(Number(length));
     readFully(fd, header, 8);
@@ -161,28 +191,32 @@ export const openSync = (path: string): TensorSource => {
       dataStart: start,
     };
   });
+  /** Opens the file for one tensor, and checks that what is to take it has its size. */
+  const readOne = <A extends Float32Array | Uint8Array>(
+    name: string,
+    into: A | undefined,
+    size: (entry: Entry) => number,
+    body: (fd: number, entry: Entry) => A,
+  ): A => {
+    const entry = entries.get(name);
+    if (entry === undefined) throw new PolicyError({ path, reason: `there is no tensor "${name}".` });
+    if (into !== undefined && into.length !== size(entry)) {
+      throw new RangeError(`tensor "${name}" takes ${size(entry)} elements, given ${into.length}`);
+    }
+    return withFile((fd) => body(fd, entry));
+  };
   return {
     path,
     tensors: entries,
-    read: (name) => {
-      const entry = entries.get(name);
-      if (entry === undefined) throw new PolicyError({ path, reason: `there is no tensor "${name}".` });
-      return withFile((fd) => readTensor(fd, dataStart, entry));
-    },
+    read: (name, into) => readOne(name, into, countOf, (fd, entry) => readTensor(fd, dataStart, entry, into)),
+    readStored: (name, into) =>
+      readOne(name, into, bytesOf, (fd, entry) => readStored(fd, dataStart, entry, into)),
   };
 };
 
 /** Opens a file: reads and checks its header. Fails where it is absent, damaged, or of an unsupported type. */
 export const open = (path: string): Effect.Effect<TensorSource, PolicyError> =>
   attempt(path, () => openSync(path));
-
-const encode = (data: Float32Array, dtype: StoredType): Uint8Array => {
-  if (dtype === "F32") return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  const out = new Uint16Array(data.length);
-  const convert = dtype === "F16" ? floatToHalf : floatToBfloat;
-  for (let i = 0; i < data.length; i++) out[i] = convert(data[i] ?? 0);
-  return new Uint8Array(out.buffer);
-};
 
 export interface WriteOptions {
   /** Stored type of every tensor; F32 by default. F16 and BF16 round to nearest. */
@@ -191,12 +225,34 @@ export interface WriteOptions {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** As `write`, for code that is synchronous anyway; throws a PolicyError. */
-export const writeSync = (
+/** One tensor's values as they are stored; throws a PolicyError where they are not what was promised. */
+export const stored = (path: string, { name, shape, data }: TensorToWrite, dtype: StoredType): Uint8Array => {
+  const values = data();
+  const count = shape.reduce((a, b) => a * b, 1);
+  if (values.length !== count) {
+    throw new PolicyError({
+      path,
+      reason: `tensor "${name}" has ${values.length} values, expected ${count} for [${shape.join(", ")}].`,
+    });
+  }
+  try {
+    return encode(values, dtype);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new PolicyError({
+      path,
+      reason: `tensor "${name}" ${cause.message}.`,
+      remedy: "Store it as BF16 or F32.",
+    });
+  }
+};
+
+/** Writes a file under a temporary name, synced, then renamed; one tensor is in memory, and a slice, at a time. */
+export const writing = (
   path: string,
   tensors: ReadonlyArray<TensorToWrite>,
   options: WriteOptions = {},
-): void => {
+): Slices => {
   const dtype = options.dtype ?? "F32";
   const header: Record<string, unknown> = { __metadata__: { format: "pt", ...options.metadata } };
   let offset = 0;
@@ -213,26 +269,26 @@ export const writeSync = (
   const padded = Buffer.concat([bytes, Buffer.alloc((8 - (bytes.length % 8)) % 8, " ")]);
   const prefix = Buffer.alloc(8);
   prefix.writeBigUInt64LE(BigInt(padded.length));
-  writeAtomically(path, (fd) => {
+  return writingFile(path, function* (fd) {
     writeFully(fd, prefix);
     writeFully(fd, padded);
-    for (const { name, shape, data } of tensors) {
-      const values = data();
-      const count = shape.reduce((a, b) => a * b, 1);
-      if (values.length !== count) {
-        throw new PolicyError({
-          path,
-          reason: `tensor "${name}" has ${values.length} values, expected ${count} for [${shape.join(", ")}].`,
-        });
-      }
-      writeFully(fd, encode(values, dtype));
+    for (const tensor of tensors) {
+      writeFully(fd, stored(path, tensor, dtype));
+      yield;
     }
   });
 };
 
-/** Writes a file under a temporary name, synced, then renamed; one tensor is in memory at a time. */
+/** As `writing`, for code that is synchronous anyway; throws a PolicyError. */
+export const writeSync = (
+  path: string,
+  tensors: ReadonlyArray<TensorToWrite>,
+  options: WriteOptions = {},
+): void => drain(writing(path, tensors, options));
+
+/** As `writing`, as an effect. */
 export const write = (
   path: string,
   tensors: ReadonlyArray<TensorToWrite>,
   options: WriteOptions = {},
-): Effect.Effect<void, PolicyError> => attempt(path, () => writeSync(path, tensors, options));
+): Effect.Effect<void, PolicyError> => inSlices(path, () => writing(path, tensors, options));

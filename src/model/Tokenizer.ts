@@ -1,5 +1,5 @@
 /**
- * Text to token ids and back, for byte-level BPE tokenizers in Hugging Face's format.
+ * Text to token ids and back, for BPE tokenizers in Hugging Face's format: byte-level ones, and SentencePiece's.
  *
  * Encoding is @huggingface/tokenizers'. Decoding is a table of bytes by id, which is exact: a
  * character may be spread over several tokens.
@@ -8,10 +8,16 @@ import { Tokenizer as HfTokenizer } from "@huggingface/tokenizers";
 import * as Effect from "effect/Effect";
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { byteAlphabet } from "./BpeTrainer.ts";
 import { attempt, isRecord, readRecord } from "./Files.ts";
 import type { TokenizerFiles } from "./Policy.ts";
 import { PolicyError } from "./PolicyError.ts";
+import * as TokenBytes from "./TokenBytes.ts";
+
+/**
+ * Whether a text is the beginning (the default), or goes on after another. SentencePiece tokenizers put a space in
+ * front of a beginning, and take it away again; for byte-level ones there is no difference.
+ */
+export type Place = "start" | "inside";
 
 export interface Tokenizer {
   /** Where its files are. */
@@ -27,9 +33,9 @@ export interface Tokenizer {
   /** What the tokenizer's own rule puts in front of a text: the beginning-of-sequence token, or nothing. */
   readonly prefix: ReadonlyArray<number>;
   /** No token is added in front or behind. Control tokens written out in the text become their ids. */
-  readonly encode: (text: string) => ReadonlyArray<number>;
+  readonly encode: (text: string, place?: Place) => ReadonlyArray<number>;
   /** Control tokens are left out; bytes that are not UTF-8 become U+FFFD. */
-  readonly decode: (ids: Iterable<number>) => string;
+  readonly decode: (ids: Iterable<number>, place?: Place) => string;
   /** The bytes that a token stands for; empty for control tokens and unknown ids. */
   readonly bytes: (id: number) => Uint8Array;
   readonly tokenId: (token: string) => number | undefined;
@@ -41,14 +47,26 @@ export interface Tokenizer {
   >;
 }
 
+const none = new Uint8Array();
+const utf8 = new TextEncoder();
+
+const typeOf = (part: unknown): string => JSON.stringify(isRecord(part) ? part["type"] : part) ?? "missing";
+
 /** A token of tokenizer_config.json is a string or a record with its content. */
 const content = (u: unknown): string | null =>
   typeof u === "string" ? u : isRecord(u) && typeof u["content"] === "string" ? u["content"] : null;
 
-const isByteLevel = (decoder: unknown): boolean =>
-  isRecord(decoder) &&
-  (decoder["type"] === "ByteLevel" ||
-    (Array.isArray(decoder["decoders"]) && decoder["decoders"].some(isByteLevel)));
+/** The largest id that a parsed tokenizer.json gives a token, and how many tokens it has. */
+const ids = (
+  tokenizer: Readonly<Record<string, unknown>>,
+): { readonly last: number; readonly count: number } => {
+  const model = tokenizer["model"];
+  const vocab = isRecord(model) && isRecord(model["vocab"]) ? Object.values(model["vocab"]) : [];
+  const added = Array.isArray(tokenizer["added_tokens"]) ? tokenizer["added_tokens"].filter(isRecord) : [];
+  let last = -1;
+  for (const id of [...vocab, ...added.map((token) => token["id"])]) last = Math.max(last, Number(id));
+  return { last, count: vocab.length + added.length };
+};
 
 /** A template is a text, or a list of named ones, of which a plain conversation takes "default". */
 const chatTemplate = (value: unknown, directory: string): Effect.Effect<string | null, PolicyError> => {
@@ -74,38 +92,36 @@ export const make = (files: TokenizerFiles, directory: string): Effect.Effect<To
     const file = path.join(directory, "tokenizer.json");
     const refuse = (reason: string, remedy = "Restore the tokenizer's files or import the policy again.") =>
       new PolicyError({ path: file, reason, remedy });
-    if (!isByteLevel(files.tokenizer["decoder"])) {
-      return yield* refuse("the decoder is not ByteLevel.", "Only byte-level BPE tokenizers are supported.");
+    const kind = TokenBytes.kindOf(files.tokenizer);
+    if (kind === null) {
+      const { model, decoder } = files.tokenizer;
+      return yield* refuse(
+        `the decoder is ${typeOf(decoder)} and the model ${typeOf(model)}, expected byte-level BPE (decoder ByteLevel), or BPE with byte_fallback (decoder ByteFallback).`,
+        "Choose a model with one of these: those of the Llama and Qwen2 families have them.",
+      );
     }
-    const hf = yield* Effect.try({
-      try: () => new HfTokenizer({ ...files.tokenizer }, { ...files.config }),
-      catch: (cause) =>
-        refuse(`not a usable tokenizer (${cause instanceof Error ? cause.message : String(cause)}).`),
-    });
+    const { last, count } = ids(files.tokenizer);
+    if (!(last < 4 * count + 1024)) {
+      return yield* refuse(`the highest id is ${last}, but there are ${count} tokens.`);
+    }
+    const build = (tokenizer: Readonly<Record<string, unknown>>) =>
+      Effect.try({
+        try: () => new HfTokenizer({ ...tokenizer }, { ...files.config }),
+        catch: (cause) =>
+          refuse(`not a usable tokenizer (${cause instanceof Error ? cause.message : String(cause)}).`),
+      });
+    const hf = yield* build(files.tokenizer);
+    const inside = kind.spaceInFront ? yield* build(TokenBytes.withoutSpaceInFront(files.tokenizer)) : hf;
     const added = hf.get_added_tokens_decoder();
-    const alphabet = new Map(byteAlphabet().map((character, byte) => [character, byte]));
-    const vocabulary = hf.get_vocab(true);
-    let size = 0;
-    for (const id of vocabulary.values()) size = Math.max(size, id + 1);
-    if (size > 4 * vocabulary.size + 1024) {
-      return yield* refuse(`the highest id is ${size - 1}, but there are ${vocabulary.size} tokens.`);
-    }
-    const bytes: Array<Uint8Array> = Array.from({ length: size }, () => new Uint8Array());
+    const size = last + 1;
+    const bytes: Array<Uint8Array> = Array.from({ length: size }, () => none);
     const special = new Set<number>();
-    const utf8 = new TextEncoder();
-    for (const [token, id] of vocabulary) {
+    for (let id = 0; id < size; id++) {
+      const token = hf.id_to_token(id);
       const addedToken = added.get(id);
       if (addedToken?.special === true) special.add(id);
-      else if (addedToken !== undefined) bytes[id] = utf8.encode(token);
-      else {
-        const list: Array<number> = [];
-        for (const character of token) {
-          const byte = alphabet.get(character);
-          // Not a byte's stand-in: taken as it is, which is what Hugging Face's decoder does.
-          if (byte === undefined) list.push(...utf8.encode(character));
-          else list.push(byte);
-        }
-        bytes[id] = Uint8Array.from(list);
+      else if (token !== undefined) {
+        bytes[id] = addedToken === undefined ? kind.bytes(token) : utf8.encode(token);
       }
     }
     const idOf = (name: string) =>
@@ -121,14 +137,17 @@ export const make = (files: TokenizerFiles, directory: string): Effect.Effect<To
       });
     const eos = yield* idOf("eos_token");
     if (eos === null) {
-      return yield* refuse("there is no end-of-sequence token: tokenizer_config.json has no eos_token.");
+      const controls = [...added.values()].filter((token) => token.special).map((token) => token.content);
+      return yield* refuse(
+        `there is no end-of-sequence token: tokenizer_config.json has no eos_token, expected one of the control tokens (${controls.length === 0 ? "there are none" : controls.slice(0, 8).join(", ")}).`,
+        "Name it as eos_token in tokenizer_config.json.",
+      );
     }
     const bos = yield* idOf("bos_token");
     const pad = (yield* idOf("pad_token")) ?? eos;
     special.add(eos);
     if (bos !== null) special.add(bos);
-    for (const id of special) bytes[id] = new Uint8Array();
-    const none = new Uint8Array();
+    for (const id of special) bytes[id] = none;
     // Either a rule in tokenizer.json says so, or the flag that Llama's tokenizer class turns into one.
     const ruled = hf.encode("", { add_special_tokens: true }).ids[0] === bos;
     const begins = bos !== null && (ruled || files.config["add_bos_token"] === true);
@@ -140,12 +159,14 @@ export const make = (files: TokenizerFiles, directory: string): Effect.Effect<To
       pad,
       special,
       prefix: begins ? [bos] : [],
-      encode: (text) => hf.encode(text, { add_special_tokens: false }).ids,
-      decode: (ids) => {
+      encode: (text, place = "start") =>
+        (place === "start" ? hf : inside).encode(text, { add_special_tokens: false }).ids,
+      decode: (list, place = "start") => {
         const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
         let text = "";
-        for (const id of ids) text += decoder.decode(bytes[id] ?? none, { stream: true });
-        return text + decoder.decode();
+        for (const id of list) text += decoder.decode(bytes[id] ?? none, { stream: true });
+        text += decoder.decode();
+        return kind.spaceInFront && place === "start" && text.startsWith(" ") ? text.slice(1) : text;
       },
       bytes: (id) => bytes[id] ?? none,
       tokenId: (token) => hf.token_to_id(token),

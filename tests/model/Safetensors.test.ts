@@ -127,6 +127,45 @@ describe("Safetensors", () => {
     assert.match(await refusal(file(gap, data)), /"b" begins at byte 8, expected 4/);
   });
 
+  it("reads into what it is given, and stored bytes as they are", () =>
+    withFile(Buffer.from(FOREIGN, "base64"), (path) => {
+      const source = Safetensors.openSync(path);
+      const room = new Float32Array(10);
+      for (const [name, at] of [
+        ["a", 1],
+        ["h", 5],
+      ] as const) {
+        const part = room.subarray(at, at + 4);
+        assert.strictEqual(source.read(name, part), part);
+      }
+      assert.deepEqual([...room], [0, ...source.read("a"), ...source.read("h"), 0]);
+      assert.deepEqual([...new Uint16Array(source.readStored("h").buffer)], [15872, 32769, 31743, 31744]);
+      assert.throws(() => source.read("a", room), /takes 4 elements, given 10/);
+      assert.throws(() => source.readStored("a", new Uint8Array(4)), /takes 16 elements, given 4/);
+    }));
+
+  it("refuses hostile headers before it takes memory for them", async () => {
+    const data = new Uint8Array(16);
+    const one = (shape: string, offsets = "[0,16]") =>
+      refusal(file(`{"a":${entry("F32", shape, offsets)}}`, data));
+    assert.match(await one("[1e999]"), /shape/);
+    assert.match(await one("[4.5]"), /shape/);
+    assert.match(await one('["4"]'), /shape/);
+    assert.match(await one("[1,1,1,1,1,1,1,1,4]"), /shape/);
+    assert.match(await one("[4]", "[0,1e300]"), /offsets/);
+    assert.match(await one("[4]", "[0,9007199254740991]"), /ends at byte 9007199254740991.*has 16/);
+    assert.match(await refusal(file(`{"a":${"[".repeat(1e5)}${"]".repeat(1e5)}}`, data)), /no description/);
+    assert.match(await refusal(file('{"a":null}', data)), /no description/);
+    // A file that is long enough for the header of a billion tensors; on disk it has only a few bytes.
+    await TinyPolicy.withDirectory((directory) => {
+      const path = Path.join(directory, "x.safetensors");
+      Fs.writeFileSync(path, file("{}", data, 60_000_000_000n));
+      Fs.truncateSync(path, 70_000_000_000);
+      assert.throws(() => Safetensors.openSync(path), /claims 60000000000 bytes.*at most 16777216/);
+      return Promise.resolve();
+    });
+  });
+
   it("takes a changed file or refuses it, and never fails otherwise", async () => {
     const original = Buffer.from(FOREIGN, "base64");
     await TinyPolicy.withDirectory((directory) => {

@@ -63,7 +63,7 @@ describe("Tokenizer", () => {
         Effect.map(Effect.flip(Tokenizer.make(files, "tiny")), (error) => error.message);
       assert.match(
         yield* message({ tokenizer: { ...tokenizer, decoder: { type: "Metaspace" } }, config }),
-        /tiny\/tokenizer\.json: the decoder is not ByteLevel/,
+        /tiny\/tokenizer\.json: the decoder is "Metaspace" and the model "BPE", expected byte-level/,
       );
       assert.match(
         yield* message({ tokenizer: { ...tokenizer, model: { type: "Nothing" } }, config }),

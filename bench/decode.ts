@@ -52,7 +52,7 @@ const rate = (executor: Executor, rounds: number, newTokens: number): number => 
     promptIds: Array.from({ length: 96 - (i % 20) }, (__, t) => (t * 7919 + (i >> 2) * 31) % 1024),
     seed: i,
   }));
-  const settings = { temperature: 1, tilt: 0, maxNewTokens: newTokens, eos: -1 };
+  const settings = { temperature: 1, tilt: 0, maxNewTokens: newTokens, ends: [] };
   generator.generate(items.slice(0, SLOTS), { ...settings, maxNewTokens: 2 });
   const start = performance.now();
   const samples = generator.generate(items, settings);

@@ -9,8 +9,10 @@
 import * as Context from "effect/Context";
 import type * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
+import type * as Stream from "effect/Stream";
 import type { Episode } from "../domain/Episode.ts";
 import type * as Programs from "../policy/Programs.ts";
+import type { StreamEvent, StreamRequest } from "../policy/Streaming.ts";
 
 /** `remedy` says what the person can do. */
 export class ComputeError extends Schema.TaggedError<ComputeError>()("ComputeError", {
@@ -133,6 +135,12 @@ export class Compute extends Context.Service<
       readonly offlineFraction: number;
     }) => Effect.Effect<StepMetrics, ComputeError>;
     readonly generate: (request: GenerateRequest) => Effect.Effect<ReadonlyArray<Completion>, ComputeError>;
+    /**
+     * Samples as they are written. Streams that run at the same time share one batch; interrupting one frees its
+     * slots. A stream starts in its turn among the requests and then runs beside those that come after it, which
+     * are served between its decoding steps: a training step changes the weights of the tokens that follow it.
+     */
+    readonly stream: (request: StreamRequest) => Stream.Stream<StreamEvent, ComputeError>;
     /** Length of each text in tokens, as a prompt. */
     readonly countTokens: (
       texts: ReadonlyArray<string>,

@@ -8,8 +8,11 @@
 import { Worker } from "node:worker_threads";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
+import * as Queue from "effect/Queue";
 import type * as Scope from "effect/Scope";
+import * as Stream from "effect/Stream";
 import type { Episode } from "../domain/Episode.ts";
+import type { StreamEvent, StreamRequest } from "../policy/Streaming.ts";
 import * as Binding from "../tensor/native/Binding.ts";
 import { Compute, ComputeError } from "./Compute.ts";
 import type { Call, FromWorker, Method, Methods, ToWorker } from "./Protocol.ts";
@@ -27,12 +30,14 @@ interface Client {
     method: M,
     input: Methods[M]["input"],
   ) => Effect.Effect<Methods[M]["output"], ComputeError>;
+  readonly stream: (request: StreamRequest) => Stream.Stream<StreamEvent, ComputeError>;
   readonly close: () => Promise<void>;
 }
 
 /** A worker, started by the first call, and its pending requests. `entry` is the module that it runs. */
 const client = (entry: URL): Client => {
   const pending = new Map<number, (result: Effect.Effect<unknown, ComputeError>) => void>();
+  const listeners = new Map<number, (events: ReadonlyArray<StreamEvent>) => void>();
   let worker: Worker | undefined;
   let next = 0;
   let dead: ComputeError | undefined;
@@ -44,6 +49,10 @@ const client = (entry: URL): Client => {
     for (const resume of waiting) resume(Effect.fail(dead));
   };
   const receive = (message: FromWorker): void => {
+    if (message.kind === "events") {
+      for (const { id, events } of message.streams) listeners.get(id)?.(events);
+      return;
+    }
     const resume = pending.get(message.id);
     if (resume === undefined) return;
     pending.delete(message.id);
@@ -66,12 +75,18 @@ const client = (entry: URL): Client => {
     return started;
   };
 
-  const call: Client["call"] = (method, input) =>
+  /** Posts a call; `begin` is told its number. */
+  const ask = <M extends Method>(
+    method: M,
+    input: Methods[M]["input"],
+    begin: (id: number) => void = () => {},
+  ): Effect.Effect<Methods[M]["output"], ComputeError> =>
     Effect.callback((resume) => {
       if (dead !== undefined) return resume(Effect.fail(dead));
       worker ??= start();
       const post = (message: ToWorker): void => worker?.postMessage(message);
       const id = next++;
+      begin(id);
       // The worker answers a call with the output of its own method.
       pending.set(id, resume as (result: Effect.Effect<unknown, ComputeError>) => void);
       post({ kind: "call", id, call: { method, input } as Call });
@@ -79,11 +94,23 @@ const client = (entry: URL): Client => {
         if (pending.delete(id) && dead === undefined) post({ kind: "cancel", id });
       });
     });
+  const call: Client["call"] = (method, input) => ask(method, input);
+  const stream: Client["stream"] = (request) =>
+    Stream.callback<StreamEvent, ComputeError>((queue) => {
+      let listening = -1;
+      return ask("stream", request, (id) => {
+        listening = id;
+        listeners.set(id, (events) => Queue.offerAllUnsafe(queue, events));
+      }).pipe(
+        Effect.ensuring(Effect.sync(() => listeners.delete(listening))),
+        Effect.andThen(Queue.end(queue)),
+      );
+    });
   const close = async (): Promise<void> => {
     die("The compute worker was closed.");
     await worker?.terminate();
   };
-  return { call, close };
+  return { call, stream, close };
 };
 
 const acquire = (entry: URL): Effect.Effect<Client, never, Scope.Scope> =>
@@ -93,7 +120,7 @@ const acquire = (entry: URL): Effect.Effect<Client, never, Scope.Scope> =>
   );
 
 const make = (entry: URL): Effect.Effect<Compute["Service"], never, Scope.Scope> =>
-  Effect.map(acquire(entry), ({ call }) => ({
+  Effect.map(acquire(entry), ({ call, stream }) => ({
     open: (spec) =>
       Effect.suspend(() => {
         // Read once per process, when the worker loads TensorFlow.
@@ -113,6 +140,7 @@ const make = (entry: URL): Effect.Effect<Compute["Service"], never, Scope.Scope>
     }),
     trainStep: (request) => call("trainStep", request),
     generate: (request) => call("generate", request),
+    stream,
     countTokens: (texts) => call("countTokens", texts),
     score: (items) => call("score", items),
     save: (directory) => Effect.asVoid(call("save", directory)),

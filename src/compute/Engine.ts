@@ -11,6 +11,7 @@ import * as Policy from "../model/Policy.ts";
 import type { PolicyError } from "../model/PolicyError.ts";
 import * as Scoring from "../model/Scoring.ts";
 import * as Programs from "../policy/Programs.ts";
+import * as Streaming from "../policy/Streaming.ts";
 import * as Text from "../policy/Text.ts";
 import { Graph } from "../tensor/Graph.ts";
 import type { Executor } from "../tensor/Session.ts";
@@ -23,6 +24,7 @@ import type {
   ProgramScore,
 } from "./Compute.ts";
 import type { Episode } from "../domain/Episode.ts";
+import type { StreamEvent, StreamRequest } from "../policy/Streaming.ts";
 
 export interface Engine {
   readonly info: ModelInfo;
@@ -32,6 +34,9 @@ export interface Engine {
   ) => { readonly added: number; readonly tooLong: number };
   readonly trainStep: Learner.Learner["trainStep"];
   readonly generate: (request: GenerateRequest) => Generator<void, ReadonlyArray<Completion>, void>;
+  /** Starts a stream, which advances with `step` (and with the steps of `generate`). */
+  readonly stream: (request: StreamRequest, emit: (event: StreamEvent) => void) => Generation.Submission;
+  readonly step: () => void;
   readonly countTokens: (texts: ReadonlyArray<string>) => ReadonlyArray<number>;
   readonly score: (
     items: ReadonlyArray<{ readonly prompt: string; readonly program: string }>,
@@ -108,7 +113,9 @@ export const open = (
       },
       addEpisodes: (part, episodes) => learner.addEpisodes(part, episodes.map(text.episode)),
       trainStep: learner.trainStep,
-      generate: (request) => Programs.write(generator, text, policy.tokenizer.eos, request),
+      generate: (request) => Programs.write(generator, text, policy.endTokens, request),
+      stream: (request, emit) => Streaming.start(generator, text, policy.endTokens, request, emit),
+      step: () => void generator.step(),
       countTokens: (texts) => texts.map((prompt) => text.prompt(prompt).length),
       *score(items) {
         const out = items.map((): ProgramScore | null => null);

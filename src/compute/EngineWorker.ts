@@ -32,7 +32,7 @@ const opened = (): Engine.Engine => {
   return engine;
 };
 
-async function* start({ method, input }: Call): Running {
+async function* start({ method, input }: Exclude<Call, { method: "stream" }>): Running {
   switch (method) {
     case "open":
       return await open(input);
@@ -61,4 +61,8 @@ async function* start({ method, input }: Call): Running {
 }
 
 if (parentPort === null) throw new Error("EngineWorker.ts runs as a worker thread only.");
-serve(parentPort, start);
+serve(parentPort, {
+  start,
+  stream: (request, emit) => opened().stream(request, emit),
+  step: () => opened().step(),
+});

@@ -1,8 +1,9 @@
 /**
- * What the main thread and the compute worker say to each other: requests with a number, answered in order,
- * and the cancellation of one. All of it is plain data that structured cloning copies.
+ * What the main thread and the compute worker say to each other: requests with a number, answered in order
+ * (streams as they end), the events of streams, and the cancellation of a request. All of it is plain data that structured cloning copies.
  */
 import type { Episode } from "../domain/Episode.ts";
+import type { StreamEvent, StreamRequest } from "../policy/Streaming.ts";
 import type {
   Completion,
   ExportedPolicy,
@@ -29,6 +30,8 @@ export interface Methods {
     readonly output: StepMetrics;
   };
   readonly generate: { readonly input: GenerateRequest; readonly output: ReadonlyArray<Completion> };
+  /** Its answer comes when the last sample is finished; before it come its events. */
+  readonly stream: { readonly input: StreamRequest; readonly output: null };
   readonly countTokens: { readonly input: ReadonlyArray<string>; readonly output: ReadonlyArray<number> };
   readonly score: {
     readonly input: ReadonlyArray<{ readonly prompt: string; readonly program: string }>;
@@ -53,5 +56,12 @@ export type ToWorker =
   | { readonly kind: "cancel"; readonly id: number };
 
 export type FromWorker =
+  /** What one decoding step gave to the streams that run. */
+  | { readonly kind: "events"; readonly streams: ReadonlyArray<StreamEvents> }
   | { readonly kind: "done"; readonly id: number; readonly output: Methods[Method]["output"] }
   | { readonly kind: "failed"; readonly id: number; readonly reason: string; readonly remedy: string | null };
+
+export interface StreamEvents {
+  readonly id: number;
+  readonly events: ReadonlyArray<StreamEvent>;
+}

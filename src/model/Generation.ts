@@ -4,40 +4,29 @@
  * A batch is a fixed number of slots. A prefill program computes keys and values of prompts and writes them
  * into free slots; a decoding program advances every slot by one token. Each slot has its own position, so
  * prompts of different lengths share a batch (right-padded: padding's keys are hidden by the mask until a
- * real token overwrites them), and a slot whose sequence ended is refilled from the queue while others run.
- * Samples of one prompt share its prefill. Prefill leaves out the prompt's last token: the first decoding
- * step reads it, so only that program samples.
+ * real token overwrites them), and its own settings, so that different requests do. A slot whose sequence
+ * ended is refilled from what waits while others run, and more can be submitted at any time (continuous
+ * batching: Yu et al., "Orca", OSDI 2022). Samples of one prompt share its prefill. Prefill leaves out the
+ * prompt's last token: the first decoding step reads it, so only that program samples.
  */
 import * as Random from "../random/Random.ts";
 import type { Session } from "../tensor/Session.ts";
 import * as GenerationGraph from "./GenerationGraph.ts";
 import * as Prefill from "./Prefill.ts";
 import * as Sampling from "./Sampling.ts";
+import * as Settings from "./Settings.ts";
 import * as Stop from "./Stop.ts";
 
 type Programs = GenerationGraph.Programs;
 
 export { type Programs, record, type Spec } from "./GenerationGraph.ts";
+export type { Settings } from "./Settings.ts";
 
 export interface Item {
   /** At least one token, at most maxPrompt. */
   readonly promptIds: ReadonlyArray<number>;
-  /** The sample's own seed: its tokens do not depend on what else is in the batch. */
+  /** The sample's own seed: its tokens depend on it and on its settings, not on what else is in the batch. */
   readonly seed: number;
-}
-
-export interface Settings {
-  /** 0 is greedy. */
-  readonly temperature: number;
-  /** At most Sampling.WINDOW. */
-  readonly topK?: number;
-  readonly topP?: number;
-  /** beta of the tilt; 0 is the policy itself. */
-  readonly tilt: number;
-  /** New tokens at most; not above the spec's. */
-  readonly maxNewTokens: number;
-  readonly eos: number;
-  readonly stop?: Stop.Stop;
 }
 
 export interface Sample {
@@ -45,7 +34,30 @@ export interface Sample {
   readonly tokens: ReadonlyArray<number>;
   /** log pi(token) of the untilted policy at temperature 1, one a token. */
   readonly logProbs: ReadonlyArray<number>;
-  readonly finished: "stop" | "end" | "length";
+  readonly finished: Finished;
+  /** Where `values` was asked for: as Scoring.ts scores these tokens. */
+  readonly scores?: {
+    /** sum_t min(0, Q - E_pi Q). */
+    readonly advantage: number;
+    /** V at the prompt's last token. */
+    readonly value: number;
+  };
+}
+
+export type Finished = "stop" | "end" | "length";
+
+/** One token of a sample, as it is sampled. */
+export interface Token {
+  /** Index into the submitted items. */
+  readonly item: number;
+  readonly token: number;
+  readonly logProb: number;
+  /** The most probable tokens and their log pi, as many as the settings ask for. */
+  readonly top: ReadonlyArray<{ readonly token: number; readonly logProb: number }>;
+  /** V of the state, min Q of the token and E_pi of min Q; null where not asked for. */
+  readonly values: { readonly value: number; readonly q: number; readonly expected: number } | null;
+  /** Why this token is the sample's last one; null where it is not. */
+  readonly finished: Finished | null;
 }
 
 export interface Progress {
@@ -55,61 +67,121 @@ export interface Progress {
   readonly tokens: number;
 }
 
-interface Running {
-  readonly index: number;
-  readonly random: Random.Random;
-  readonly prompt: number;
-  readonly tokens: Array<number>;
-  readonly logProbs: Array<number>;
+/** Items that were submitted together, and the settings that they share. */
+interface Group {
+  readonly items: ReadonlyArray<Item>;
+  readonly settings: Settings.Settings;
+  readonly mode: Sampling.Mode;
+  readonly stop: Stop.Detector | null;
+  readonly urgent: boolean;
+  /** Indices of the items that wait, in the order in which they are taken. */
+  readonly waiting: Array<number>;
+  readonly prefill: (targets: ReadonlyArray<Prefill.Target>) => void;
+  readonly onToken: (token: Token) => void;
 }
 
-const check = (programs: Programs, items: ReadonlyArray<Item>, s: Settings): void => {
-  const fail = (message: string): never => {
-    throw new RangeError(`generate: ${message}`);
-  };
-  if (!(s.temperature >= 0)) fail(`the temperature must be 0 or more, found ${s.temperature}`);
-  if (s.topP !== undefined && !(s.topP > 0 && s.topP <= 1)) fail(`top-p must be in (0, 1], found ${s.topP}`);
-  const window = Math.min(Sampling.WINDOW, programs.vocabulary);
-  if (s.topK !== undefined && !(Number.isInteger(s.topK) && s.topK >= 1)) {
-    fail(`top-k must be an integer of 1 or more, found ${s.topK}`);
-  }
-  if (s.topK !== undefined && s.topK > window && s.topK < programs.vocabulary) {
-    fail(`top-k may be at most ${window}, found ${s.topK}`);
-  }
-  if (!(Number.isInteger(s.maxNewTokens) && s.maxNewTokens >= 1 && s.maxNewTokens <= programs.maxNew)) {
-    fail(`the number of new tokens must be in 1 .. ${programs.maxNew}, found ${s.maxNewTokens}`);
-  }
-  if (s.tilt !== 0 && !programs.tilts) fail("a tilt needs value heads, and this policy has none");
-  items.forEach(({ promptIds }, i) => {
-    if (promptIds.length < 1 || promptIds.length > programs.maxPrompt) {
-      fail(`prompt ${i} has ${promptIds.length} tokens, expected 1 .. ${programs.maxPrompt}`);
-    }
-    const wrong = promptIds.find((id) => !(Number.isInteger(id) && id >= 0 && id < programs.vocabulary));
-    if (wrong !== undefined)
-      fail(`prompt ${i} holds token ${wrong}; the vocabulary is ${programs.vocabulary}`);
-  });
+interface Running {
+  readonly group: Group;
+  readonly item: number;
+  readonly random: Random.Random;
+  /** The token to read next, and its position. */
+  token: number;
+  position: number;
+  readonly tokens: Array<number>;
+}
+
+export interface Submission {
+  /** Gives up what has not ended; its slots are free. */
+  readonly cancel: () => void;
+}
+
+/** Longest first, and samples of one prompt side by side. */
+const takingOrder = (items: ReadonlyArray<Item>): Array<number> => {
+  const keys = items.map(({ promptIds }) => promptIds.join(","));
+  return items
+    .map((_, i) => i)
+    .sort((a, b) => {
+      const byLength = items[b].promptIds.length - items[a].promptIds.length;
+      if (byLength !== 0) return byLength;
+      const [x, y] = [keys[a], keys[b]];
+      return x < y ? -1 : x > y ? 1 : a - b;
+    });
 };
 
-const modeOf = (programs: Programs, s: Settings): Sampling.Mode => {
-  if (s.temperature === 0) return "greedy";
-  const cuts = (s.topK !== undefined && s.topK < programs.vocabulary) || (s.topP !== undefined && s.topP < 1);
-  return cuts ? "truncated" : "full";
-};
-
-/** Generates with recorded programs. One owner; a session's buffers serve one `steps` at a time. */
+/** Generates with recorded programs, for as many submissions at once as there are. The only user of their buffers. */
 export class Generator {
   readonly #session: Session;
   readonly #programs: Programs;
+  readonly #slots: Array<Running | null>;
+  readonly #prefills: Prefill.Prefills;
+  #groups: Array<Group> = [];
 
   constructor(session: Session, programs: Programs) {
     this.#session = session;
     this.#programs = programs;
+    this.#slots = Array.from({ length: programs.batch }, () => null);
+    this.#prefills = Prefill.make(session, programs);
+  }
+
+  /**
+   * Adds items, to be sampled by the steps that follow. Urgent ones take slots as soon as there are any, before
+   * all others; the others wait until a few are free, so that their prompts are computed together.
+   * @throws RangeError on items or settings that do not fit.
+   */
+  submit(
+    items: ReadonlyArray<Item>,
+    settings: Settings.Settings,
+    onToken: (token: Token) => void,
+    options: { readonly urgent?: boolean } = {},
+  ): Submission {
+    Settings.check(this.#programs, items, settings);
+    const group: Group = {
+      items,
+      settings,
+      mode: Settings.modeOf(this.#programs, settings),
+      stop: settings.stop === undefined ? null : Stop.make(settings.stop),
+      urgent: options.urgent ?? false,
+      waiting: takingOrder(items),
+      prefill: this.#prefills(items.map(({ promptIds }) => promptIds)),
+      onToken,
+    };
+    const before = group.urgent ? this.#groups.findIndex(({ urgent }) => !urgent) : -1;
+    this.#groups.splice(before < 0 ? this.#groups.length : before, 0, group);
+    return {
+      cancel: () => {
+        this.#groups = this.#groups.filter((other) => other !== group);
+        this.#slots.forEach((running, slot) => {
+          if (running?.group === group) this.#slots[slot] = null;
+        });
+      },
+    };
+  }
+
+  /** Fills free slots and samples one token of each that runs; false where nothing was left to do. */
+  step(): boolean {
+    this.#admit();
+    const live = this.#slots.flatMap((running, slot) => (running === null ? [] : [{ running, slot }]));
+    if (live.length === 0) return false;
+    const out = this.#decode(live);
+    // All slots are brought forward before anybody is told: a listener may cancel or submit.
+    const told: Array<{ readonly group: Group; readonly token: Token }> = [];
+    for (const [row, { running, slot }] of live.entries()) {
+      const token = out(row, running.group.settings);
+      running.tokens.push(token.token);
+      running.token = token.token;
+      running.position++;
+      const finished = this.#finished(running);
+      if (finished !== null) this.#slots[slot] = null;
+      told.push({ group: running.group, token: { item: running.item, ...token, finished } });
+    }
+    for (const { group, token } of told) group.onToken(token);
+    return true;
   }
 
   /** Samples for the items, in their order. @throws RangeError on items or settings that do not fit. */
   generate(
     items: ReadonlyArray<Item>,
-    settings: Settings,
+    settings: Settings.Settings,
     onProgress?: (progress: Progress) => void,
   ): ReadonlyArray<Sample> {
     const steps = this.steps(items, settings);
@@ -123,110 +195,132 @@ export class Generator {
   /** As `generate`, yielding after each decoding step, so that the owner can do something in between or give up. */
   *steps(
     items: ReadonlyArray<Item>,
-    settings: Settings,
+    settings: Settings.Settings,
   ): globalThis.Generator<Progress, ReadonlyArray<Sample>, void> {
-    const p = this.#programs;
-    check(p, items, settings);
-    const mode = modeOf(p, settings);
-    const tilted = settings.tilt !== 0;
-    if (!p.modes.includes(mode)) throw new RangeError(`generate: the mode ${mode} was not recorded`);
-    const program = GenerationGraph.decodeProgram(p.name, mode, tilted);
-    const stop = settings.stop === undefined ? null : Stop.make(settings.stop);
+    const collected = items.map(() => ({
+      tokens: [] as Array<number>,
+      logProbs: [] as Array<number>,
+      value: 0,
+      advantage: 0,
+    }));
     const samples: Array<Sample | undefined> = items.map(() => undefined);
-    const slots: Array<Running | null> = Array.from({ length: p.batch }, () => null);
-    const tokens = new Int32Array(p.batch);
-    const positions = new Int32Array(p.batch);
-    // Longest first, and samples of one prompt side by side.
-    const keys = items.map(({ promptIds }) => promptIds.join(","));
-    const queue = items
-      .map((_, i) => i)
-      .sort((a, b) => {
-        const byLength = items[b].promptIds.length - items[a].promptIds.length;
-        if (byLength !== 0) return byLength;
-        const [x, y] = [keys[a], keys[b]];
-        return x < y ? -1 : x > y ? 1 : a - b;
-      });
-    const prefill = Prefill.plan(
-      this.#session,
-      p,
-      items.map(({ promptIds }) => promptIds),
-    );
-    let active = 0;
     let done = 0;
-    let sampled = 0;
-    while (done < items.length) {
-      const free = p.batch - active;
-      if (queue.length > 0 && (active === 0 || free >= Math.min(queue.length, Math.ceil(p.batch / 4)))) {
-        const taken = queue.splice(0, free);
-        const targets: Array<Prefill.Target> = [];
-        for (let slot = 0; slot < p.batch && targets.length < taken.length; slot++) {
-          if (slots[slot] !== null) continue;
-          const index = taken[targets.length];
-          const { promptIds, seed } = items[index];
-          slots[slot] = {
-            index,
-            random: Random.make(seed),
-            prompt: promptIds.length,
-            tokens: [],
-            logProbs: [],
-          };
-          tokens[slot] = promptIds.at(-1) as number;
-          positions[slot] = promptIds.length - 1;
-          targets.push({ slot, prompt: promptIds });
-          active++;
-        }
-        prefill(targets);
+    let tokens = 0;
+    const submission = this.submit(items, settings, ({ item, token, logProb, values, finished }) => {
+      const sample = collected[item];
+      if (values !== null) {
+        if (sample.tokens.length === 0) sample.value = values.value;
+        sample.advantage += Math.min(0, values.q - values.expected);
       }
-      const uniform = new Float32Array(p.batch);
-      slots.forEach((running, slot) => {
-        if (running !== null && mode !== "greedy") uniform[slot] = Sampling.uniform(running.random.next());
-      });
-      const { next, logProb } = this.#session.run(program, {
-        [`${p.name}/tokens`]: tokens.slice(),
-        [`${p.name}/positions`]: positions.slice(),
-        ...(mode === "greedy"
-          ? {}
-          : {
-              [`${p.name}/uniform`]: uniform,
-              [`${p.name}/temperature`]: Float32Array.of(settings.temperature),
-            }),
-        ...(mode === "truncated"
-          ? {
-              [`${p.name}/topK`]: Int32Array.of(Math.min(settings.topK ?? p.vocabulary, p.vocabulary)),
-              [`${p.name}/topP`]: Float32Array.of(settings.topP ?? 1),
-            }
-          : {}),
-        ...(tilted ? { [`${p.name}/beta`]: Float32Array.of(settings.tilt) } : {}),
-      }) as { readonly next: Int32Array; readonly logProb: Float32Array };
-      for (let slot = 0; slot < p.batch; slot++) {
-        const running = slots[slot];
-        if (running === null || running === undefined) continue;
-        const token = next[slot];
-        running.tokens.push(token);
-        running.logProbs.push(logProb[slot]);
-        sampled++;
-        const finished =
-          token === settings.eos
-            ? "end"
-            : stop !== null && Stop.reached(stop, running.tokens)
-              ? "stop"
-              : running.tokens.length >= settings.maxNewTokens
-                ? "length"
-                : null;
-        if (finished === null) {
-          tokens[slot] = token;
-          positions[slot] = positions[slot] + 1;
-        } else {
-          samples[running.index] = { tokens: running.tokens, logProbs: running.logProbs, finished };
-          slots[slot] = null;
-          tokens[slot] = 0;
-          positions[slot] = 0;
-          active--;
-          done++;
-        }
+      sample.tokens.push(token);
+      sample.logProbs.push(logProb);
+      tokens++;
+      if (finished === null) return;
+      const { advantage, value } = sample;
+      samples[item] = {
+        tokens: sample.tokens,
+        logProbs: sample.logProbs,
+        finished,
+        ...(settings.values === true ? { scores: { advantage, value } } : {}),
+      };
+      done++;
+    });
+    try {
+      while (done < items.length) {
+        this.step();
+        yield { done, total: items.length, tokens };
       }
-      yield { done, total: items.length, tokens: sampled };
+    } finally {
+      submission.cancel();
     }
     return samples as ReadonlyArray<Sample>;
+  }
+
+  #finished({ group, tokens }: Running): Finished | null {
+    const { ends, maxNewTokens } = group.settings;
+    if (ends.includes(tokens.at(-1) as number)) return "end";
+    if (group.stop !== null && Stop.reached(group.stop, tokens)) return "stop";
+    return tokens.length >= maxNewTokens ? "length" : null;
+  }
+
+  /** Puts waiting items into free slots. */
+  #admit(): void {
+    const { batch } = this.#programs;
+    const free = this.#slots.flatMap((running, slot) => (running === null ? [slot] : []));
+    for (const group of this.#groups) {
+      const { waiting } = group;
+      const enough = Math.min(waiting.length, group.urgent ? 1 : Math.ceil(batch / 4));
+      if (free.length === 0 || (free.length < batch && free.length < enough)) break;
+      const targets: Array<Prefill.Target> = [];
+      for (const item of waiting.splice(0, free.length)) {
+        const slot = free.shift() as number;
+        const { promptIds, seed } = group.items[item];
+        this.#slots[slot] = {
+          group,
+          item,
+          random: Random.make(seed),
+          token: promptIds.at(-1) as number,
+          position: promptIds.length - 1,
+          tokens: [],
+        };
+        targets.push({ slot, prompt: promptIds });
+      }
+      group.prefill(targets);
+    }
+    this.#groups = this.#groups.filter(({ waiting }) => waiting.length > 0);
+  }
+
+  /** Runs one step of the live slots; gives each row's token by its settings. */
+  #decode(
+    live: ReadonlyArray<{ readonly running: Running; readonly slot: number }>,
+  ): (row: number, settings: Settings.Settings) => Omit<Token, "item" | "finished"> {
+    const p = this.#programs;
+    const ints = (): Int32Array => new Int32Array(p.batch);
+    const floats = (): Float32Array => new Float32Array(p.batch);
+    const [tokens, positions, topK] = [ints(), ints(), ints().fill(p.vocabulary)];
+    const [uniform, temperature, topP, beta] = [floats(), floats().fill(1), floats().fill(1), floats()];
+    const modes = new Set<Sampling.Mode>();
+    let tilted = false;
+    let report = false;
+    for (const { running, slot } of live) {
+      const { settings, mode } = running.group;
+      tokens[slot] = running.token;
+      positions[slot] = running.position;
+      temperature[slot] = settings.temperature;
+      topK[slot] = Math.min(settings.topK ?? p.vocabulary, p.vocabulary);
+      topP[slot] = settings.topP ?? 1;
+      beta[slot] = settings.tilt;
+      if (mode !== "greedy") uniform[slot] = Sampling.uniform(running.random.next());
+      modes.add(mode);
+      tilted ||= settings.tilt !== 0;
+      report ||= Settings.reports(settings);
+    }
+    const mode = modes.size === 1 ? ([...modes][0] as Sampling.Mode) : "mixed";
+    if (!p.modes.includes(mode)) throw new RangeError(`generate: the mode ${mode} was not recorded`);
+    const feed = (name: string): string => `${p.name}/${name}`;
+    const out = this.#session.run(GenerationGraph.decodeProgram(p.name, { mode, tilted, report }), {
+      [feed("tokens")]: tokens,
+      [feed("positions")]: positions,
+      ...(mode === "greedy" ? {} : { [feed("uniform")]: uniform, [feed("temperature")]: temperature }),
+      ...(mode === "mixed" ? { [feed("topK")]: topK, [feed("topP")]: topP } : {}),
+      ...(tilted ? { [feed("beta")]: beta } : {}),
+    });
+    const at = (name: string, index: number): number => out[name]?.[index] as number;
+    const width = Math.min(Sampling.REPORTED, p.vocabulary);
+    return (row, settings) => {
+      const { slot } = live[row] as (typeof live)[number];
+      return {
+        token: at("next", slot),
+        logProb: at("logProb", slot),
+        top: Array.from({ length: Math.min(settings.topLogProbs ?? 0, width) }, (_, i) => ({
+          token: at("topTokens", slot * width + i),
+          logProb: at("topLogProbs", slot * width + i),
+        })),
+        values:
+          settings.values === true
+            ? { value: at("value", slot), q: at("q", slot), expected: at("expected", slot) }
+            : null,
+      };
+    };
   }
 }

@@ -54,8 +54,14 @@ export const prefillProgram = (name: string, length: number, fan: number): strin
 export const prefixProgram = (name: string): string => `${name}/prefix`;
 export const suffixProgram = (name: string, length: number, fan: number): string =>
   `${name}/suffix-${length}-${fan}`;
-export const decodeProgram = (name: string, mode: Sampling.Mode, tilted: boolean): string =>
-  `${name}/decode-${mode}${tilted ? "-tilted" : ""}`;
+/** How a decoding program chooses tokens and what it gives beside them. */
+export interface Decode {
+  readonly mode: Sampling.Mode;
+  readonly tilted: boolean;
+  readonly report: boolean;
+}
+export const decodeProgram = (name: string, { mode, tilted, report }: Decode): string =>
+  `${name}/decode-${mode}${tilted ? "-tilted" : ""}${report ? "-report" : ""}`;
 
 /** Padded lengths for prompts up to `longest`: quarters of it, in multiples of 4. */
 const paddedLengths = (longest: number): ReadonlyArray<number> => {
@@ -146,6 +152,7 @@ const recordShared = (g: Graph, model: Transformer.Model, p: Programs, write: Wr
   }
 };
 
+/** One step of every slot: its token in, the next one out, as each slot's settings say. */
 const recordDecode = (
   g: Graph,
   model: Transformer.Model,
@@ -159,31 +166,40 @@ const recordDecode = (
   const positions = g.feed(`${name}/positions`, [batch], "int32");
   const controls: Sampling.Controls = {
     uniform: g.feed(`${name}/uniform`, [batch]),
-    temperature: g.feed(`${name}/temperature`, []),
-    topK: g.feed(`${name}/topK`, [], "int32"),
-    topP: g.feed(`${name}/topP`, []),
+    temperature: g.feed(`${name}/temperature`, [batch]),
+    topK: g.feed(`${name}/topK`, [batch], "int32"),
+    topP: g.feed(`${name}/topP`, [batch]),
   };
-  const beta = g.feed(`${name}/beta`, []);
+  const beta = g.feed(`${name}/beta`, [batch]);
   const base = Int32Array.from({ length: batch * KV }, (_, i) => i * S);
   const rows = g.reshape(g.add(g.constant(base, [batch, KV]), g.reshape(positions, [batch, 1])), [
     batch * KV,
   ]);
+  const all = (part: "keys" | "values", layer: number, fresh: Value): Value =>
+    g.reshape(write(part, layer, rows, g.reshape(fresh, [batch * KV, hd])), [batch, KV, S, hd]);
+  const attend = Transformer.decoding(g, model, positions, S, (layer, keys, values) => [
+    all("keys", layer, keys),
+    all("values", layer, values),
+  ]);
+  // The programs differ in what they do with the last hidden state only.
+  const hidden = g.stopGradient(
+    Transformer.finalNorm(
+      g,
+      model,
+      Transformer.layers(g, model, Transformer.embed(g, model, tokens), attend),
+    ),
+  );
+  const logits = Transformer.logits(g, model, hidden);
+  const logZ = Sampling.logSum(g, logits);
   for (const mode of p.modes) {
     for (const tilted of heads === null ? [false] : [false, true]) {
-      const all = (part: "keys" | "values", layer: number, fresh: Value): Value =>
-        g.reshape(write(part, layer, rows, g.reshape(fresh, [batch * KV, hd])), [batch, KV, S, hd]);
-      const attend = Transformer.decoding(g, model, positions, S, (layer, keys, values) => [
-        all("keys", layer, keys),
-        all("values", layer, values),
-      ]);
-      const x = Transformer.layers(g, model, Transformer.embed(g, model, tokens), attend);
-      const hidden = Transformer.finalNorm(g, model, x);
-      const logProbs = g.logSoftmax(Transformer.logits(g, model, hidden));
-      const scores =
-        heads !== null && tilted ? Sampling.tilt(g, model, heads, hidden, logProbs, beta) : logProbs;
+      const scores = heads !== null && tilted ? Sampling.tilt(g, model, heads, hidden, logits, beta) : logits;
       const next = Sampling.choose(g, mode, scores, controls);
-      const logProb = g.reshape(g.gatherBatch(logProbs, g.reshape(next, [batch, 1])), [batch]);
-      g.program(decodeProgram(name, mode, tilted), { fetches: { next, logProb } });
+      const chosen = g.gatherBatch(logits, g.reshape(next, [batch, 1]));
+      const fetches = { next, logProb: g.reshape(g.sub(chosen, logZ), [batch]) };
+      g.program(decodeProgram(name, { mode, tilted, report: false }), { fetches });
+      const report = Sampling.report(g, model, heads, hidden, logits, logZ, next);
+      g.program(decodeProgram(name, { mode, tilted, report: true }), { fetches: { ...fetches, ...report } });
     }
   }
 };

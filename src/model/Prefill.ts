@@ -51,16 +51,14 @@ const groups = (targets: ReadonlyArray<Target>, most: number, fan: number): Read
   return list;
 };
 
-/**
- * How the prompts of one generation are put into slots: the function to call with targets, equal prompts side
- * by side. A shared prefix is computed by the first call that needs it.
- */
-export const plan = (
-  session: Session,
-  p: GenerationGraph.Programs,
-  prompts: ReadonlyArray<Prompt>,
-): ((targets: ReadonlyArray<Target>) => void) => {
+/** From the prompts of a group to the function that puts some of them into slots, equal prompts side by side. */
+export type Prefills = (prompts: ReadonlyArray<Prompt>) => (targets: ReadonlyArray<Target>) => void;
+
+/** How prompts are put into slots. A prefix that a group shares is computed by the group's first call. */
+export const make = (session: Session, p: GenerationGraph.Programs): Prefills => {
   const { name, length: S, keyValueHeads: KV, maxPrompt: P } = p;
+  /** Whose prefix the buffers hold. */
+  let holder: ReadonlyArray<Prompt> | null = null;
 
   /** Cache rows [fan, KV, count] of positions start .. start + count - 1, with each target's prompt's row. */
   const placed = ({ rows, targets }: Group, fan: number, start: number, count: number) => {
@@ -99,34 +97,35 @@ export const plan = (
     });
   };
 
-  const common = p.suffixLengths.length === 0 ? 0 : commonPrefix(prompts);
-  const longest = Math.max(0, ...prompts.map((prompt) => prompt.length - 1));
-  const suffixLength = p.suffixLengths.find((l) => l >= longest - common);
-  const wholeLength = p.lengths.find((l) => l >= longest) ?? P;
-  const distinct = new Set(prompts.map((prompt) => prompt.join(","))).size;
-  const calls = Math.ceil(distinct / p.prefillBatch);
-  // Worth it where the tokens that need not be computed again are more than the prefix's own padded ones.
-  const saves =
-    common > 0 && suffixLength !== undefined && calls * p.prefillBatch * (wholeLength - suffixLength) > P;
-  if (!saves) return (targets) => groups(targets, p.prefillBatch, p.fan).forEach(whole);
+  return (prompts) => {
+    const common = p.suffixLengths.length === 0 ? 0 : commonPrefix(prompts);
+    const longest = Math.max(0, ...prompts.map((prompt) => prompt.length - 1));
+    const suffixLength = p.suffixLengths.find((l) => l >= longest - common);
+    const wholeLength = p.lengths.find((l) => l >= longest) ?? P;
+    const distinct = new Set(prompts.map((prompt) => prompt.join(","))).size;
+    const calls = Math.ceil(distinct / p.prefillBatch);
+    // Worth it where the tokens that need not be computed again are more than the prefix's own padded ones.
+    const saves =
+      common > 0 && suffixLength !== undefined && calls * p.prefillBatch * (wholeLength - suffixLength) > P;
+    if (!saves) return (targets) => groups(targets, p.prefillBatch, p.fan).forEach(whole);
 
-  let computed = false;
-  const shared = (group: Group): void => {
-    if (!computed) {
-      const prefix = new Int32Array(P);
-      prefix.set(prompts[0].slice(0, common));
-      session.run(GenerationGraph.prefixProgram(name), { [`${name}/prefix`]: prefix });
-      computed = true;
-    }
-    const fan = fanOf(group);
-    const { at, source } = placed(group, fan, common, suffixLength);
-    session.run(GenerationGraph.suffixProgram(name, suffixLength, fan), {
-      [`${name}/suffixes-${suffixLength}`]: padded(group, common, suffixLength),
-      [`${name}/rows-${suffixLength}-${fan}`]: at,
-      [`${name}/prefix-rows-${fan}`]: placed(group, fan, 0, P).at,
-      [`${name}/source-${fan}`]: source,
-      [`${name}/prefix-length`]: Int32Array.of(common),
-    });
+    const shared = (group: Group): void => {
+      if (holder !== prompts) {
+        const prefix = new Int32Array(P);
+        prefix.set(prompts[0].slice(0, common));
+        session.run(GenerationGraph.prefixProgram(name), { [`${name}/prefix`]: prefix });
+        holder = prompts;
+      }
+      const fan = fanOf(group);
+      const { at, source } = placed(group, fan, common, suffixLength);
+      session.run(GenerationGraph.suffixProgram(name, suffixLength, fan), {
+        [`${name}/suffixes-${suffixLength}`]: padded(group, common, suffixLength),
+        [`${name}/rows-${suffixLength}-${fan}`]: at,
+        [`${name}/prefix-rows-${fan}`]: placed(group, fan, 0, P).at,
+        [`${name}/source-${fan}`]: source,
+        [`${name}/prefix-length`]: Int32Array.of(common),
+      });
+    };
+    return (targets) => groups(targets, p.prefillBatch, p.fan).forEach(shared);
   };
-  return (targets) => groups(targets, p.prefillBatch, p.fan).forEach(shared);
 };

@@ -52,3 +52,42 @@ export const cut = (text: string, strings: ReadonlyArray<string>): string => {
   const at = strings.map((s) => text.indexOf(s)).filter((i) => i >= 0);
   return at.length === 0 ? text : text.slice(0, Math.min(...at));
 };
+
+/** Length of the longest end of `text` that a stop string begins with. */
+const mayBegin = (text: string, strings: ReadonlyArray<string>): number => {
+  let most = 0;
+  for (const s of strings) {
+    for (let n = Math.min(s.length - 1, text.length); n > most; n--) {
+      if (s.startsWith(text.slice(-n))) most = n;
+    }
+  }
+  return most;
+};
+
+/**
+ * The text of a growing sequence as far as it is certain: whole characters, and nothing that may begin a stop
+ * string. All that `push` gives and then `end` is the text of the tokens, cut at the first stop string.
+ */
+export class Certain {
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  readonly #strings: ReadonlyArray<string>;
+  #held = "";
+
+  constructor(strings: ReadonlyArray<string>) {
+    this.#strings = strings;
+  }
+
+  /** What became certain with a token's bytes. */
+  push(bytes: Uint8Array): string {
+    this.#held += this.#decoder.decode(bytes, { stream: true });
+    if (this.#strings.some((s) => this.#held.includes(s))) return "";
+    const certain = this.#held.slice(0, this.#held.length - mayBegin(this.#held, this.#strings));
+    this.#held = this.#held.slice(certain.length);
+    return certain;
+  }
+
+  /** What was held back and belongs to the text after all. */
+  end(): string {
+    return cut(this.#held + this.#decoder.decode(), this.#strings);
+  }
+}

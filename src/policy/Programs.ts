@@ -3,12 +3,8 @@ import type * as Generation from "../model/Generation.ts";
 import * as Stop from "../model/Stop.ts";
 import type { Text } from "./Text.ts";
 
-export interface Request {
-  readonly items: ReadonlyArray<{
-    readonly prompt: string;
-    /** The sample's own seed: its noise never depends on its place in a batch. */
-    readonly seed: number;
-  }>;
+/** How samples are drawn. */
+export interface Sampling {
   /** 0 is greedy. */
   readonly temperature: number;
   readonly topK?: number;
@@ -19,6 +15,16 @@ export interface Request {
   readonly tilt: number;
 }
 
+export interface Request extends Sampling {
+  readonly items: ReadonlyArray<{
+    readonly prompt: string;
+    /** The sample's own seed: its noise never depends on its place in a batch. */
+    readonly seed: number;
+  }>;
+  /** Score the programs while they are written, for reranking; needs value heads. Default false. */
+  readonly scores?: boolean;
+}
+
 export interface Program {
   /** The text before the first stop string or the end-of-sequence token. */
   readonly text: string;
@@ -26,33 +32,51 @@ export interface Program {
   /** log pi(token) of the untilted policy at temperature 1, one per token. */
   readonly logProbs: ReadonlyArray<number>;
   readonly finished: "stop" | "end" | "length";
+  /** Where the request asks for them: what `score` would give for these tokens, without another pass. */
+  readonly scores?: {
+    /** sum_t min(0, Q(s_t, a_t) - E_pi Q(s_t, .)). */
+    readonly advantage: number;
+    /** V at the prompt's last token: predicted pass probability. */
+    readonly value: number;
+  };
 }
+
+/** Settings of the generator for what is asked. `ends` are the tokens that end a sample. */
+export const settings = (text: Text, ends: ReadonlyArray<number>, asked: Sampling): Generation.Settings => ({
+  temperature: asked.temperature,
+  ...(asked.topK === undefined ? {} : { topK: asked.topK }),
+  ...(asked.topP === undefined ? {} : { topP: asked.topP }),
+  tilt: asked.tilt,
+  maxNewTokens: asked.maxNewTokens,
+  ends,
+  ...(asked.stop.length === 0 ? {} : { stop: { strings: asked.stop, decode: text.decode } }),
+});
 
 /** Programs in the items' order; yields after each decoding step. @throws RangeError on a request that does not fit. */
 export function* write(
   generator: Generation.Generator,
   text: Text,
-  eos: number,
+  ends: ReadonlyArray<number>,
   request: Request,
 ): Generator<void, ReadonlyArray<Program>, void> {
   const items = request.items.map(({ prompt, seed }) => ({ promptIds: text.prompt(prompt), seed }));
   const steps = generator.steps(items, {
-    temperature: request.temperature,
-    ...(request.topK === undefined ? {} : { topK: request.topK }),
-    ...(request.topP === undefined ? {} : { topP: request.topP }),
-    tilt: request.tilt,
-    maxNewTokens: request.maxNewTokens,
-    eos,
-    ...(request.stop.length === 0 ? {} : { stop: { strings: request.stop, decode: text.decode } }),
+    ...settings(text, ends, request),
+    values: request.scores ?? false,
   });
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) {
-      return step.value.map((sample) => ({
-        ...sample,
-        text: Stop.cut(text.decode(sample.tokens), request.stop),
-      }));
+  try {
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) {
+        return step.value.map((sample) => {
+          const written = sample.finished === "end" ? sample.tokens.slice(0, -1) : sample.tokens;
+          return { ...sample, text: Stop.cut(text.decode(written), request.stop) };
+        });
+      }
+      yield;
     }
-    yield;
+  } finally {
+    // Given up by whoever asked: what runs and waits is given up too.
+    steps.return([]);
   }
 }

@@ -1,20 +1,16 @@
 /** Generation as a stream of tokens: what a request asks for, and what comes back while it runs. */
+import type * as Generation from "../model/Generation.ts";
+import * as Stop from "../model/Stop.ts";
+import * as Programs from "./Programs.ts";
+import type { Text } from "./Text.ts";
 
-export interface StreamRequest {
+export interface StreamRequest extends Programs.Sampling {
   /** Text, or token ids that are taken as they are. */
   readonly prompt: string | ReadonlyArray<number>;
   /** False where the prompt's text holds its own control tokens (a rendered chat template). Default true. */
   readonly addSpecial?: boolean;
   /** One sample for each seed; all share the prompt's prefill. */
   readonly seeds: ReadonlyArray<number>;
-  /** 0 is greedy. */
-  readonly temperature: number;
-  readonly topK?: number;
-  readonly topP?: number;
-  readonly maxNewTokens: number;
-  readonly stop: ReadonlyArray<string>;
-  /** logits' = log pi + beta (minQ - V); 0 is the policy itself. */
-  readonly tilt: number;
   /** How many of the most probable tokens are reported with each token, 0 to 20. Default 0. */
   readonly topLogProbs?: number;
   /** Report V and Q of each token; needs value heads. Default false. */
@@ -55,3 +51,49 @@ export type StreamEvent =
       readonly reason: "stop" | "end" | "length";
       readonly newTokens: number;
     };
+
+/**
+ * Submits a request. `emit` is called with its events while the generator steps, first with "started" at once;
+ * the request has ended when every sample is finished. @throws RangeError on a request that does not fit.
+ */
+export const start = (
+  generator: Generation.Generator,
+  text: Text,
+  ends: ReadonlyArray<number>,
+  request: StreamRequest,
+  emit: (event: StreamEvent) => void,
+): Generation.Submission => {
+  const { prompt, seeds, addSpecial = true } = request;
+  const encode = addSpecial ? text.prompt : text.raw;
+  const promptIds = typeof prompt === "string" ? encode(prompt) : prompt;
+  const samples = seeds.map(() => ({ certain: new Stop.Certain(request.stop), tokens: 0 }));
+  const submission = generator.submit(
+    seeds.map((seed) => ({ promptIds, seed })),
+    {
+      ...Programs.settings(text, ends, request),
+      topLogProbs: request.topLogProbs ?? 0,
+      values: request.values ?? false,
+    },
+    ({ item, token, logProb, top, values, finished }) => {
+      const sample = samples[item];
+      sample.tokens++;
+      emit({
+        kind: "token",
+        sample: item,
+        token,
+        tokenText: text.decode([token]),
+        text: finished === "end" ? "" : sample.certain.push(text.bytes(token)),
+        logProb,
+        top: top.map((one) => ({ ...one, text: text.decode([one.token]) })),
+        value: values?.value ?? null,
+        q: values?.q ?? null,
+      });
+      if (finished === null) return;
+      const rest = sample.certain.end();
+      emit({ kind: "finished", sample: item, text: rest, reason: finished, newTokens: sample.tokens });
+    },
+    { urgent: true },
+  );
+  emit({ kind: "started", promptTokens: promptIds.length });
+  return submission;
+};

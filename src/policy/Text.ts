@@ -8,19 +8,26 @@ export interface Text {
   readonly prompt: (text: string) => ReadonlyArray<number>;
   /** A program's tokens and the end-of-sequence token. */
   readonly program: (text: string) => ReadonlyArray<number>;
+  /** Text that holds its own control tokens (a rendered chat template): none is added. */
+  readonly raw: (text: string) => ReadonlyArray<number>;
+  /** A program's text: what follows a prompt. */
   readonly decode: (ids: ReadonlyArray<number>) => string;
+  /** The bytes that a token stands for; none for control tokens. */
+  readonly bytes: (id: number) => Uint8Array;
   readonly episode: (episode: Episode) => TokenisedEpisode;
 }
 
 export const make = ({ tokenizer, config }: PolicyFiles): Text => {
   const prompt = (text: string) => [...tokenizer.prefix, ...tokenizer.encode(text)];
-  const program = (text: string) => [...tokenizer.encode(text), tokenizer.eos];
+  const program = (text: string) => [...tokenizer.encode(text, "inside"), tokenizer.eos];
   // Attempts at one problem come one after another.
   let last = { text: "", ids: prompt("") };
   return {
     prompt,
     program,
-    decode: (ids) => tokenizer.decode(ids),
+    raw: (text) => tokenizer.encode(text),
+    decode: (ids) => tokenizer.decode(ids, "inside"),
+    bytes: tokenizer.bytes,
     episode: (episode) => {
       if (episode.prompt !== last.text) last = { text: episode.prompt, ids: prompt(episode.prompt) };
       const actions = episode.tokens ?? program(episode.program);

@@ -189,7 +189,16 @@ export class ElementwiseOps extends ShapeOps {
   }
   /** The value itself, through which no gradient flows. */
   stopGradient(a: Value): Value {
+    if (this.producer(a).op.kind === "stopGradient") return a;
     return this.one({ kind: "stopGradient" }, [a], a.shape, a.dtype);
+  }
+  /** The value itself, of which the backward sweep may start over when it recomputes what comes after (Recompute.ts). */
+  checkpoint(a: Value): Value {
+    return this.one({ kind: "checkpoint" }, [a], a.shape, a.dtype);
+  }
+  /** The value itself, but nothing made of it is computed before `dependency` is. */
+  after(a: Value, dependency: Value): Value {
+    return this.one({ kind: "after" }, [a, dependency], a.shape, a.dtype);
   }
   /** The derivative of a function by its output: kind "sigmoidGrad" is dy * y * (1 - y), and so on. Equal shapes. */
   unaryGrad(kind: UnaryGradKind, y: Value, dy: Value): Value {

@@ -153,10 +153,16 @@ export class Recorder {
     if (this.#programs.has(name)) fail("program", `there is already a program ${name}`);
     const fetches = new Map(Object.entries(options.fetches));
     for (const value of fetches.values()) this.own("program", value);
-    const effects = this.#effects;
-    if (fetches.size === 0 && effects.length === 0)
-      fail("program", `${name} fetches nothing and has no effect`);
-    const nodes = this.needed([...fetches.values(), ...effects.flatMap(effectInputs)]);
+    const own = this.#effects;
+    if (fetches.size === 0 && own.length === 0) fail("program", `${name} fetches nothing and has no effect`);
+    const nodes = this.needed([...fetches.values(), ...own.flatMap(effectInputs)]);
+    // Programs may share a part that updates buffers: whoever needs an update has its effect.
+    const held = new Set(own.map((effect) => (effect.kind === "updateRows" ? effect.value : undefined)));
+    const shared = nodes.flatMap(({ op, outputs }): Array<Effect> => {
+      const value = outputs[0];
+      return op.kind === "updateRows" && !held.has(value) ? [{ kind: op.kind, name: op.name, value }] : [];
+    });
+    const effects = [...shared, ...own];
     this.checkBuffers(name, nodes, new Set(fetches.values()));
     const program: Program = { name, fetches, effects, nodes };
     this.#effects = [];

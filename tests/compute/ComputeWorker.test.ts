@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Fiber from "effect/Fiber";
 import * as Layer from "effect/Layer";
+import * as Stream from "effect/Stream";
 import {
   Compute,
   type GenerateRequest,
@@ -13,6 +14,7 @@ import {
   type TrainingSpec,
 } from "../../src/compute/Compute.ts";
 import * as ComputeWorker from "../../src/compute/ComputeWorker.ts";
+import type { StreamEvent, StreamRequest } from "../../src/policy/Streaming.ts";
 import * as TinyPolicy from "../support/tinyPolicy.ts";
 
 const optimizer = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.01, clipNorm: 1 };
@@ -161,6 +163,93 @@ describe("ComputeWorker", () => {
         yield* Fiber.interrupt(long);
         yield* Fiber.interrupt(queued);
         assert.deepStrictEqual(yield* Fiber.join(after), reference);
+      }).pipe(Effect.scoped),
+    60_000,
+  );
+
+  it.effect(
+    "streams share the batch with each other and with generate; other calls come between; interruption frees slots",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* tinyPolicy();
+        const compute = yield* worker;
+        yield* compute.open(specOf(path));
+        yield* compute.addEpisodes("offline", TinyPolicy.episodes());
+        const train = compute.trainStep({ training: "sft", learningRate: 0.01, offlineFraction: 1 });
+        yield* Effect.forEach(Array.from({ length: 20 }), () => train);
+
+        const sampling = { temperature: 1, maxNewTokens: 12, stop: ["e "], tilt: 0 };
+        const prompts = ["say red\n", "say blue\n", "say teal\n"];
+        const items = prompts.flatMap((prompt) => [1, 2, 3].map((seed) => ({ prompt, seed })));
+        const whole = yield* compute.generate({ ...sampling, items });
+        const asked = (prompt: string, more: Partial<StreamRequest> = {}): StreamRequest => ({
+          ...sampling,
+          prompt,
+          seeds: [1, 2, 3],
+          ...more,
+        });
+        const texts = (events: ReadonlyArray<StreamEvent>): Array<string> => {
+          const out = ["", "", ""];
+          for (const event of events) if (event.kind !== "started") out[event.sample] += event.text;
+          return out;
+        };
+        const collect = (request: StreamRequest) => Stream.runCollect(compute.stream(request));
+        const [together, again] = yield* Effect.all(
+          [
+            Effect.all(
+              prompts.map((prompt) => collect(asked(prompt))),
+              { concurrency: "unbounded" },
+            ),
+            compute.generate({ ...sampling, items }),
+          ],
+          { concurrency: "unbounded" },
+        );
+        assert.deepStrictEqual(again, whole);
+        const expected = whole.map(({ text }) => text);
+        assert.deepStrictEqual(together.flatMap(texts), expected);
+        for (const [i, events] of together.entries()) {
+          assert.strictEqual(events[0]?.kind, "started");
+          for (const sample of [0, 1, 2]) {
+            const tokens = events.flatMap((e) => (e.kind === "token" && e.sample === sample ? [e] : []));
+            const completion = whole[3 * i + sample];
+            assert.deepStrictEqual(
+              tokens.map(({ token }) => token),
+              completion?.tokens,
+            );
+            const end = events.find((e) => e.kind === "finished" && e.sample === sample);
+            assert.include(end, { reason: completion?.finished, newTokens: tokens.length });
+          }
+        }
+
+        const reported = yield* collect(asked("say red\n", { topLogProbs: 3, values: true }));
+        assert.deepStrictEqual(texts(reported), expected.slice(0, 3));
+        for (const event of reported) {
+          if (event.kind !== "token") continue;
+          assert.strictEqual(event.top.length, 3);
+          const same = event.top.find(({ token }) => token === event.token);
+          if (same !== undefined) assert.closeTo(same.logProb, event.logProb, 1e-5);
+          assert.isTrue((event.value ?? 0) > 0 && (event.q ?? 0) > 0);
+        }
+        const scored = yield* compute.generate({ ...sampling, items, scores: true });
+        assert.deepStrictEqual(
+          scored.map(({ tokens }) => tokens),
+          whole.map(({ tokens }) => tokens),
+        );
+        for (const { scores } of scored) {
+          assert.isAtMost(scores?.advantage ?? 1, 0);
+          assert.isTrue((scores?.value ?? 0) > 0 && (scores?.value ?? 1) < 1);
+        }
+
+        // Far more than ends before it is interrupted: its slots must be free afterwards, and calls are answered.
+        const endless = asked("say red\n", { seeds: Array.from({ length: 50_000 }, (_, i) => i) });
+        const running = yield* Effect.forkChild(collect(endless));
+        yield* Stream.runHead(compute.stream(asked("say blue\n")));
+        yield* compute.stats;
+        yield* train;
+        yield* Fiber.interrupt(running);
+        assert.strictEqual((yield* collect(asked("say red\n"))).at(-1)?.kind, "finished");
+        const refused = yield* Effect.flip(collect(asked("say red\n", { topLogProbs: 21 })));
+        assert.match(refused.reason, /top log-probs must be in 0 .. 20, found 21/);
       }).pipe(Effect.scoped),
     60_000,
   );

@@ -9,4 +9,9 @@ async function* start(): AsyncGenerator<void, { tensors: number; residentBytes: 
   yield;
   return { tensors: calls, residentBytes: 0 };
 }
-if (parentPort !== null) serve(parentPort, start);
+if (parentPort !== null) {
+  const none = () => {
+    throw new Error("This worker has no model.");
+  };
+  serve(parentPort, { start, stream: none, step: none });
+}

@@ -38,7 +38,7 @@ const outcome = (on: Executor) => {
   const scoring = Scoring.record(g, model, { name: "score", batch: 3, maxTokens: 20, heads });
   const session = open(g, model, { heads, headNoise: 0.5, on });
   const generator = new Generation.Generator(session, generation);
-  const base = { temperature: 1, tilt: 0, maxNewTokens: 6, eos: 0 };
+  const base = { temperature: 1, tilt: 0, maxNewTokens: 6, ends: [0] };
   const samples = [
     { ...base },
     { ...base, temperature: 0 },

@@ -37,7 +37,7 @@ const generator = (options: {
         temperature: 1,
         tilt: 0,
         maxNewTokens: 12,
-        eos: 0,
+        ends: [0],
         ...settings,
       }),
   };
@@ -52,13 +52,12 @@ const items = (count: number): ReadonlyArray<Generation.Item> => {
     seed: 1000 + i,
   }));
 };
-const none = -1;
 
 describe("Generation", () => {
   it("decodes with the cache what whole sequences give: tokens and log-probs", () => {
     const { session, generate } = generator({ batch: 4, modes: ["greedy"] });
     const asked = items(9);
-    const samples = generate(asked, { temperature: 0, eos: none });
+    const samples = generate(asked, { temperature: 0, ends: [] });
     session.dispose();
     const read = Transformer.randomWeights(tiny, 1);
     samples.forEach((sample, i) => {
@@ -84,11 +83,7 @@ describe("Generation", () => {
     it(`samples the same whatever the batch: ${JSON.stringify(settings)}`, () => {
       const asked = items(11);
       const mode =
-        settings.temperature === 0
-          ? "greedy"
-          : "topK" in settings || "topP" in settings
-            ? "truncated"
-            : "full";
+        settings.temperature === 0 ? "greedy" : "topK" in settings || "topP" in settings ? "mixed" : "full";
       const modes = [mode] as const;
       const one = generator({ batch: 8, modes });
       const together = one.generate(asked, settings);
@@ -140,7 +135,7 @@ describe("Generation", () => {
           },
         };
         const generate = new Generation.Generator(session, one.programs);
-        const settings = { temperature: 1, tilt: 0, maxNewTokens: maxNew, eos: 0 };
+        const settings = { temperature: 1, tilt: 0, maxNewTokens: maxNew, ends: [0] };
         const samples = [generate.generate(asked, settings), generate.generate(asked.toReversed(), settings)];
         one.session.dispose();
         return { samples, ran };
@@ -166,7 +161,7 @@ describe("Generation", () => {
     const decode = (ids: ReadonlyArray<number>) => ids.map((id) => String.fromCharCode(97 + id)).join("");
     const asked = items(40);
     const samples = generate(asked, { maxNewTokens: 9, stop: { strings: ["b", "cd"], decode } });
-    const free = generate(asked, { maxNewTokens: 9, eos: none });
+    const free = generate(asked, { maxNewTokens: 9, ends: [] });
     session.dispose();
     const kinds = new Set(samples.map((s) => s.finished));
     expect(kinds).toEqual(new Set(["end", "stop", "length"]));
@@ -195,7 +190,7 @@ describe("Generation", () => {
     const asked = Array.from({ length: count }, (_, i) => ({ promptIds: prompt, seed: i }));
     const frequencies = (settings: Partial<Generation.Settings>): Array<number> => {
       const counts = p.map(() => 0);
-      for (const { tokens } of generate(asked, { temperature: 2, maxNewTokens: 1, eos: none, ...settings })) {
+      for (const { tokens } of generate(asked, { temperature: 2, maxNewTokens: 1, ends: [], ...settings })) {
         counts[tokens[0]] = counts[tokens[0]] + 1;
       }
       return counts.map((c) => c / count);
@@ -237,14 +232,14 @@ describe("Generation", () => {
         "generate/tokens": Int32Array.of(3, 1, 4, 1),
         "generate/positions": new Int32Array(4),
         "generate/uniform": Float32Array.of(0.1, 0.4, 0.6, 0.9),
-        "generate/temperature": Float32Array.of(1),
-        ...(beta === undefined ? {} : { "generate/beta": Float32Array.of(beta) }),
+        "generate/temperature": new Float32Array(4).fill(1),
+        ...(beta === undefined ? {} : { "generate/beta": new Float32Array(4).fill(beta) }),
       });
     };
     const plain = run("generate/decode-full");
     expect(run("generate/decode-full-tilted", 0)).toEqual(plain);
     const asked = items(9);
-    const settings = { temperature: 1, maxNewTokens: 12, eos: 0 };
+    const settings = { temperature: 1, maxNewTokens: 12, ends: [0] };
     const generate = new Generation.Generator(session, programs);
     const untilted = generate.generate(asked, { ...settings, tilt: 0 });
     const tilted = generate.generate(asked, { ...settings, tilt: 20 });

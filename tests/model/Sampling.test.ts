@@ -13,9 +13,9 @@ const choose = (mode: Sampling.Mode, logProbs: ReadonlyArray<number>, uniforms: 
   const g = new Graph();
   const controls: Sampling.Controls = {
     uniform: g.feed("uniform", [B]),
-    temperature: g.feed("temperature", []),
-    topK: g.feed("topK", [], "int32"),
-    topP: g.feed("topP", []),
+    temperature: g.feed("temperature", [B]),
+    topK: g.feed("topK", [B], "int32"),
+    topP: g.feed("topP", [B]),
   };
   g.program("choose", {
     fetches: { token: Sampling.choose(g, mode, g.feed("logProbs", [B, V]), controls) },
@@ -23,9 +23,9 @@ const choose = (mode: Sampling.Mode, logProbs: ReadonlyArray<number>, uniforms: 
   const session = executor.open(g, () => undefined);
   const out = session.run("choose", {
     uniform: Float32Array.from(uniforms, Sampling.uniform),
-    temperature: Float32Array.of(1),
-    topK: Int32Array.of(V),
-    topP: Float32Array.of(1),
+    temperature: new Float32Array(B).fill(1),
+    topK: new Int32Array(B).fill(V),
+    topP: new Float32Array(B).fill(1),
     logProbs: Float32Array.from({ length: B * V }, (_, i) => logProbs[i % V]),
   });
   session.dispose();
@@ -58,7 +58,7 @@ describe("Sampling", () => {
   it("takes the first token at uniform 0 and a possible one at the largest uniform", () => {
     const logProbs = [-1e9, Math.log(0.5), Math.log(0.5), -1e9];
     const uniforms = Array.from({ length: B }, (_, b) => (b % 2 === 0 ? 0 : 1));
-    for (const mode of ["full", "truncated"] as const) {
+    for (const mode of ["full", "mixed"] as const) {
       const tokens = choose(mode, logProbs, uniforms);
       expect(new Set(tokens)).toEqual(new Set([1, 2]));
       expect(tokens[0]).toBe(1);

@@ -3,7 +3,8 @@
  * tokens per second, beside the same step in PyTorch (bench/peers/train.py). Every position of a sequence is an
  * action: prompts are one token long.
  *
- * Options of each: --rounds N (5), --steps N a round, --threads N (2), --model DIR, --batch N, --time N, --no-peer.
+ * Options of each: --rounds N (5), --steps N a round, --threads N (2), --model DIR, --batch N, --time N, --no-peer,
+ * --microBatch N, --recompute.
  */
 import * as Fs from "node:fs";
 import * as Path from "node:path";
@@ -107,7 +108,7 @@ const policyOf = async ({ mode, model }: Options): Promise<Parameters<typeof Lea
   return Effect.runPromise(Policy.read(model));
 };
 
-export const spec = ({ mode, dtype, batch, time, microBatch }: Options): Learner.LearnerSpec => ({
+export const spec = ({ mode, dtype, batch, time, microBatch, recompute }: Options): Learner.LearnerSpec => ({
   init: mode === "small" ? "random" : "weights",
   seed: 1,
   trainable:
@@ -119,6 +120,7 @@ export const spec = ({ mode, dtype, batch, time, microBatch }: Options): Learner
   frozenType: dtype === "bf16" ? "bfloat16" : "float32",
   heads: mode === "heads",
   maxTrainTokens: time + 1,
+  recompute,
   trainings: [
     {
       id: "bench",

@@ -50,6 +50,8 @@ export interface LearnerSpec {
   readonly heads: boolean;
   readonly trainings: ReadonlyArray<TrainingSpec>;
   readonly maxTrainTokens: number;
+  /** Layers' activations are computed a second time in the backward pass instead of kept; default false. */
+  readonly recompute?: boolean;
 }
 
 export interface Learner {
@@ -154,6 +156,7 @@ export const record = (g: Graph, policy: Source, spec: LearnerSpec): Recorded =>
       maxTokens: spec.maxTrainTokens,
       optimizer: training.optimizer,
       episodes: training.episodes,
+      recompute: spec.recompute ?? false,
     }),
   );
   const headParameters =

@@ -1,10 +1,11 @@
 /**
- * One kind of update, recorded: gradients of its loss added to accumulators, one program for each layout of a
- * micro-batch; then clipping and AdamW; then the target heads.
+ * One kind of update, recorded: gradients of its loss, one program for each layout of a micro-batch; clipping and
+ * AdamW; then the target heads.
  *
- * Programs: `train/ID/TxN` adds a micro-batch's gradients, `train/ID/apply` makes the step and clears the
- * accumulators, `train/ID/targets` moves the target heads after it. Accumulators are zero between steps and
- * shared by all trainings; Adam's moments are each training's own.
+ * Programs: where a batch is one micro-batch, `train/ID/TxN` is the whole step. Else it adds a micro-batch's
+ * gradients to accumulators, and `train/ID/apply` makes the step and clears them; they are zero between steps and
+ * shared by all trainings. `train/ID/targets` moves the target heads afterwards. Adam's moments are each
+ * training's own.
  */
 import type { Columns, Configured, Networks } from "../algorithms/Algorithm.ts";
 import type { Parameter } from "../model/Lora.ts";
@@ -41,6 +42,8 @@ export interface TrainingOptions {
   readonly maxTokens: number;
   readonly optimizer: Optimizer;
   readonly episodes: "all" | "passing";
+  /** Layers' activations are computed a second time in the backward pass instead of kept. */
+  readonly recompute: boolean;
 }
 
 /** Rows of logits held at once: a large vocabulary's are computed in pieces. */
@@ -81,11 +84,12 @@ const intColumns = ["position", "action", "next", "sequence"] as const;
 /** The networks in the states of a micro-batch's actions. */
 const networksOf = (g: Graph, { model, heads }: Network, hidden: Value, action: Value): Networks => {
   const frozen = g.stopGradient(hidden);
+  // Unfrozen, so that log pi and the most probable tokens share their logits.
   const chunk = logitRows(model.config.vocab_size);
   return {
     logProb: () => Transformer.logProbs(g, model, hidden, action, chunk),
     top: (k) => {
-      const top = Transformer.topTokens(g, model, frozen, action, k, chunk);
+      const top = Transformer.topTokens(g, model, hidden, action, k, chunk);
       return { tokens: top.ids, logProbs: g.stopGradient(top.logProbs) };
     },
     critic: () => {
@@ -104,7 +108,10 @@ const networksOf = (g: Graph, { model, heads }: Network, hidden: Value, action: 
   };
 };
 
-/** Records one micro-batch's program; returns the parts' names. */
+/** Whether a batch is one micro-batch: then no gradient is kept between programs. */
+const isWhole = ({ batchSize, microBatch }: TrainingOptions): boolean => batchSize === microBatch;
+
+/** Records one micro-batch's program. */
 const recordLayout = (
   g: Graph,
   network: Network,
@@ -121,17 +128,28 @@ const recordLayout = (
   const hidden = g.gather(Transformer.forward(g, network.model, tokens), columns.position);
   const { total, parts } = options.algorithm.loss(g, networksOf(g, network, hidden, columns.action), columns);
   const values = parameters.map(({ name, shape }) => g.variable(name, shape));
-  gradients(g, total, values).forEach((gradient, i) => {
-    const { name, shape } = parameters[i];
-    g.assign(accumulator(name), g.add(g.variable(accumulator(name), shape), gradient));
+  const found = gradients(g, total, values, options);
+  const fetches = { loss: total, ...parts };
+  const name = `train/${options.id}/${T}x${N}`;
+  if (isWhole(options)) {
+    const norm = recordUpdate(g, options, parameters, found);
+    g.program(name, { fetches: { ...fetches, gradient_norm: norm } });
+    return;
+  }
+  parameters.forEach(({ name: of, shape }, i) => {
+    g.assign(accumulator(of), g.add(g.variable(accumulator(of), shape), found[i]));
   });
-  g.program(`train/${options.id}/${T}x${N}`, { fetches: { loss: total, ...parts } });
+  g.program(name, { fetches });
 };
 
-const recordApply = (g: Graph, options: TrainingOptions, parameters: ReadonlyArray<Parameter>): void => {
-  const { optimizer, id } = options;
-  const sums = parameters.map(({ name, shape }) => g.variable(accumulator(name), shape));
-  const norm = g.sqrt(sums.map((x) => g.sum(g.square(x))).reduce((a, b) => g.add(a, b)));
+/** Clipping and AdamW with the gradients of a whole batch; gives their norm. */
+const recordUpdate = (
+  g: Graph,
+  { optimizer, id }: TrainingOptions,
+  parameters: ReadonlyArray<Parameter>,
+  found: ReadonlyArray<Value>,
+): Value => {
+  const norm = g.sqrt(found.map((x) => g.sum(g.square(x))).reduce((a, b) => g.add(a, b)));
   const scale =
     optimizer.clipNorm > 0 ? g.minimum(g.div(optimizer.clipNorm, g.maximum(norm, 1e-12)), 1) : g.scalar(1);
   const learningRate = g.feed("learningRate", []);
@@ -139,7 +157,7 @@ const recordApply = (g: Graph, options: TrainingOptions, parameters: ReadonlyArr
   const beta2Power = g.feed("beta2Power", []);
   parameters.forEach(({ name, shape }, i) => {
     g.variable(name, shape);
-    g.adam(name, g.mul(sums[i], scale), {
+    g.adam(name, g.mul(found[i], scale), {
       learningRate,
       beta1: optimizer.beta1,
       beta2: optimizer.beta2,
@@ -150,9 +168,15 @@ const recordApply = (g: Graph, options: TrainingOptions, parameters: ReadonlyArr
       weightDecay: shape.length < 2 ? 0 : optimizer.weightDecay,
       slots: slots(id, name),
     });
-    g.assign(accumulator(name), g.zeros(shape));
   });
-  g.program(`train/${id}/apply`, { fetches: { norm } });
+  return norm;
+};
+
+const recordApply = (g: Graph, options: TrainingOptions, parameters: ReadonlyArray<Parameter>): void => {
+  const sums = parameters.map(({ name, shape }) => g.variable(accumulator(name), shape));
+  const norm = recordUpdate(g, options, parameters, sums);
+  for (const { name, shape } of parameters) g.assign(accumulator(name), g.zeros(shape));
+  g.program(`train/${options.id}/apply`, { fetches: { gradient_norm: norm } });
 };
 
 /** target += rate * (live - target), of every head. */
@@ -204,7 +228,7 @@ export const record = (g: Graph, network: Network, options: TrainingOptions): Re
   const parameters = parametersOf(network, options);
   const layouts = Batch.layouts(options.maxTokens, microBatch);
   for (const layout of layouts) recordLayout(g, network, options, parameters, layout);
-  recordApply(g, options, parameters);
+  if (!isWhole(options)) recordApply(g, options, parameters);
   const rate = options.algorithm.polyak;
   if (rate !== null) recordTargets(g, options, parameters, rate);
 
@@ -222,6 +246,17 @@ export const record = (g: Graph, network: Network, options: TrainingOptions): Re
           const picks = Batch.byLength(parts, mixture.draw(batchSize, offlineFraction));
           const totals = Batch.totals(parts, picks);
           const metrics: Record<string, number> = {};
+          const add = (fetched: Readonly<Record<string, ArrayLike<number>>>) => {
+            for (const [name, value] of Object.entries(fetched)) {
+              metrics[name] = (metrics[name] ?? 0) + value[0];
+            }
+          };
+          steps += 1;
+          const rates = {
+            learningRate: Float32Array.of(learningRate),
+            beta1Power: Float32Array.of(optimizer.beta1 ** steps),
+            beta2Power: Float32Array.of(optimizer.beta2 ** steps),
+          };
           for (let from = 0; from < batchSize; from += microBatch) {
             const micro = picks.slice(from, from + microBatch);
             const layout = Batch.layoutFor(layouts, Batch.needs(parts, micro));
@@ -229,21 +264,13 @@ export const record = (g: Graph, network: Network, options: TrainingOptions): Re
             const feeds = Object.fromEntries(
               Object.entries(arrays).map(([name, data]) => [`${prefix(layout)}/${name}`, data]),
             );
-            const fetched = session.run(`train/${id}/${layout.time}x${layout.actions}`, feeds);
-            for (const [name, value] of Object.entries(fetched)) {
-              metrics[name] = (metrics[name] ?? 0) + value[0];
-            }
+            const program = `train/${id}/${layout.time}x${layout.actions}`;
+            add(session.run(program, isWhole(options) ? { ...feeds, ...rates } : feeds));
           }
-          steps += 1;
-          const applied = session.run(`train/${id}/apply`, {
-            learningRate: Float32Array.of(learningRate),
-            beta1Power: Float32Array.of(optimizer.beta1 ** steps),
-            beta2Power: Float32Array.of(optimizer.beta2 ** steps),
-          });
+          if (!isWhole(options)) add(session.run(`train/${id}/apply`, rates));
           if (rate !== null) session.run(`train/${id}/targets`, {});
           return {
             ...metrics,
-            gradient_norm: applied["norm"]?.[0],
             learning_rate: learningRate,
             offline_fraction: totals.offline / batchSize,
             passing_fraction: totals.passing / batchSize,

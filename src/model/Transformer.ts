@@ -158,6 +158,7 @@ export const layers = (
   const { config: c, lora } = model;
   let out = x;
   for (let layer = 0; layer < count; layer++) {
+    out = g.checkpoint(out);
     const names = WeightLayout.layerNames(layer);
     const mixed = attention(g, model, layer, rmsNorm(g, model, names.norm1, out), attend);
     const projected = project(g, model, layer, "o", mixed);

@@ -1,6 +1,7 @@
 /** Reverse-mode differentiation: a transformation of the recorded program that records more of it. */
 import type { Graph } from "./Graph.ts";
 import type { Node, Value } from "./Ir.ts";
+import { Recompute } from "./Recompute.ts";
 import { dim, fail, isFloat, sameShape, show, sizeOf } from "./Shapes.ts";
 import { type VjpContext, vjp } from "./Vjp.ts";
 
@@ -44,7 +45,12 @@ class Cotangents {
 }
 
 /** See VjpContext.rowDots. Looks through reshapes that keep the last axis. */
-const rowDots = (g: Graph, cotangents: Cotangents, softmax: Node): Value | undefined => {
+const rowDots = (
+  g: Graph,
+  cotangents: Cotangents,
+  softmax: Node,
+  live: (value: Value) => Value,
+): Value | undefined => {
   const y = softmax.outputs[0];
   const width = y.shape.at(-1) as number;
   let value = y;
@@ -64,7 +70,7 @@ const rowDots = (g: Graph, cotangents: Cotangents, softmax: Node): Value | undef
     if (dOut === undefined || !narrow || !sameShape(out.shape.slice(0, -1), value.shape.slice(0, -1))) {
       return undefined;
     }
-    const dots = g.sum(g.mul(dOut, out), -1, true);
+    const dots = g.sum(g.mul(dOut, live(out)), -1, true);
     // A cotangent that is one number over the last axis leaves the sum to the product's shape.
     return g.reshape(dots, [...y.shape.slice(0, -1), 1]);
   }
@@ -73,9 +79,17 @@ const rowDots = (g: Graph, cotangents: Cotangents, softmax: Node): Value | undef
 /**
  * Gradients of a scalar with respect to values of the same graph, each in its value's shape: zeros where the
  * scalar does not depend on the value. `stopGradient` is respected. Integer and bool paths carry none.
+ *
+ * With `recompute` what lies between two checkpoints of the graph is computed a second time instead of kept; the
+ * gradients are the same.
  * @throws TensorError if the loss is not one float, or depends on a value through an op without gradient.
  */
-export const gradients = (graph: Graph, loss: Value, wrt: ReadonlyArray<Value>): Array<Value> => {
+export const gradients = (
+  graph: Graph,
+  loss: Value,
+  wrt: ReadonlyArray<Value>,
+  options: { readonly recompute?: boolean } = {},
+): Array<Value> => {
   if (sizeOf(loss.shape) !== 1 || !isFloat(loss.dtype)) {
     fail("gradients", `the loss must be one float, found ${loss.dtype}${show(loss.shape)}`);
   }
@@ -91,17 +105,19 @@ export const gradients = (graph: Graph, loss: Value, wrt: ReadonlyArray<Value>):
     for (const output of outputs) if (isFloat(output.dtype)) active.add(output.id);
   }
   const cotangents = new Cotangents(graph);
+  const recompute = options.recompute === true ? new Recompute(graph, nodes) : undefined;
   cotangents.set(loss, graph.scalar(1, loss.dtype));
   for (const node of nodes.toReversed()) {
     if (!node.outputs.some((o) => active.has(o.id)) || !node.inputs.some((i) => active.has(i.id))) continue;
     if (node.op.kind === "stopGradient") continue;
     const dys = node.outputs.map((output) => cotangents.total(output));
     if (dys.every((dy) => dy === undefined)) continue;
+    if (node.op.kind === "checkpoint" && dys[0] !== undefined) recompute?.pass(node, dys[0]);
     const context: VjpContext = {
       g: graph,
-      node,
+      node: recompute?.node(node) ?? node,
       needs: (i) => active.has(node.inputs[i]?.id ?? -1),
-      rowDots: () => rowDots(graph, cotangents, node),
+      rowDots: () => rowDots(graph, cotangents, node, (value) => recompute?.value(value) ?? value),
     };
     for (const [i, dx] of vjp(context, dys).entries()) {
       const input = node.inputs[i];

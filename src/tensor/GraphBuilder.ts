@@ -74,8 +74,8 @@ export class GraphBuilder {
     return made;
   }
 
-  read(name: string, declared: Declared): string {
-    return this.op("ReadVariableOp", [this.handle(name, declared)], { dtype: type(declared.dtype) });
+  read(name: string, declared: Declared, after: ReadonlyArray<string> = []): string {
+    return this.op("ReadVariableOp", [this.handle(name, declared)], { dtype: type(declared.dtype) }, after);
   }
 
   /** Something to fetch that depends on nodes. */
@@ -102,7 +102,12 @@ export class GraphBuilder {
         return [this.constant(dataType[value.dtype], value.shape, data)];
       }
       case "stopGradient":
+      case "checkpoint":
         return [this.at(node.inputs[0])];
+      case "after":
+        return [
+          this.op("Identity", [this.at(node.inputs[0])], { T: type(value.dtype) }, [this.at(node.inputs[1])]),
+        ];
       default:
         return emit(
           this.emitter,
@@ -125,7 +130,7 @@ export class GraphBuilder {
   /** A tensor of this value that nobody else holds: variables must not share memory with feeds or buffers. */
   private owned(value: Value): string {
     let source = this.#graph.producer(value);
-    while (source.op.kind === "reshape" || source.op.kind === "stopGradient") {
+    while (["reshape", "stopGradient", "checkpoint", "after"].includes(source.op.kind)) {
       source = this.#graph.producer(source.inputs[0]);
     }
     const shares = ["feed", "buffer", "variable", "constant", "updateRows"].includes(source.op.kind);
@@ -165,17 +170,15 @@ export class GraphBuilder {
         effect.beta2,
         effect.epsilon,
       ].map((s) => this.at(s));
-      let decay: string | undefined;
-      if (effect.weightDecay !== undefined) {
+      // After the gate nothing but this chain touches the variable, and one decay at a time is in memory.
+      const decay = (gate: string): string => {
+        if (effect.weightDecay === undefined) return gate;
         const rate = this.op("Mul", [this.at(effect.learningRate), this.at(effect.weightDecay)], { T });
-        decay = this.op("Mul", [this.read(effect.name, declared), rate], { T });
-        before.push(decay);
-      }
+        const lost = this.op("Mul", [this.read(effect.name, declared, [gate]), rate], { T });
+        return this.op("AssignSubVariableOp", [variable, lost], { dtype: T });
+      };
       return (gate: string) => {
-        const decayed =
-          decay === undefined
-            ? gate
-            : this.op("AssignSubVariableOp", [variable, decay], { dtype: T }, [gate]);
+        const decayed = decay(gate);
         return this.op("ResourceApplyAdam", [variable, m, v, ...scalars, gradient], { T }, [decayed]);
       };
     });

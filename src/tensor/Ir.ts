@@ -40,6 +40,8 @@ export type Op =
   | { readonly kind: "buffer"; readonly name: string }
   | { readonly kind: UnaryKind | ArithmeticKind | CompareKind | LogicalKind | UnaryGradKind }
   | { readonly kind: "not" | "select" | "cast" | "stopGradient" }
+  /** The input itself; "after" has a second input, which must have been computed before. */
+  | { readonly kind: "checkpoint" | "after" }
   | { readonly kind: "matMul"; readonly transposeA: boolean; readonly transposeB: boolean }
   | { readonly kind: "batchMatMul"; readonly adjointA: boolean; readonly adjointB: boolean }
   | { readonly kind: ReduceKind; readonly axes: ReadonlyArray<number>; readonly keepDims: boolean }

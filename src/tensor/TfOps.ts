@@ -81,6 +81,9 @@ export const emit = <H>(to: Emitter<H>, node: Node, inputs: ReadonlyArray<H>): R
       return one("LogicalOr", inputs, {});
     case "not":
       return one("LogicalNot", inputs, {});
+    case "checkpoint":
+    case "after":
+      return one("Identity", [a], { T });
     case "select":
       return one("SelectV2", inputs, { T: type(outputs[0]?.dtype ?? "float32") });
     case "cast":

@@ -149,6 +149,8 @@ const apply = (
       // The WebAssembly backend's own cast to bool keeps the number.
       return [dtype === "bool" ? tf.notEqual(a, tf.zerosLike(a)) : tf.cast(a, tfType(dtype))];
     case "stopGradient":
+    case "checkpoint":
+    case "after":
       return [tf.clone(a)];
     case "sigmoidGrad":
       return [tf.mul(tf.mul(b, a), tf.sub(1, a))];

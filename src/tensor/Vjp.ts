@@ -127,6 +127,8 @@ const table: Partial<Record<OpKind, Vjp>> = {
     return [undefined, pick(1, dy, none), pick(2, none, dy)];
   }),
   cast: unary((g, x, _y, dy) => g.cast(dy, x.dtype)),
+  checkpoint: unary((_g, _x, _y, dy) => dy),
+  after: unary((_g, _x, _y, dy) => dy),
   matMul: of((context, dy) => {
     const { op } = context.node;
     return op.kind === "matMul" ? productVjp(context, dy, op.transposeA, op.transposeB) : [];

@@ -138,6 +138,19 @@ describe("Learner", () => {
     assertClose(whole.snapshot(/^optimizer/), halves.snapshot(/^optimizer/), 1e-6);
   });
 
+  it("recomputed activations give the same gradients", () => {
+    const trainables = [
+      { kind: "full" },
+      { kind: "lora", lora: { rank: 4, alpha: 8, targets: ["q", "v"] } },
+    ] as const;
+    for (const trainable of trainables) {
+      const [plain, again] = [false, true].map((recompute) => open({ trainable, recompute }));
+      const [one, two] = [plain.step(), again.step()];
+      for (const name of Object.keys(one)) assert.closeTo(two[name], one[name], 1e-6, name);
+      assertClose(again.snapshot(/^optimizer/), plain.snapshot(/^optimizer/), 1e-6);
+    }
+  });
+
   it("padding changes nothing", () => {
     const tight = open();
     const wide = open({ maxTrainTokens: 96 });

@@ -13,10 +13,12 @@ import { config } from "./cli/Config.ts";
 import { data } from "./cli/Data.ts";
 import { doctor } from "./cli/Doctor.ts";
 import { evaluate } from "./cli/Eval.ts";
+import { generate } from "./cli/Generate.ts";
 import { policy } from "./cli/Policy.ts";
 import { resume } from "./cli/Resume.ts";
 import { runs } from "./cli/Runs.ts";
 import { sandbox } from "./cli/Sandbox.ts";
+import { serve } from "./cli/Serve.ts";
 import { start } from "./cli/Start.ts";
 import { train } from "./cli/Train.ts";
 import { watch } from "./cli/Watch.ts";
@@ -33,6 +35,8 @@ const drydock = Command.make("drydock").pipe(
     runs,
     watch,
     evaluate,
+    generate,
+    serve,
     policy,
     data,
     sandbox,

@@ -7,7 +7,7 @@
  */
 import * as Effect from "effect/Effect";
 import * as fs from "node:fs";
-import { readFully, toPolicyError } from "./Files.ts";
+import { attempt, readFully, toPolicyError } from "./Files.ts";
 import { dequantise, formats } from "./GgufBlocks.ts";
 import { PolicyError } from "./PolicyError.ts";
 
@@ -30,6 +30,35 @@ export interface GgufFile {
   /** Reads and dequantises one tensor. Synchronous; throws a PolicyError. */
   readonly read: (name: string) => Float32Array;
 }
+
+/** Far above any model's (Llama 3 405B: 1,138 tensors), so that a header of nonsense ends early. */
+const MAX_TENSORS = 1 << 16;
+const MAX_METADATA = 1 << 16;
+/** The least that a tensor's entry in the header takes, and a metadata value's: an empty name, and a byte. */
+const TENSOR_BYTES = 24;
+const METADATA_BYTES = 13;
+
+/** The counts at the start of the file, checked before the parser works through them. Version 1 is left to the parser. */
+const checkCounts = (fd: number, size: number): string | undefined => {
+  const start = Buffer.alloc(24);
+  readFully(fd, start, 0);
+  if (start.toString("latin1", 0, 4) !== "GGUF" || start.readUInt32LE(4) < 2) return undefined;
+  const found = (what: string, at: number, bytes: number, most: number): string | undefined => {
+    const count = start.readBigUInt64LE(at);
+    const room = Math.min(most, Math.floor((size - 24) / bytes));
+    return count > BigInt(room)
+      ? `the header claims ${count} ${what}; a file of ${size} bytes has room for at most ${room}.`
+      : undefined;
+  };
+  return (
+    found("tensors", 8, TENSOR_BYTES, MAX_TENSORS) ??
+    found("metadata values", 16, METADATA_BYTES, MAX_METADATA)
+  );
+};
+
+/** Integers of 64 bits come as bigints; those that a model has are small. */
+const plain = (value: unknown): unknown =>
+  typeof value === "bigint" && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
 
 /** Bytes read and dequantised at a time (rounded down to whole blocks). */
 const CHUNK = 1 << 22;
@@ -63,10 +92,18 @@ export const open = (path: string): Effect.Effect<GgufFile, PolicyError> =>
   Effect.gen(function* () {
     const refuse = (reason: string, remedy = "Download the file again.") =>
       new PolicyError({ path, reason, remedy });
-    const size = yield* Effect.try({
-      try: () => fs.statSync(path).size,
-      catch: (cause) => toPolicyError(path, cause),
+    const { size, excess } = yield* attempt(path, () => {
+      const fd = fs.openSync(path, "r");
+      try {
+        const size = fs.fstatSync(fd).size;
+        return { size, excess: size < 24 ? undefined : checkCounts(fd, size) };
+      } finally {
+        fs.closeSync(fd);
+      }
     });
+    if (excess !== undefined) {
+      return yield* refuse(excess, "The file is truncated or damaged: download it again.");
+    }
     const { header, typeName } = yield* Effect.tryPromise({
       // Loaded here because only an import needs it.
       try: async () => {
@@ -98,7 +135,9 @@ export const open = (path: string): Effect.Effect<GgufFile, PolicyError> =>
     if (!Number.isSafeInteger(dataStart) || dataStart < headerEnd) {
       return yield* refuse(`the data claims to start at byte ${header.tensorDataOffset}, inside the header.`);
     }
-    const metadata: Readonly<Record<string, unknown>> = { ...header.metadata };
+    const metadata: Readonly<Record<string, unknown>> = Object.fromEntries(
+      Object.entries(header.metadata).map(([key, value]) => [key, plain(value)]),
+    );
     const tensors = new Map<string, GgufTensor>();
     let expected = dataStart;
     for (const info of header.tensorInfos) {
@@ -122,10 +161,21 @@ export const open = (path: string): Effect.Effect<GgufFile, PolicyError> =>
         );
       }
       if (!Number.isSafeInteger(offset + bytes) || (info.offset & 7n) !== 0n) {
-        return yield* refuse(`tensor "${info.name}" has the offset ${info.offset}.`);
+        return yield* refuse(
+          `tensor "${info.name}" has the offset ${info.offset}, expected a multiple of 8 inside the file of ${size} bytes.`,
+        );
       }
       expected = Math.max(expected, offset + bytes);
       tensors.set(info.name, { name: info.name, type, shape, offset, bytes });
+    }
+    const ordered = [...tensors.values()].sort((a, b) => a.offset - b.offset);
+    for (const [i, { name, offset }] of ordered.entries()) {
+      const before = ordered[i - 1];
+      if (before !== undefined && before.offset + before.bytes > offset) {
+        return yield* refuse(
+          `tensor "${name}" begins at byte ${offset}, inside "${before.name}", which ends at ${before.offset + before.bytes}.`,
+        );
+      }
     }
     if (expected > size) {
       return yield* refuse(`the file is truncated: expected at least ${expected} bytes, found ${size}.`);

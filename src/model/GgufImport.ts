@@ -1,24 +1,20 @@
 /**
  * Makes a policy directory of a GGUF file: weights dequantised, names and layout as Hugging Face has them.
  *
- * llama.cpp stores the rows of q and k interleaved for its rotary embedding (pairs of neighbours);
- * Hugging Face rotates the two halves of a head. The rows are put back here.
+ * llama.cpp stores the rows of Llama's q and k interleaved for its rotary embedding (pairs of neighbours);
+ * Hugging Face rotates the two halves of a head. The rows are put back here. Qwen2's are stored as they are.
  */
 import * as Effect from "effect/Effect";
 import * as path from "node:path";
+import * as Architecture from "./Architecture.ts";
 import * as Gguf from "./Gguf.ts";
 import * as GgufTokenizer from "./GgufTokenizer.ts";
 import * as ModelConfig from "./ModelConfig.ts";
 import * as Policy from "./Policy.ts";
 import { PolicyError } from "./PolicyError.ts";
+import * as Rotary from "./Rotary.ts";
 
-export interface Options {
-  /** Called after each tensor, from 1 to `total`. */
-  readonly onProgress?: (done: number, total: number) => void;
-  /** Stored type; F32 keeps every bit, the others halve the file. */
-  readonly dtype?: Policy.StoredType;
-  /** Replace a policy that is already there. */
-  readonly replace?: boolean;
+export interface Options extends Policy.WriteOptions {
   /** Name on the card; the directory's by default. */
   readonly name?: string;
 }
@@ -51,8 +47,8 @@ export const ggufName = (name: string): string => {
   if (name === "model.embed_tokens.weight") return "token_embd.weight";
   if (name === "model.norm.weight") return "output_norm.weight";
   if (name === "lm_head.weight") return "output.weight";
-  const match = /^model\.layers\.(\d+)\.(.+)\.weight$/.exec(name);
-  return `blk.${match?.[1]}.${parts.get(match?.[2] ?? "")}.weight`;
+  const match = /^model\.layers\.(\d+)\.(.+)\.(weight|bias)$/.exec(name);
+  return `blk.${match?.[1]}.${parts.get(match?.[2] ?? "")}.${match?.[3]}`;
 };
 
 /**
@@ -83,50 +79,119 @@ const shortest = (x: number): number => {
   return x;
 };
 
-const configOf = (file: Gguf.GgufFile, tokenizer: { readonly special: GgufTokenizer.SpecialIds }) =>
+const REMEDY = "Use a GGUF of a Llama or Qwen2 model, such as SmolLM2.";
+
+/**
+ * The scaling of rotary frequencies. llama.cpp has no metadata for Llama 3's: it stores what each frequency is divided
+ * by, from which the factor is read; the rest is what all Llama 3 models have, and is checked against the table.
+ */
+const ropeScaling = (file: Gguf.GgufFile, prefix: string, base: ModelConfig.ModelConfig) =>
   Effect.gen(function* () {
-    const m = file.metadata;
-    const refuse = (reason: string) =>
-      new PolicyError({
-        path: file.path,
-        reason,
-        remedy: "Use a GGUF of a Llama-family model, such as SmolLM2.",
-      });
-    if (m["general.architecture"] !== "llama") {
+    const refuse = (reason: string) => new PolicyError({ path: file.path, reason, remedy: REMEDY });
+    const type = file.metadata[`${prefix}.rope.scaling.type`] ?? "none";
+    const factor = file.metadata[`${prefix}.rope.scaling.factor`];
+    const factors = file.tensors.has(ROPE_FACTORS) ? file.read(ROPE_FACTORS) : undefined;
+    if (type === "linear" && typeof factor === "number" && factor > 0 && factors === undefined) {
+      return { rope_type: "linear", factor: shortest(factor) } as const;
+    }
+    if (type !== "none") {
       return yield* refuse(
-        `the architecture is ${JSON.stringify(m["general.architecture"])}, expected "llama".`,
+        `rotary embeddings are scaled by ${JSON.stringify(type)} with factor ${JSON.stringify(factor) ?? "missing"}, expected "linear" with a factor, or "none".`,
       );
     }
-    const scaling = m["llama.rope.scaling.type"];
-    if ((scaling !== undefined && scaling !== "none") || file.tensors.has("rope_freqs.weight")) {
-      return yield* refuse("it has scaled rotary embeddings, which are not supported.");
+    if (factors === undefined) return null;
+    const scaling = {
+      rope_type: "llama3",
+      factor: shortest(Math.max(...factors)),
+      low_freq_factor: 1,
+      high_freq_factor: 4,
+      original_max_position_embeddings: 8192,
+    } as const;
+    const plain = Rotary.frequencies(base);
+    const scaled = Rotary.frequencies({ ...base, rope_scaling: scaling });
+    const same = plain.every((x, i) => Math.abs(x / factors[i] - scaled[i]) <= 1e-5 * scaled[i]);
+    if (factors.length !== plain.length || !same) {
+      return yield* refuse(
+        `"${ROPE_FACTORS}" has ${factors.length} factors up to ${scaling.factor} that are not Llama 3's scaling of ${plain.length} frequencies (low 1, high 4, from 8192 positions).`,
+      );
     }
-    if (typeof m["llama.expert_count"] === "number" && m["llama.expert_count"] > 0) {
-      return yield* refuse("it is a mixture of experts, which is not supported.");
+    return scaling;
+  });
+
+/** The name of llama.cpp's tensor of what each rotary frequency is divided by. */
+const ROPE_FACTORS = "rope_freqs.weight";
+
+const configOf = (file: Gguf.GgufFile, special: GgufTokenizer.SpecialIds) =>
+  Effect.gen(function* () {
+    const refuse = (reason: string) => new PolicyError({ path: file.path, reason, remedy: REMEDY });
+    const name = file.metadata["general.architecture"];
+    const row = Architecture.findGguf(name);
+    if (row === undefined) {
+      const known = Architecture.table.map(({ gguf }) => `"${gguf}"`).join(" or ");
+      return yield* refuse(`the architecture is ${JSON.stringify(name) ?? "missing"}, expected ${known}.`);
     }
-    const theta = m["llama.rope.freq_base"];
-    const epsilon = m["llama.attention.layer_norm_rms_epsilon"];
-    return yield* ModelConfig.decode(
+    const of = (key: string): unknown => file.metadata[`${row.gguf}.${key}`];
+    const experts = of("expert_count");
+    if (typeof experts === "number" && experts > 0) {
+      return yield* refuse(`it is a mixture of ${experts} experts, which is not supported.`);
+    }
+    const theta = of("rope.freq_base");
+    const epsilon = of("attention.layer_norm_rms_epsilon");
+    const config = yield* ModelConfig.decode(
       {
-        architectures: ["LlamaForCausalLM"],
+        architectures: [row.className],
         // The embedding's rows are the truth; Policy.write compares them with the tokenizer.
         vocab_size: file.tensors.get("token_embd.weight")?.shape[0],
-        hidden_size: m["llama.embedding_length"],
-        intermediate_size: m["llama.feed_forward_length"],
-        num_hidden_layers: m["llama.block_count"],
-        num_attention_heads: m["llama.attention.head_count"],
-        num_key_value_heads: m["llama.attention.head_count_kv"],
-        head_dim: m["llama.attention.key_length"],
-        max_position_embeddings: m["llama.context_length"],
+        hidden_size: of("embedding_length"),
+        intermediate_size: of("feed_forward_length"),
+        num_hidden_layers: of("block_count"),
+        num_attention_heads: of("attention.head_count"),
+        num_key_value_heads: of("attention.head_count_kv"),
+        head_dim: of("attention.key_length"),
+        max_position_embeddings: of("context_length"),
         rope_theta: typeof theta === "number" ? shortest(theta) : undefined,
         rms_norm_eps: typeof epsilon === "number" ? shortest(epsilon) : undefined,
         tie_word_embeddings: !file.tensors.has("output.weight"),
-        bos_token_id: tokenizer.special.bos,
-        eos_token_id: tokenizer.special.eos,
-        pad_token_id: tokenizer.special.pad,
+        attention_bias: row.gguf === "llama" && file.tensors.has("blk.0.attn_q.bias"),
+        mlp_bias: row.gguf === "llama" && file.tensors.has("blk.0.ffn_up.bias"),
+        bos_token_id: special.bos,
+        eos_token_id: special.eos,
+        pad_token_id: special.pad,
       },
       file.path,
     );
+    const rotary = of("rope.dimension_count") ?? config.head_dim;
+    if (rotary !== config.head_dim) {
+      return yield* refuse(
+        `rotary embeddings cover ${JSON.stringify(rotary)} of ${config.head_dim} dimensions, expected all.`,
+      );
+    }
+    return { ...config, rope_scaling: yield* ropeScaling(file, row.gguf, config) };
+  });
+
+/** Fails where a tensor is missing, of another shape, or has no place in the model. */
+const checkTensors = (file: Gguf.GgufFile, shapes: ReadonlyArray<ModelConfig.TensorShape>) =>
+  Effect.gen(function* () {
+    const known = new Set([ROPE_FACTORS]);
+    for (const { name, shape } of shapes) {
+      const tensor = file.tensors.get(ggufName(name));
+      known.add(ggufName(name));
+      if (tensor === undefined || tensor.shape.join() !== shape.join()) {
+        return yield* new PolicyError({
+          path: file.path,
+          reason: `tensor "${ggufName(name)}" is ${tensor === undefined ? "missing" : `[${tensor.shape.join(", ")}]`}, expected [${shape.join(", ")}].`,
+          remedy: "The file is damaged or not a plain model: download it again or choose another.",
+        });
+      }
+    }
+    const unknown = [...file.tensors.keys()].find((name) => !known.has(name));
+    if (unknown !== undefined) {
+      return yield* new PolicyError({
+        path: file.path,
+        reason: `tensor "${unknown}" has no place in the model that the metadata describe.`,
+        remedy: REMEDY,
+      });
+    }
   });
 
 /** Imports `file` into the policy directory `directory`. The weights pass through memory one at a time. */
@@ -137,43 +202,16 @@ export const run = Effect.fn("GgufImport.run")(function* (
 ): Effect.fn.Return<Summary, PolicyError> {
   const gguf = yield* Gguf.open(file);
   const tokenizer = yield* GgufTokenizer.convert(gguf.metadata, file);
-  const config = yield* configOf(gguf, tokenizer);
+  const config = yield* configOf(gguf, tokenizer.special);
   const shapes = ModelConfig.tensorShapes(config);
-  const rotaryDimensions = gguf.metadata["llama.rope.dimension_count"] ?? config.head_dim;
-  if (rotaryDimensions !== config.head_dim) {
-    return yield* new PolicyError({
-      path: file,
-      reason: `rotary embeddings cover ${JSON.stringify(rotaryDimensions)} of ${config.head_dim} dimensions, which is not supported.`,
-      remedy: "Use a GGUF of a Llama-family model, such as SmolLM2.",
-    });
-  }
-  const known = new Set<string>();
-  for (const { name, shape } of shapes) {
-    const tensor = gguf.tensors.get(ggufName(name));
-    known.add(ggufName(name));
-    if (tensor === undefined || tensor.shape.join() !== shape.join()) {
-      return yield* new PolicyError({
-        path: file,
-        reason: `tensor "${ggufName(name)}" is ${tensor === undefined ? "missing" : `[${tensor.shape.join(", ")}]`}, expected [${shape.join(", ")}].`,
-        remedy: "The file is damaged or not a plain Llama model: download it again or choose another.",
-      });
-    }
-  }
-  const unknown = [...gguf.tensors.keys()].find((name) => !known.has(name));
-  if (unknown !== undefined) {
-    return yield* new PolicyError({
-      path: file,
-      reason: `tensor "${unknown}" has no place in a plain Llama model.`,
-      remedy: "Use a GGUF of a Llama-family model without biases or adapters.",
-    });
-  }
+  yield* checkTensors(gguf, shapes);
+  const permutes = Architecture.of(config).ggufPermutes;
   const types: Record<string, number> = {};
   for (const { type } of gguf.tensors.values()) types[type] = (types[type] ?? 0) + 1;
 
   const name = options.name ?? path.basename(path.resolve(directory));
   const modelName = gguf.metadata["general.name"];
   const licence = gguf.metadata["general.license"];
-  let done = 0;
   yield* Policy.write(
     directory,
     {
@@ -190,23 +228,19 @@ export const run = Effect.fn("GgufImport.run")(function* (
         stop: ["[DONE]"],
         generation: { temperature: 1, maxNewTokens: 160 },
       },
+      endTokens: tokenizer.special.ends,
       weights: shapes.map((t) => ({
         ...t,
         data: () => {
           const data = gguf.read(ggufName(t.name));
-          const heads = t.name.endsWith("q_proj.weight")
-            ? config.num_attention_heads
-            : t.name.endsWith("k_proj.weight")
-              ? config.num_key_value_heads
-              : 0;
-          const result = heads > 0 ? unpermute(data, heads, config.head_dim) : data;
-          done += 1;
-          options.onProgress?.(done, shapes.length);
-          return result;
+          const projection = permutes ? /\.([qk])_proj\./.exec(t.name)?.[1] : undefined;
+          if (projection === undefined) return data;
+          const heads = projection === "q" ? config.num_attention_heads : config.num_key_value_heads;
+          return unpermute(data, heads, config.head_dim);
         },
       })),
     },
-    { dtype: options.dtype ?? "F32", replace: options.replace ?? false },
+    options,
   );
   return {
     directory,

@@ -1,13 +1,23 @@
 /** A Hugging Face tokenizer.json and tokenizer_config.json from the tokenizer in a GGUF's metadata. */
 import * as Effect from "effect/Effect";
+import * as GgufMerges from "./GgufMerges.ts";
 import type { TokenizerFiles } from "./Policy.ts";
 import { PolicyError } from "./PolicyError.ts";
+import * as TokenizerJson from "./TokenizerJson.ts";
 
-/** tokenizer.ggml.token_type: a control token, and one that the model's users added. */
+/** tokenizer.ggml.token_type: unknown, a control token, and one that the model's users added. */
+const UNKNOWN = 2;
 const CONTROL = 3;
 const USER_DEFINED = 4;
 
-const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
+const afterSplit = (regex: string): object => ({
+  type: "Sequence",
+  pretokenizers: [TokenizerJson.splitPieces(regex), TokenizerJson.byteLevelPieces(false)],
+});
+
+/** Llama 3's rule, and Qwen2's, which differ in how many digits stay together. */
+const words = (digits: string): string =>
+  String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|${digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
 
 /**
  * Pre-tokenizers by llama.cpp's names (llama-vocab.cpp). Those of the "smollm" family cut every digit
@@ -16,17 +26,16 @@ const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: tr
 const digitsThenGpt2 = {
   type: "Sequence",
   // What Hugging Face's `Digits` does; @huggingface/tokenizers' version of that knows ASCII digits only.
-  pretokenizers: [
-    { type: "Split", pattern: { Regex: "\\p{N}" }, behavior: "Isolated", invert: false },
-    byteLevel,
-  ],
+  pretokenizers: [TokenizerJson.splitPieces(String.raw`\p{N}`), TokenizerJson.byteLevelPieces(true)],
 };
-const preTokenizers: ReadonlyMap<string, object> = new Map<string, object>([
+export const preTokenizers: ReadonlyMap<string, object> = new Map<string, object>([
   ["smollm", digitsThenGpt2],
   ["starcoder", digitsThenGpt2],
   ["refact", digitsThenGpt2],
   ["codeshell", digitsThenGpt2],
-  ["gpt-2", byteLevel],
+  ["gpt-2", TokenizerJson.byteLevelPieces(true)],
+  ["llama-bpe", afterSplit(words(String.raw`\p{N}{1,3}`))],
+  ["qwen2", afterSplit(words(String.raw`\p{N}`))],
 ]);
 
 const isStrings = (u: unknown): u is ReadonlyArray<string> =>
@@ -37,48 +46,29 @@ export interface SpecialIds {
   readonly bos: number | null;
   readonly eos: number;
   readonly pad: number | null;
+  /** The end of a turn, of a message: tokens that end a text beside eos. */
+  readonly ends: ReadonlyArray<number>;
 }
 
-export const convert = (
-  metadata: Readonly<Record<string, unknown>>,
-  path: string,
-): Effect.Effect<TokenizerFiles & { readonly special: SpecialIds; readonly size: number }, PolicyError> =>
+type Metadata = Readonly<Record<string, unknown>>;
+
+interface Converted extends TokenizerFiles {
+  readonly special: SpecialIds;
+  readonly size: number;
+}
+
+export const convert = (metadata: Metadata, path: string): Effect.Effect<Converted, PolicyError> =>
   Effect.gen(function* () {
     const refuse = (reason: string) =>
-      new PolicyError({
-        path,
-        reason,
-        remedy: "Use a GGUF of a Llama model with a GPT-2 style tokenizer, such as SmolLM2.",
-      });
+      new PolicyError({ path, reason, remedy: "Use a GGUF of a Llama or Qwen2 model, such as SmolLM2." });
     const model = metadata["tokenizer.ggml.model"];
-    if (model !== "gpt2") {
+    if (model !== "gpt2" && model !== "llama") {
       return yield* refuse(
-        `the tokenizer is of model ${JSON.stringify(model)}; "gpt2" (byte-level BPE) is supported.`,
-      );
-    }
-    const preName = metadata["tokenizer.ggml.pre"];
-    const pre = typeof preName === "string" ? preTokenizers.get(preName) : undefined;
-    if (pre === undefined) {
-      return yield* refuse(
-        `the pre-tokenizer is ${JSON.stringify(preName)}; ${[...preTokenizers.keys()].join(", ")} are supported.`,
+        `the tokenizer is of model ${JSON.stringify(model)}; "gpt2" (byte-level BPE) and "llama" (SentencePiece) are supported.`,
       );
     }
     const tokens = metadata["tokenizer.ggml.tokens"];
-    const merges = metadata["tokenizer.ggml.merges"];
-    const types = metadata["tokenizer.ggml.token_type"];
-    if (!isStrings(tokens) || !isStrings(merges)) {
-      return yield* refuse("tokenizer.ggml.tokens or tokenizer.ggml.merges is missing.");
-    }
-    const typeOf = (id: number): unknown => (Array.isArray(types) ? types[id] : undefined);
-    const id = (name: string): number | null => {
-      const value = metadata[`tokenizer.ggml.${name}_token_id`];
-      return typeof value === "number" && value < tokens.length ? value : null;
-    };
-    const eos = id("eos");
-    if (eos === null) return yield* refuse("tokenizer.ggml.eos_token_id is missing or not a token.");
-    const special: SpecialIds = { bos: id("bos"), eos, pad: id("padding") };
-    const content = (i: number | null): string | null => (i === null ? null : (tokens[i] ?? null));
-
+    if (!isStrings(tokens)) return yield* refuse("tokenizer.ggml.tokens is missing.");
     const vocab = new Map<string, number>();
     for (const [i, token] of tokens.entries()) {
       const earlier = vocab.get(token);
@@ -87,49 +77,40 @@ export const convert = (
       }
       vocab.set(token, i);
     }
+    const id = (name: string): number | null => {
+      const value = metadata[`tokenizer.ggml.${name}_token_id`];
+      return typeof value === "number" && value < tokens.length ? value : null;
+    };
+    const eos = id("eos");
+    if (eos === null) {
+      return yield* refuse(
+        `tokenizer.ggml.eos_token_id is ${JSON.stringify(metadata["tokenizer.ggml.eos_token_id"]) ?? "missing"}, expected one of ${tokens.length} tokens.`,
+      );
+    }
+    const ends = [eos, id("eot"), id("eom")].filter((end) => end !== null);
+    const special: SpecialIds = { bos: id("bos"), eos, pad: id("padding"), ends: [...new Set(ends)] };
+    const content = (i: number | null): string | null => (i === null ? null : (tokens[i] ?? null));
+
+    const types = metadata["tokenizer.ggml.token_type"];
     const addedTokens = tokens.flatMap((token, i) => {
-      const type = typeOf(i);
-      if (type !== CONTROL && type !== USER_DEFINED) return [];
-      return [
-        {
-          id: i,
-          content: token,
-          single_word: false,
-          lstrip: false,
-          rstrip: false,
-          normalized: false,
-          special: type === CONTROL,
-        },
-      ];
+      const type: unknown = Array.isArray(types) ? types[i] : undefined;
+      const isSpecial = type === CONTROL || type === UNKNOWN;
+      return isSpecial || type === USER_DEFINED ? [TokenizerJson.addedToken(i, token, isSpecial)] : [];
     });
+    const begins = metadata["tokenizer.ggml.add_bos_token"] ?? model === "llama";
+    const begin =
+      begins === true && special.bos !== null
+        ? TokenizerJson.addedToken(special.bos, tokens[special.bos], true)
+        : undefined;
+    const parts = { vocab: Object.fromEntries(vocab), addedTokens, begin };
+    const build = model === "llama" ? sentencePiece : byteLevel;
     const template = metadata["tokenizer.chat_template"];
-    const contextLength = metadata["llama.context_length"];
+    const contextLength = metadata[`${String(metadata["general.architecture"])}.context_length`];
+    const unknown = content(id("unknown"));
     return {
       size: tokens.length,
       special,
-      tokenizer: {
-        version: "1.0",
-        truncation: null,
-        padding: null,
-        added_tokens: addedTokens,
-        normalizer: null,
-        pre_tokenizer: pre,
-        post_processor: null,
-        decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
-        model: {
-          type: "BPE",
-          dropout: null,
-          unk_token: null,
-          continuing_subword_prefix: null,
-          end_of_word_suffix: null,
-          fuse_unk: false,
-          byte_fallback: false,
-          ignore_merges: false,
-          vocab: Object.fromEntries(vocab),
-          // Tokens hold no space (it is written as another character), so a merge splits at its only one.
-          merges: merges.map((merge) => merge.split(" ")),
-        },
-      },
+      tokenizer: { ...(yield* build(metadata, { ...parts, tokens, unknown, refuse })) },
       config: {
         // The class that takes tokenizer.json as it is: others put their own pre-tokenizer in.
         tokenizer_class: "PreTrainedTokenizerFast",
@@ -138,9 +119,63 @@ export const convert = (
         bos_token: content(special.bos),
         eos_token: content(special.eos),
         pad_token: content(special.pad),
-        unk_token: content(id("unknown")),
+        unk_token: unknown,
         ...(typeof contextLength === "number" ? { model_max_length: contextLength } : {}),
         ...(typeof template === "string" ? { chat_template: template } : {}),
       },
     };
   });
+
+interface Vocabulary {
+  readonly vocab: Readonly<Record<string, number>>;
+  readonly addedTokens: ReadonlyArray<TokenizerJson.AddedToken>;
+  readonly begin: TokenizerJson.AddedToken | undefined;
+  readonly tokens: ReadonlyArray<string>;
+  readonly unknown: string | null;
+  readonly refuse: (reason: string) => PolicyError;
+}
+
+const byteLevel = (
+  metadata: Metadata,
+  { refuse, ...parts }: Vocabulary,
+): Effect.Effect<TokenizerJson.TokenizerJson, PolicyError> =>
+  Effect.gen(function* () {
+    const name = metadata["tokenizer.ggml.pre"];
+    const pieces = typeof name === "string" ? preTokenizers.get(name) : undefined;
+    if (pieces === undefined) {
+      return yield* refuse(
+        `the pre-tokenizer is ${JSON.stringify(name)}; ${[...preTokenizers.keys()].join(", ")} are supported.`,
+      );
+    }
+    const merges = metadata["tokenizer.ggml.merges"];
+    if (!isStrings(merges)) return yield* refuse("tokenizer.ggml.merges is missing.");
+    return TokenizerJson.byteLevel({
+      ...parts,
+      pieces,
+      ...(name === "qwen2" ? { normalizer: { type: "NFC" } } : {}),
+      ignoreMerges: name === "llama-bpe",
+      // Tokens hold no space (it is written as another character), so a merge splits at its only one.
+      merges: merges.map((merge) => {
+        const at = merge.indexOf(" ", 1);
+        return [merge.slice(0, at), merge.slice(at + 1)];
+      }),
+    });
+  });
+
+const sentencePiece = (
+  metadata: Metadata,
+  { refuse, tokens, ...parts }: Vocabulary,
+): Effect.Effect<TokenizerJson.TokenizerJson, PolicyError> => {
+  const scores = metadata["tokenizer.ggml.scores"];
+  if (!Array.isArray(scores) || scores.length !== tokens.length) {
+    const found = Array.isArray(scores) ? `has ${scores.length} numbers` : "is missing";
+    return Effect.fail(refuse(`tokenizer.ggml.scores ${found}, expected ${tokens.length} numbers.`));
+  }
+  return Effect.succeed(
+    TokenizerJson.sentencePiece({
+      ...parts,
+      merges: GgufMerges.fromScores(tokens, scores.map(Number)),
+      spaceInFront: metadata["tokenizer.ggml.add_space_prefix"] !== false,
+    }),
+  );
+};

@@ -67,6 +67,8 @@ export interface TensorSource {
   readonly read: (name: string, into?: Float32Array) => Float32Array;
   /** Its bytes as they are stored, little-endian; otherwise as `read`. */
   readonly readStored: (name: string, into?: Uint8Array) => Uint8Array;
+  /** The file that a tensor lies in, and where its bytes begin. */
+  readonly locate: (name: string) => { readonly file: string; readonly offset: number };
 }
 
 /** A tensor to write; `data` is called once, when its turn comes. */
@@ -169,10 +171,10 @@ const readCard = (
   });
 
 /**
- * Rows that a model may have beyond its tokenizer's ids: SmolLM2 0, Qwen2.5 271 to 399 (its 7B is padded to a
- * multiple of 512), models padded to a multiple of 1024 up to 1023. More is another model's tokenizer.
+ * Rows that a model may have beyond its tokenizer's ids: 127, for a vocabulary padded to a multiple of 128, and of a
+ * large one a 64th, up to 1023 (Qwen2.5 has 271, its 7B 399). More is another model's tokenizer.
  */
-const PADDING = 1023;
+const padding = (rows: number): number => Math.max(127, Math.min(1023, Math.floor(rows / 64)));
 
 /** Fails where the tokenizer and the model's shape disagree. */
 const checkTokenizer = (
@@ -189,7 +191,7 @@ const checkTokenizer = (
         remedy: "Take tokenizer.json, tokenizer_config.json, config.json and the weights from one model.",
       }),
     );
-  if (tokenizer.size > config.vocab_size || tokenizer.size < config.vocab_size - PADDING) {
+  if (tokenizer.size > config.vocab_size || tokenizer.size < config.vocab_size - padding(config.vocab_size)) {
     return fail(
       `tokenizer.json has ${tokenizer.size} tokens, config.json's vocab_size is ${config.vocab_size}`,
     );

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
+import * as fc from "fast-check";
 import * as Fs from "node:fs";
 import * as Os from "node:os";
 import * as Path from "node:path";
@@ -157,6 +158,159 @@ describe("GgufImport", () => {
     ),
   );
 
+  it.effect("reads Qwen2: biases, and rows of q and k as they are", () =>
+    Effect.gen(function* () {
+      const qwen = { ...config, architectures: ["Qwen2ForCausalLM"], model_type: "qwen2" } as const;
+      const read = TinyLlama.weights(qwen);
+      const shapes = ModelConfig.tensorShapes(qwen);
+      const list = shapes.map(({ name, shape }) => ({
+        name: GgufImport.ggufName(name),
+        shape,
+        type: 0,
+        data: GgufBytes.floats(read(name)),
+      }));
+      const renamed = Object.entries(metadata()).map(
+        ([key, value]) => [key.replace(/^llama\./, "qwen2."), value] as const,
+      );
+      const bytes = GgufBytes.encode(
+        {
+          ...Object.fromEntries(renamed),
+          "general.architecture": { type: "string", value: "qwen2" },
+          "tokenizer.ggml.pre": { type: "string", value: "qwen2" },
+        },
+        list,
+      );
+      yield* withGguf(bytes, (file, directory) =>
+        Effect.gen(function* () {
+          const out = Path.join(directory, "policy");
+          yield* GgufImport.run(file, out);
+          const policy = yield* Policy.read(out);
+          assert.deepEqual(policy.config, { ...qwen, architectures: ["Qwen2ForCausalLM"] });
+          assert.isAbove(shapes.filter(({ name }) => name.endsWith("bias")).length, 0);
+          for (const { name } of shapes) assert.deepEqual(policy.weights?.read(name), read(name), name);
+        }),
+      );
+    }),
+  );
+
+  it.effect("reads scaled rotary embeddings: linear, and Llama 3's by its table of factors", () =>
+    Effect.gen(function* () {
+      const scalingOf = (bytes: Uint8Array) =>
+        withGguf(bytes, (file, directory) =>
+          Effect.gen(function* () {
+            const out = Path.join(directory, "policy");
+            yield* GgufImport.run(file, out);
+            return (yield* Policy.read(out)).config.rope_scaling;
+          }),
+        );
+      const linear = {
+        ...metadata(),
+        "llama.rope.scaling.type": { type: "string", value: "linear" },
+        "llama.rope.scaling.factor": { type: "f32", value: 4 },
+      } as const;
+      assert.deepEqual(yield* scalingOf(GgufBytes.encode(linear, tensors())), {
+        rope_type: "linear",
+        factor: 4,
+      });
+      // What llama.cpp's converter writes for a head of 8 at theta 500,000 (Llama 3.2: factor 32).
+      const theta = { ...metadata(), "llama.rope.freq_base": { type: "f32", value: 500_000 } } as const;
+      const factorsOf = (factor: number) =>
+        Float32Array.from({ length: 4 }, (_, i) => {
+          const wave = 2 * Math.PI * 500_000 ** (i / 4);
+          if (wave < 8192 / 4) return 1;
+          if (wave > 8192) return factor;
+          const smooth = (8192 / wave - 1) / 3;
+          return 1 / ((1 - smooth) / factor + smooth);
+        });
+      const withFactors = (factors: Float32Array) =>
+        GgufBytes.encode(theta, [
+          ...tensors(),
+          { name: "rope_freqs.weight", shape: [4], type: 0, data: GgufBytes.floats(factors) },
+        ]);
+      assert.deepEqual(yield* scalingOf(withFactors(factorsOf(32))), {
+        rope_type: "llama3",
+        factor: 32,
+        low_freq_factor: 1,
+        high_freq_factor: 4,
+        original_max_position_embeddings: 8192,
+      });
+      assert.match(
+        yield* refusal(withFactors(Float32Array.of(1, 2, 3, 32))),
+        /"rope_freqs\.weight" has 4 factors up to 32 that are not Llama 3's/,
+      );
+    }),
+  );
+
+  it.effect("refuses hostile headers before it takes memory for them", () =>
+    Effect.gen(function* () {
+      const whole = GgufBytes.encode(metadata(), tensors());
+      const edited = (change: (bytes: Buffer) => void): Buffer => {
+        const bytes = Buffer.from(whole);
+        change(bytes);
+        return bytes;
+      };
+      assert.match(
+        yield* refusal(edited((b) => b.writeBigUInt64LE(1_000_000_000n, 8))),
+        /claims 1000000000 tensors; a file of \d+ bytes has room for at most \d+/,
+      );
+      assert.match(
+        yield* refusal(edited((b) => b.writeBigUInt64LE(2n ** 63n, 16))),
+        /claims 9223372036854775808 metadata values/,
+      );
+      // The length of the first key.
+      assert.match(
+        yield* refusal(edited((b) => b.writeBigUInt64LE(2n ** 60n, 24))),
+        /String length 1152921504606846976/,
+      );
+      const at = whole.indexOf("token_embd.weight") + "token_embd.weight".length + 4;
+      assert.match(yield* refusal(edited((b) => b.writeBigUInt64LE(2n ** 40n, at))), /dimension/);
+      assert.match(
+        yield* refusal(edited((b) => b.writeBigUInt64LE(2n ** 31n, at))),
+        /truncated: expected at least|inside "token_embd/,
+      );
+      assert.match(yield* refusal(edited((b) => b.writeBigUInt64LE(0n, at))), /shape/);
+      // Two dimensions, the type, the offset.
+      const offset = at + 8 + 8 + 4;
+      assert.match(
+        yield* refusal(edited((b) => b.writeBigUInt64LE(2n ** 60n, offset))),
+        /"token_embd\.weight" has the offset 1152921504606846976, expected a multiple of 8 inside/,
+      );
+      assert.match(
+        yield* refusal(edited((b) => b.writeBigUInt64LE(b.readBigUInt64LE(offset) + 32n, offset))),
+        /begins at byte \d+, inside "token_embd\.weight"/,
+      );
+      for (const value of [0, 4_294_967_295]) {
+        const zero = { ...metadata(), "general.alignment": { type: "u32", value } } as const;
+        assert.match(yield* refusal(GgufBytes.encode(zero, tensors())), /alignment|inside the header/);
+      }
+    }),
+  );
+
+  it("takes a changed file or refuses it, and never fails otherwise", async () => {
+    const whole = GgufBytes.encode(metadata(), tensors());
+    await TinyPolicy.withDirectory(async (directory) => {
+      const path = Path.join(directory, "x.gguf");
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.tuple(fc.nat(12_000), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+          fc.oneof(fc.constant(whole.length), fc.nat(whole.length)),
+          async (changes, length) => {
+            const bytes = Buffer.from(whole.subarray(0, length));
+            for (const [at, byte] of changes) if (at < length) bytes[at] = byte;
+            Fs.writeFileSync(path, bytes);
+            const target = Path.join(directory, "policy");
+            await Effect.runPromise(
+              GgufImport.run(path, target).pipe(Effect.catchTag("PolicyError", () => Effect.void)),
+            );
+            Fs.rmSync(target, { recursive: true, force: true });
+            assert.deepEqual(Fs.readdirSync(directory), ["x.gguf"]);
+          },
+        ),
+        { numRuns: 60 },
+      );
+    });
+  });
+
   it.effect("refuses a file cut anywhere, and says how long it should be", () =>
     Effect.gen(function* () {
       const whole = GgufBytes.encode(metadata(), tensors());
@@ -173,9 +327,9 @@ describe("GgufImport", () => {
 
   it.effect("names the tensor and the type that is not supported", () =>
     Effect.gen(function* () {
-      const list = tensors().map((t) => (t.name === "blk.1.ffn_up.weight" ? { ...t, type: 12 } : t));
+      const list = tensors().map((t) => (t.name === "blk.1.ffn_up.weight" ? { ...t, type: 10 } : t));
       const message = yield* refusal(GgufBytes.encode(metadata(), list));
-      assert.match(message, /"blk\.1\.ffn_up\.weight" is of type Q4_K; F32, F16.*are supported/);
+      assert.match(message, /"blk\.1\.ffn_up\.weight" is of type Q2_K; F32, F16.*are supported/);
     }),
   );
 
@@ -184,12 +338,12 @@ describe("GgufImport", () => {
       const change = (key: string, value: GgufBytes.Meta) =>
         refusal(GgufBytes.encode({ ...metadata(), [key]: value }, tensors()));
       assert.match(
-        yield* change("general.architecture", { type: "string", value: "qwen2" }),
-        /architecture is "qwen2", expected "llama"/,
+        yield* change("general.architecture", { type: "string", value: "gemma" }),
+        /architecture is "gemma", expected "llama" or "qwen2"/,
       );
       assert.match(
-        yield* change("tokenizer.ggml.model", { type: "string", value: "llama" }),
-        /model "llama"; "gpt2"/,
+        yield* change("tokenizer.ggml.model", { type: "string", value: "bert" }),
+        /model "bert"; "gpt2"/,
       );
       assert.match(
         yield* change("tokenizer.ggml.pre", { type: "string", value: "tekken" }),
@@ -197,7 +351,7 @@ describe("GgufImport", () => {
       );
       assert.match(
         yield* change("llama.rope.scaling.type", { type: "string", value: "yarn" }),
-        /scaled rotary/,
+        /rotary embeddings are scaled by "yarn"/,
       );
       assert.match(
         yield* change("llama.feed_forward_length", { type: "u32", value: 47 }),
@@ -207,10 +361,10 @@ describe("GgufImport", () => {
         yield* refusal(GgufBytes.encode(metadata(), tensors().slice(0, -1))),
         /"output_norm\.weight" is missing/,
       );
-      const bias = { name: "blk.0.attn_q.bias", shape: [32], type: 0, data: new Uint8Array(128) };
+      const bias = { name: "blk.1.attn_q.bias", shape: [32], type: 0, data: new Uint8Array(128) };
       assert.match(
         yield* refusal(GgufBytes.encode(metadata(), [...tensors(), bias])),
-        /"blk\.0\.attn_q\.bias" has no place/,
+        /"blk\.1\.attn_q\.bias" has no place/,
       );
       const fewer = vocabulary().tokens.slice(0, 100);
       assert.match(yield* change("tokenizer.ggml.tokens", { type: "strings", value: fewer }), /tokenizer/);

@@ -1,4 +1,4 @@
-/** `drydock policy import FILE.gguf` and `drydock policy inspect DIR`. */
+/** `drydock policy …`: import and inspect here, the others in files of their own. */
 import * as Path from "node:path";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
@@ -8,6 +8,7 @@ import * as Flag from "effect/cli/Flag";
 import * as GgufImport from "../model/GgufImport.ts";
 import * as PolicyFiles from "../model/Policy.ts";
 import { json, print, table } from "./Output.ts";
+import { exportPolicy, merge } from "./PolicyExport.ts";
 import { init } from "./PolicyInit.ts";
 
 const importGguf = Command.make(
@@ -73,6 +74,6 @@ const inspect = Command.make(
 );
 
 export const policy = Command.make("policy").pipe(
-  Command.withDescription("Import and inspect policies"),
-  Command.withSubcommands([importGguf, init, inspect]),
+  Command.withDescription("Import, export, merge and inspect policies"),
+  Command.withSubcommands([importGguf, exportPolicy, merge, init, inspect]),
 );

@@ -155,6 +155,7 @@ export const writeAtomically = (file: string, body: (fd: number) => void): void 
   drain(
     writing(file, function* (fd) {
       body(fd);
+      yield;
     }),
   );
 

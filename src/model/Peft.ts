@@ -8,7 +8,8 @@ import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { type Slices, readRecord, writeJson } from "./Files.ts";
+import * as AtomicDirectory from "./AtomicDirectory.ts";
+import { attempt, inSlices, readRecord, type Slices, writeJson } from "./Files.ts";
 import * as Lora from "./Lora.ts";
 import * as ModelConfig from "./ModelConfig.ts";
 import type { StoredType, TensorToWrite } from "./Policy.ts";
@@ -70,6 +71,30 @@ export function* writing(directory: string, { config, tensors }: Adapter, dtype:
   writeJson(path.join(directory, CONFIG), config);
   yield* Safetensors.writing(path.join(directory, WEIGHTS), tensors, { dtype });
 }
+
+/** Writes an adapter directory, whole or not at all; one that is there is replaced only where that is asked for. */
+export const write = (
+  directory: string,
+  written: Adapter,
+  options: { readonly dtype?: StoredType; readonly replace?: boolean } = {},
+): Effect.Effect<void, PolicyError> =>
+  Effect.gen(function* () {
+    const target = path.resolve(directory);
+    yield* attempt(directory, () => {
+      AtomicDirectory.clearLeftovers(target);
+      const isAdapter = fs.existsSync(path.join(target, CONFIG));
+      if (AtomicDirectory.isOccupied(target) && !(options.replace === true && isAdapter)) {
+        throw new PolicyError({
+          path: directory,
+          reason: isAdapter ? "there is an adapter here already." : "the directory holds other files.",
+          remedy: isAdapter ? "Choose another name, or ask for it to be replaced." : "Choose another name.",
+        });
+      }
+    });
+    yield* inSlices(directory, () =>
+      AtomicDirectory.write(target, (temporary) => writing(temporary, written, options.dtype ?? "F32")),
+    );
+  });
 
 /** What decides how an adapter is merged; PEFT's other kinds and options are refused here. */
 const AdapterConfig = Schema.Struct({

@@ -3,10 +3,12 @@
  * synchronous, and those that take long are generators that yield between slices.
  */
 import * as Effect from "effect/Effect";
+import * as path from "node:path";
 import * as Learner from "../learner/Learner.ts";
 import * as Generation from "../model/Generation.ts";
 import { TARGETS, type Target } from "../model/Lora.ts";
 import * as ModelConfig from "../model/ModelConfig.ts";
+import * as Peft from "../model/Peft.ts";
 import * as Policy from "../model/Policy.ts";
 import type { PolicyError } from "../model/PolicyError.ts";
 import * as Scoring from "../model/Scoring.ts";
@@ -141,7 +143,7 @@ export const open = (
       restore: learner.restore,
       exportPolicy: ({ directory, provenance, tilt }) =>
         Effect.suspend(() => {
-          const { policy: read, heads: live } = learner.weights();
+          const { policy: read, heads: live, adapter } = learner.weights();
           const exported: Policy.NewPolicy = {
             config: policy.config,
             card: { ...policy.card, provenance, tilt, figures: {} },
@@ -153,6 +155,16 @@ export const open = (
               data: () => read(name),
             })),
             ...(live.length === 0 ? {} : { heads: live }),
+            ...(adapter === null
+              ? {}
+              : {
+                  adapter: Peft.adapter(
+                    policy.config,
+                    adapter.lora,
+                    path.resolve(spec.policy.path),
+                    adapter.variable,
+                  ),
+                }),
           };
           // A run that was killed after its export writes the same policy again when it is resumed.
           return Policy.write(directory, exported, { replace: true });

@@ -73,6 +73,8 @@ export interface Learner {
   readonly weights: () => {
     readonly policy: (name: string) => Float32Array;
     readonly heads: ReadonlyArray<Parameter & { readonly data: () => Float32Array }>;
+    /** The adapters by themselves, and a reader of their variables; null where none train on a policy's weights. */
+    readonly adapter: { readonly lora: Lora; readonly variable: (name: string) => Float32Array } | null;
   };
 }
 
@@ -223,6 +225,10 @@ export const record = (g: Graph, policy: Source, spec: LearnerSpec): Recorded =>
             trainable.kind === "full" ? undefined : source,
           ),
           heads: live.map((p) => ({ ...p, data: () => readHeads(p.name) })),
+          adapter:
+            trainable.kind === "lora" && spec.init === "weights"
+              ? { lora: trainable.lora, variable: Checkpoint.reader(session, ofPolicy) }
+              : null,
         }),
       };
     },

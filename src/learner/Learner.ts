@@ -10,13 +10,14 @@ import { AlgorithmError } from "../algorithms/Algorithm.ts";
 import * as Table from "../algorithms/Table.ts";
 import * as Heads from "../model/Heads.ts";
 import type { Lora, Parameter } from "../model/Lora.ts";
+import * as MappedWeights from "../model/MappedWeights.ts";
 import type { PolicyFiles } from "../model/Policy.ts";
 import { PolicyError } from "../model/PolicyError.ts";
 import * as Transformer from "../model/Transformer.ts";
 import * as Random from "../random/Random.ts";
 import { ReplayBuffer, type TokenisedEpisode } from "../replay/ReplayBuffer.ts";
 import type { Graph } from "../tensor/Graph.ts";
-import type { Initial, Session } from "../tensor/Session.ts";
+import type { Files, Initial, Session } from "../tensor/Session.ts";
 import * as Checkpoint from "./Checkpoint.ts";
 import * as Training from "./Training.ts";
 
@@ -87,6 +88,8 @@ export interface Recorded {
   readonly trainableParameters: number;
   /** Where the session's variables start. */
   readonly initial: Initial;
+  /** Where those of the policy's weights lie that are read from its files. */
+  readonly files: Files;
   readonly attach: (session: Session, executor: string) => Learner;
 }
 
@@ -175,6 +178,10 @@ export const record = (g: Graph, policy: Source, spec: LearnerSpec): Recorded =>
     network,
     trainableParameters: count(ofPolicy) + (heads === null ? 0 : count(Heads.parameters(config, heads))),
     initial: (name) => ofModel(name) ?? ofHeads(name),
+    files:
+      spec.init === "random" || policy.weights === null
+        ? () => undefined
+        : MappedWeights.files(Transformer.weights(model), policy.weights),
     attach: (session, executor) => {
       const parts = {
         offline: new ReplayBuffer({ capacity: CAPACITY, stride: spec.maxTrainTokens }),

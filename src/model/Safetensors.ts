@@ -191,6 +191,11 @@ export const openSync = (path: string): TensorSource => {
       dataStart: start,
     };
   });
+  const entryOf = (name: string): Entry => {
+    const entry = entries.get(name);
+    if (entry === undefined) throw new PolicyError({ path, reason: `there is no tensor "${name}".` });
+    return entry;
+  };
   /** Opens the file for one tensor, and checks that what is to take it has its size. */
   const readOne = <A extends Float32Array | Uint8Array>(
     name: string,
@@ -198,8 +203,7 @@ export const openSync = (path: string): TensorSource => {
     size: (entry: Entry) => number,
     body: (fd: number, entry: Entry) => A,
   ): A => {
-    const entry = entries.get(name);
-    if (entry === undefined) throw new PolicyError({ path, reason: `there is no tensor "${name}".` });
+    const entry = entryOf(name);
     if (into !== undefined && into.length !== size(entry)) {
       throw new RangeError(`tensor "${name}" takes ${size(entry)} elements, given ${into.length}`);
     }
@@ -211,6 +215,7 @@ export const openSync = (path: string): TensorSource => {
     read: (name, into) => readOne(name, into, countOf, (fd, entry) => readTensor(fd, dataStart, entry, into)),
     readStored: (name, into) =>
       readOne(name, into, bytesOf, (fd, entry) => readStored(fd, dataStart, entry, into)),
+    locate: (name) => ({ file: path, offset: dataStart + entryOf(name).begin }),
   };
 };
 

@@ -76,6 +76,7 @@ const openShards = (index: string): Effect.Effect<TensorSource, PolicyError> =>
       tensors: new Map([...new Set(sources.values())].flatMap(({ tensors }) => [...tensors])),
       read: (name, into) => sourceOf(name).read(name, into),
       readStored: (name, into) => sourceOf(name).readStored(name, into),
+      locate: (name) => sourceOf(name).locate(name),
     };
   });
 

@@ -7,7 +7,9 @@
 import type { Graph } from "./Graph.ts";
 import { GraphDef } from "./GraphDef.ts";
 import type { Declared, Effect, Node, Program, Value } from "./Ir.ts";
+import { DType } from "./native/Binding.ts";
 import { variableOf } from "./Session.ts";
+import { sameShape } from "./Shapes.ts";
 import { type Attrs, dataType, type Emitter, emit, toBfloat16, type } from "./TfOps.ts";
 
 /** A tensor's handle is its name in the GraphDef, "node:index". */
@@ -59,6 +61,13 @@ export class GraphBuilder {
     float: (value) =>
       this.shared(`f${value}`, () => this.constant(dataType.float32, [], Float32Array.of(value))),
   };
+
+  /** An int64 constant [n]. */
+  longs(values: ReadonlyArray<number>): string {
+    return this.shared(`l${values.join()}`, () =>
+      this.constant(DType.int64, [values.length], BigInt64Array.from(values, BigInt)),
+    );
+  }
 
   /** The handle of a session variable; buffers are variables with a prefix that no variable can have. */
   handle(name: string, { shape, dtype }: Declared): string {
@@ -137,6 +146,22 @@ export class GraphBuilder {
     return shares ? this.op("DeepCopy", [this.at(value)], { T: type(value.dtype) }) : this.at(value);
   }
 
+  /**
+   * What an effect adds to its variable, where it does no more and nobody else reads the variable: it needs no gate,
+   * so that what is added (a gradient) need not be kept until the program's end.
+   */
+  private addition({ nodes, fetches }: Program, effect: Effect): Value | undefined {
+    if (effect.kind !== "assign") return undefined;
+    const { op, inputs } = this.#graph.producer(effect.value);
+    if (op.kind !== "add" || !sameShape(inputs[1].shape, effect.value.shape)) return undefined;
+    const [old, added] = inputs;
+    const from = this.#graph.producer(old);
+    if (from.op.kind !== "variable" || from.op.name !== effect.name) return undefined;
+    const reads = nodes.reduce((n, node) => n + node.inputs.filter((input) => input === old).length, 0);
+    const shown = [...fetches.values()].some((value) => value === old || value === effect.value);
+    return reads === 1 && !shown ? added : undefined;
+  }
+
   /** Emits the effects of a program; gives the nodes that are done when they are. */
   effects(program: Program): ReadonlyArray<string> {
     const T = type("float32");
@@ -150,9 +175,14 @@ export class GraphBuilder {
     for (const { op, outputs } of program.nodes) {
       if (op.kind === "variable" && written.has(op.name)) before.push(this.at(outputs[0]));
     }
-    const prepared = writes.map((effect: Effect) => {
+    const sums = writes.map((effect) => this.addition(program, effect));
+    const prepared = writes.map((effect: Effect, i) => {
       const declared = variableOf(this.#graph, effect.name);
       const variable = this.handle(effect.name, declared);
+      if (sums[i] !== undefined) {
+        const added = this.at(sums[i]);
+        return () => this.op("AssignAddVariableOp", [variable, added], { dtype: type(declared.dtype) });
+      }
       if (effect.kind !== "adam") {
         const value = this.owned(effect.value);
         before.push(value);

@@ -13,12 +13,14 @@ import type { Graph } from "./Graph.ts";
 import { GraphBuilder } from "./GraphBuilder.ts";
 import type { GraphDef } from "./GraphDef.ts";
 import { type Declared, type Program, type TensorData, TensorError } from "./Ir.ts";
-import type { Binding, DType as TfType } from "./native/Binding.ts";
+import { type Binding, DType, type DType as TfType } from "./native/Binding.ts";
+import * as FileVariables from "./native/FileVariables.ts";
 import {
   checkData,
   checkFeeds,
   type Executor,
   type Feeds,
+  type Files,
   type Fetched,
   type Initial,
   initialData,
@@ -93,6 +95,20 @@ const compileAccess = (builder: GraphBuilder, name: string, declared: Declared):
   return { placeholder, set: builder.done([assigned]), get, outer };
 };
 
+/** Zeros without arrays of JavaScript. Adam copies what is shared, so that these may be folded into constants. */
+const compileZeros = (builder: GraphBuilder, variables: Iterable<readonly [string, Declared]>): string =>
+  builder.done(
+    [...variables].map(([name, declared]) => {
+      const T = type(declared.dtype);
+      const filled = builder.op(
+        "Fill",
+        [builder.emitter.ints(declared.shape, [declared.shape.length]), builder.emitter.float(0)],
+        { T, index_type: type("int32") },
+      );
+      return builder.op("AssignVariableOp", [builder.handle(name, declared), filled], { dtype: T });
+    }),
+  );
+
 const compileClear = (builder: GraphBuilder, buffers: ReadonlyMap<string, Declared>): string =>
   builder.done(
     [...buffers].map(([name, declared]) => {
@@ -119,13 +135,25 @@ const load = (binding: Binding, def: GraphDef): number => {
   }
 };
 
-const open = (binding: Binding, graph: Graph, initial: Initial): Session => {
+const open = (binding: Binding, graph: Graph, initial: Initial, files: Files): Session => {
   const builder = new GraphBuilder(graph);
   const programs = new Map<string, Compiled>();
   for (const [name, program] of graph.programs) programs.set(name, compileProgram(builder, graph, program));
   const access = new Map<string, Access>();
   for (const [name, declared] of graph.variables) access.set(name, compileAccess(builder, name, declared));
   const clear = graph.buffers.size > 0 ? compileClear(builder, graph.buffers) : undefined;
+  const mapped = [...graph.variables].flatMap(([name, declared]): Array<FileVariables.FileVariable> => {
+    const value = declared.zero === true ? undefined : files(name);
+    return value !== undefined && FileVariables.fits(value) ? [{ name, declared, value }] : [];
+  });
+  const fromFiles =
+    mapped.length === 0
+      ? undefined
+      : FileVariables.compile(builder, mapped, (file) => Fs.statSync(file).size);
+  const zeros = [...graph.variables].filter(
+    ([, { zero, dtype }]) => zero === true && dtype === "float32",
+  );
+  const zeroed = compileZeros(builder, zeros);
   const session = load(binding, builder.def);
   let disposed = false;
 
@@ -221,7 +249,16 @@ const open = (binding: Binding, graph: Graph, initial: Initial): Session => {
   try {
     let group = new Map<string, Float32Array | Int32Array>();
     let elements = 0;
+    if (fromFiles !== undefined) {
+      withTensors(
+        () => [binding.createTensor([1], DType.int64, new BigInt64Array(1))],
+        (ids) => run(ids, [fromFiles.start], [fromFiles.done]),
+      );
+    }
+    run([], [], [zeroed]);
+    const ready = new Set([...mapped.map(({ name }) => name), ...zeros.map(([name]) => name)]);
     for (const [name, declared] of graph.variables) {
+      if (ready.has(name)) continue;
       const data = initialData(name, declared, initial);
       group.set(name, data);
       elements += data.length;
@@ -252,5 +289,5 @@ const open = (binding: Binding, graph: Graph, initial: Initial): Session => {
 /** Runs graphs as TensorFlow sessions. Errors of TensorFlow itself are Errors that carry its message. */
 export const make = (binding: Binding): Executor => ({
   name: `native TensorFlow ${binding.tensorflowVersion} (graph, ${binding.usesGpu ? "GPU" : "CPU"}, ${binding.threads} threads)`,
-  open: (graph, initial) => open(binding, graph, initial),
+  open: (graph, initial, files = () => undefined) => open(binding, graph, initial, files),
 });

@@ -8,11 +8,29 @@ import { show, sizeOf } from "./Shapes.ts";
 export type Feeds = Readonly<Record<string, Float32Array | Int32Array | Uint8Array>>;
 export type Fetched = Record<string, Float32Array | Int32Array>;
 
+/** Rows of numbers as they lie in a file, little-endian, `offset` bytes from its beginning. */
+export interface FilePart {
+  readonly file: string;
+  readonly offset: number;
+  readonly dtype: "float32" | "float16" | "bfloat16";
+  readonly rows: number;
+}
+
+/** A value that lies in files: the parts' rows one under the other, or the transpose of that. */
+export interface FileValue {
+  readonly parts: ReadonlyArray<FilePart>;
+  readonly columns: number;
+  readonly transposed: boolean;
+}
+
 /**
  * The value of a variable when a session opens; undefined is zeros. Not asked for Adam's moments, which start at
  * zero. Numbers for bfloat16 are given as float32 and rounded. The array is copied.
  */
 export type Initial = (name: string, shape: Shape, dtype: DType) => Float32Array | Int32Array | undefined;
+
+/** Where the files are that `Initial` would read: an executor that maps files need not ask it for these variables. */
+export type Files = (name: string) => FileValue | undefined;
 
 export interface Session {
   /** Runs one program and waits for it. @throws TensorError on feeds that do not fit. */
@@ -35,7 +53,7 @@ export interface Session {
 export interface Executor {
   /** For reports and manifests, e.g. "native TensorFlow 2.15.1 (graph, CPU, 2 threads)". */
   readonly name: string;
-  readonly open: (graph: Graph, initial: Initial) => Session;
+  readonly open: (graph: Graph, initial: Initial, files?: Files) => Session;
 }
 
 const arrayFor: Record<DType, string> = {

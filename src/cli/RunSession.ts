@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit";
 import * as Layer from "effect/Layer";
 import * as ComputeWorker from "../compute/ComputeWorker.ts";
 import type { RunConfig } from "../config/RunConfig.ts";
+import * as GeneratorFor from "../generator/GeneratorFor.ts";
 import * as PolicyFiles from "../model/Policy.ts";
 import * as Prepare from "../orchestrator/Prepare.ts";
 import type { Report } from "../orchestrator/Report.ts";
@@ -157,6 +158,7 @@ export const session = Effect.fn("RunSession.session")(function* (
   yield* PolicyFiles.read(config.policy.path, {
     weights: config.policy.init === "random" ? "optional" : "required",
   });
+  yield* GeneratorFor.check(config);
   yield* Backend.prepare(config.compute.backend);
   const created = options.directory === null ? (yield* RunDirectory.create(config)).directory : null;
   const directory = options.directory ?? created ?? "";

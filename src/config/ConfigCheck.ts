@@ -102,6 +102,15 @@ export const check = (config: RunConfig): ReadonlyArray<Problem> => {
         problem: `no online stage ${JSON.stringify(stage.of)} before this one; online stages: ${names(online)}`,
       });
     }
+    if (stage.kind === "online" && stage.generator.kind === "remote") {
+      const { api, systemPrompt } = stage.generator;
+      if (api === "completions" && systemPrompt !== undefined) {
+        problems.push({
+          path: ["stages", index, "generator", "systemPrompt"],
+          problem: `only the chat API has one; set "api": "chat", or remove it`,
+        });
+      }
+    }
     if (stage.kind === "online" && stage.samplesPerProblem > stage.programsPerRound) {
       problems.push({
         path: ["stages", index, "samplesPerProblem"],

@@ -195,6 +195,47 @@ const Tilt = Schema.Struct({
   samples: or(Positive, 4, "Samples a validation task and beta."),
 });
 
+const Generator = Schema.Union([
+  Schema.Struct({ kind: Schema.Literal("own") }),
+  Schema.Struct({
+    kind: Schema.Literal("remote"),
+    url: describe(
+      Schema.String.check(Schema.isPattern(/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/)),
+      "Root of an OpenAI-compatible server, for example http://127.0.0.1:8000; no key and no question mark in it.",
+    ),
+    model: describe(Label, "Name of the model at the server."),
+    api: or(
+      Schema.Literals(["completions", "chat"]),
+      "completions",
+      "completions: the model continues the prompt; chat: it answers it, and the program is taken from the answer.",
+    ),
+    systemPrompt: Schema.optionalKey(
+      describe(Label, "Of the chat API: what stands before the prompt; left out: nothing."),
+    ),
+    maxTokens: Schema.optionalKey(
+      describe(Positive, "Longest answer, in the server's tokens; left out: compute.maxNewTokens."),
+    ),
+    apiKeyEnv: Schema.optionalKey(
+      describe(
+        Schema.String.check(Schema.isPattern(/^[A-Za-z_][A-Za-z0-9_]*$/)),
+        "Name of the environment variable that holds the key; never the key itself.",
+      ),
+    ),
+    concurrency: or(Positive, 4, "Requests at once; each is for the samples of one problem."),
+    requestsPerMinute: Schema.optionalKey(describe(Positive, "Requests a minute at most.")),
+    tokensPerMinute: Schema.optionalKey(
+      describe(Positive, "Tokens a minute at most, those of prompts and longest answers together."),
+    ),
+    retries: or(Count, 5, "Times that a request is repeated after an error that may pass."),
+    timeoutSeconds: or(PositiveNumber, 60, "Seconds after which a request without an answer is given up."),
+    logprobs: or(
+      Schema.Literals(["required", "wanted", "none"]),
+      "wanted",
+      "Log-probs of the programs: the run stops where there are none, uses them where there are, or does not ask.",
+    ),
+  }),
+]);
+
 const Online = Schema.Struct({
   kind: Schema.Literal("online"),
   label: describe(Label, "Name of the stage."),
@@ -202,6 +243,11 @@ const Online = Schema.Struct({
   programsPerRound: or(Positive, 100, "Programs written in a round."),
   samplesPerProblem: or(Positive, 1, "Programs written for one problem in a round."),
   temperature: or(PositiveNumber, 0.7, "Temperature of the programs."),
+  generator: or(
+    Generator,
+    { kind: "own" },
+    "Who writes the programs: the policy itself, or a model behind an OpenAI-compatible server.",
+  ),
   offlineFraction: or(Fraction, 0.5, "Share of every batch that comes from the offline data."),
   updates: describe(
     Schema.Array(
@@ -243,6 +289,7 @@ const Control = Schema.Struct({
 export const Stage = Schema.Union([Evaluate, Offline, Tilt, Online, Control]);
 export type Stage = typeof Stage.Type;
 export type OnlineStage = typeof Online.Type;
+export type RemoteGenerator = Extract<OnlineStage["generator"], { readonly kind: "remote" }>;
 export type Training = typeof Training.Type;
 export type Dataset = typeof Dataset.Type;
 export type Evaluation = typeof Evaluation.Type;

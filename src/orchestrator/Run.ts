@@ -9,6 +9,7 @@ import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import { Compute, ComputeError, type ModelInfo, type OpenSpec } from "../compute/Compute.ts";
 import { needsHeads, type OnlineStage, type RunConfig, type Stage } from "../config/RunConfig.ts";
+import * as GeneratorFor from "../generator/GeneratorFor.ts";
 import { REWARD_VERSION } from "../domain/Reward.ts";
 import type { Task } from "../domain/Task.ts";
 import { Sandbox } from "../sandbox/Sandbox.ts";
@@ -224,7 +225,7 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
             return checkpoint(index, done, id, next.best?.checkpoint === id).pipe(Effect.asVoid);
           },
           restore,
-        });
+        }).pipe(Effect.provide(GeneratorFor.layer(stage, config.policy.path)));
         break;
       }
       case "control": {

@@ -15,9 +15,13 @@ export class TooManyFaults extends Schema.TaggedError<TooManyFaults>()("TooManyF
   remedy: Schema.String,
 }) {}
 
+/** Whether what is left of some programs after these faults says little about them. Pure. */
+export const tooMany = (faults: number, programs: number): boolean =>
+  faults >= AT_LEAST && faults > SHARE * programs;
+
 /** Fails where too many of the programs that went to a sandbox were lost. */
 export const check = (faults: number, programs: number): Effect.Effect<void, TooManyFaults> =>
-  faults >= AT_LEAST && faults > SHARE * programs
+  tooMany(faults, programs)
     ? Effect.fail(
         new TooManyFaults({
           reason: `the sandbox failed on ${faults} of ${programs} programs; none of them was judged`,

@@ -5,6 +5,7 @@
  * one verdict. A program that the sandbox failed on is left out, never counted as wrong.
  */
 import * as Effect from "effect/Effect";
+import { Compute } from "../compute/Compute.ts";
 import { meanPassAtK, bootstrapInterval, type TaskCount } from "../domain/PassAtK.ts";
 import type { EvaluationResult } from "../domain/RunEvent.ts";
 import type { PromptTemplate } from "../config/RunConfig.ts";
@@ -84,7 +85,8 @@ export const measure = Effect.fn("Evaluate.measure")(function* (
   const items: Array<RolloutItem> = [];
   for (const task of options.tasks)
     for (let sample = 0; sample < options.samples; sample++) items.push({ task, sample });
-  const completions = yield* rollout(context, items, options);
+  const compute = yield* Compute;
+  const completions = yield* rollout(context, items, options, compute.generate);
   const keys = completions.map((completion, i) => context.cacheKey(items[i].task, completion.text));
   const distinct = new Map<string, { key: string; task: Task; program: string }>();
   completions.forEach((completion, i) => {

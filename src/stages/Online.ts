@@ -15,14 +15,16 @@ import type { Episode } from "../domain/Episode.ts";
 import { reward } from "../domain/Reward.ts";
 import type { Task } from "../domain/Task.ts";
 import * as Random from "../random/Random.ts";
+import { Generator } from "../generator/Generator.ts";
 import { RunStore, type StoredCandidate } from "../store/RunStore.ts";
 import * as CircuitBreaker from "./CircuitBreaker.ts";
 import * as Guard from "./Guard.ts";
-import { rollout, type RolloutItem } from "./Rollout.ts";
+import type { RolloutItem } from "./Rollout.ts";
 import type { Carried, RunContext } from "./RunContext.ts";
 import { SafePoint } from "./SafePoint.ts";
 import * as Selection from "./Selection.ts";
 import { verifyRound } from "./VerifyRound.ts";
+import { isWritten, writeRound } from "./WriteRound.ts";
 
 /** Programs written for each verification that is left: repeats are free, but the rest would stay unverified. */
 const SURPLUS = 4;
@@ -94,6 +96,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
   const store = yield* RunStore;
   const compute = yield* Compute;
   const safePoint = yield* SafePoint;
+  const { remote } = yield* Generator;
   const { index, stage } = spec;
   const tasks = new Map<string, Task>(context.tasks.train.map((task) => [task.id, task]));
   const offlineIds = new Set(context.offline.map((episode) => episode.id));
@@ -109,14 +112,14 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
   for (; stage.rounds === null || round < stage.rounds; round++) {
     yield* safePoint.pass;
     let candidates = yield* store.candidates(index, round);
-    if (candidates.length === 0) {
+    if (!isWritten(remote, candidates)) {
       const verifications = yield* store.budget("verifications");
       const generated = yield* store.budget("generated");
       const left = verifications.limit - verifications.spent - verifications.reserved;
       const affordable = Math.min(
         stage.programsPerRound,
         SURPLUS * left,
-        generated.limit - generated.spent - generated.reserved,
+        candidates.length + generated.limit - generated.spent - generated.reserved,
       );
       if (affordable <= 0) break;
       const problems = Selection.problems({
@@ -131,29 +134,14 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
         const before = history.filter(({ taskId }) => taskId === task.id).length;
         return Array.from({ length: stage.samplesPerProblem }, (_, i) => ({ task, sample: before + i }));
       });
-      const programs = items.slice(0, affordable);
-      const reservation = yield* store.reserve("generated", programs.length);
-      const completions = yield* rollout(context, programs, {
-        purpose: `online/${index}`,
-        temperature: stage.temperature,
-        tilt: carried.tilt,
-      }).pipe(Effect.onError(() => Effect.ignore(store.refund(reservation))));
-      yield* store.addCandidates(
-        completions.map((completion, slot) => ({
-          stage: index,
-          round,
-          slot,
-          taskId: programs[slot].task.id,
-          program: completion.text,
-          cacheKey: context.cacheKey(programs[slot].task, completion.text),
-          // Log-probs belong to tokens one to one; a text cut at a stop string is tokenised afresh.
-          tokens: completion.finished === "end" ? completion.tokens : [],
-          logProbs: completion.finished === "end" ? completion.logProbs : [],
-          policyVersion: carried.policyVersion,
-          temperature: stage.temperature,
-        })),
-        reservation,
-      );
+      yield* writeRound(context, {
+        index,
+        round,
+        stage,
+        carried,
+        items: items.slice(0, affordable),
+        written: new Set(candidates.map(({ slot }) => slot)),
+      });
       candidates = yield* store.candidates(index, round);
     }
     yield* verifyRound(tasks, candidates, {

@@ -1,11 +1,11 @@
 /**
- * Rollouts: programs that the current policy writes for given tasks.
+ * Rollouts: programs for given tasks, written by the current policy or by whom `write` names.
  *
  * A sample's seed depends on the run's seed, a purpose, the task and the sample's number, never on its
  * place in a batch, so that a resumed run writes the same programs.
  */
 import * as Effect from "effect/Effect";
-import { Compute, type Completion } from "../compute/Compute.ts";
+import type { Completion, GenerateRequest } from "../compute/Compute.ts";
 import type { PromptTemplate } from "../config/RunConfig.ts";
 import type { Task } from "../domain/Task.ts";
 import * as Random from "../random/Random.ts";
@@ -35,12 +35,12 @@ export const sampleSeed = (runSeed: number, purpose: string, taskId: string, sam
   Random.make(`${runSeed}/${purpose}/${taskId}/${sample}`).int(2 ** 31);
 
 /** One completion an item, in the order of the items. Passes a safe point between chunks. */
-export const rollout = Effect.fn("Rollout.rollout")(function* (
+export const rollout = Effect.fn("Rollout.rollout")(function* <E>(
   context: RunContext,
   items: ReadonlyArray<RolloutItem>,
   options: RolloutOptions,
+  write: (request: GenerateRequest) => Effect.Effect<ReadonlyArray<Completion>, E>,
 ) {
-  const compute = yield* Compute;
   const safePoint = yield* SafePoint;
   const { config } = context;
   const { generationBatch, maxNewTokens } = config.compute;
@@ -48,7 +48,7 @@ export const rollout = Effect.fn("Rollout.rollout")(function* (
   for (let start = 0; start < items.length; start += generationBatch) {
     yield* safePoint.pass;
     const chunk = items.slice(start, start + generationBatch);
-    const completions = yield* compute.generate({
+    const completions = yield* write({
       items: chunk.map(({ task, sample }) => ({
         prompt: context.prompt(task, options.prompt),
         seed: sampleSeed(config.seed, options.purpose, task.id, sample),

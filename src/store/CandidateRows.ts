@@ -26,8 +26,8 @@ export const insert = (tx: Tx, candidates: ReadonlyArray<Candidate>): number => 
   let inserted = 0;
   for (const c of candidates) {
     inserted += tx.db.all(
-      `INSERT INTO candidates (stage, round, slot, task_id, program, cache_key, tokens, log_probs, policy_version, temperature, decision)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open') ON CONFLICT DO NOTHING RETURNING slot`,
+      `INSERT INTO candidates (stage, round, slot, task_id, program, cache_key, tokens, log_probs, policy_version, origin, temperature, decision)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open') ON CONFLICT DO NOTHING RETURNING slot`,
       [
         c.stage,
         c.round,
@@ -38,6 +38,7 @@ export const insert = (tx: Tx, candidates: ReadonlyArray<Candidate>): number => 
         JSON.stringify(encodeNumbers(c.tokens)),
         JSON.stringify(encodeNumbers(c.logProbs)),
         c.policyVersion,
+        c.origin ?? null,
         c.temperature,
       ],
     ).length;
@@ -54,7 +55,8 @@ const fromRow = (row: Row): StoredCandidate => ({
   cacheKey: String(row["cache_key"]),
   tokens: numbers(JSON.parse(String(row["tokens"]))),
   logProbs: numbers(JSON.parse(String(row["log_probs"]))),
-  policyVersion: Number(row["policy_version"]),
+  policyVersion: row["policy_version"] === null ? null : Number(row["policy_version"]),
+  ...(typeof row["origin"] === "string" ? { origin: row["origin"] } : {}),
   temperature: Number(row["temperature"]),
   decision: row["decision"] as Decision,
   outcome: typeof row["verdict"] === "string" ? fromText(row["verdict"]).outcome : null,
@@ -121,7 +123,8 @@ const emitVerdict = (tx: Tx, candidate: Candidate, verdict: Verdict, cached: boo
 export const verified = (tx: Tx, candidate: Candidate, reservation: string, verdict: Verdict): void => {
   LedgerRows.settle(tx, reservation, "committed");
   move(tx, candidate, "pending", "verified", { verdict });
-  cachePut(tx, [{ key: candidate.cacheKey, verdict, origin: `policy:${candidate.policyVersion}` }]);
+  const origin = candidate.origin ?? `policy:${candidate.policyVersion}`;
+  cachePut(tx, [{ key: candidate.cacheKey, verdict, origin }]);
   emitVerdict(tx, candidate, verdict, false);
 };
 

@@ -32,7 +32,7 @@ export class BudgetExhausted extends Schema.TaggedError<BudgetExhausted>()("Budg
   wanted: Schema.Int,
 }) {}
 
-/** One program that the policy wrote online (or in an evaluation), keyed by where it arose. */
+/** One program that was written online, keyed by where it arose. */
 export interface Candidate {
   readonly stage: number;
   readonly round: number;
@@ -43,7 +43,10 @@ export interface Candidate {
   readonly cacheKey: string;
   readonly tokens: ReadonlyArray<number>;
   readonly logProbs: ReadonlyArray<number>;
-  readonly policyVersion: number;
+  /** Null: the own policy did not write it. */
+  readonly policyVersion: number | null;
+  /** Who wrote it where the own policy did not, e.g. "remote:some-model". */
+  readonly origin?: string;
   readonly temperature: number;
 }
 

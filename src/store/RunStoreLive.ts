@@ -51,7 +51,10 @@ const opened = Effect.fnUntraced(function* (options: Options) {
   yield* attempt(() => {
     db.transaction(() => {
       if (Tables.isEmpty(db)) Tables.create(db, Path.basename(Path.resolve(options.directory)));
-      else Tables.check(db);
+      else {
+        Tables.check(db);
+        Tables.migrate(db);
+      }
     });
     if (options.mode === "create" && EventRows.head(db) > 0) {
       throw new StoreError({

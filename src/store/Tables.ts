@@ -8,7 +8,7 @@ import type { Database } from "./Database.ts";
 import { StoreError } from "./RunStore.ts";
 
 /** Raised with every change that an older Drydock could not read. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 const ddl = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -70,7 +70,8 @@ CREATE TABLE candidates (
   cache_key TEXT NOT NULL,
   tokens TEXT NOT NULL CHECK (json_valid(tokens)),
   log_probs TEXT NOT NULL CHECK (json_valid(log_probs)),
-  policy_version INTEGER NOT NULL,
+  policy_version INTEGER,
+  origin TEXT CHECK (policy_version IS NOT NULL OR origin IS NOT NULL),
   temperature REAL NOT NULL,
   decision TEXT NOT NULL CHECK (decision IN ('open', 'pending', 'verified', 'cached', 'fault', 'unverified')),
   verdict TEXT CHECK (verdict IS NULL OR json_valid(verdict)),
@@ -117,6 +118,14 @@ export const check = (db: Database): void => {
       remedy: "update Drydock, or use the version that wrote the run",
     });
   }
+};
+
+/** Brings a database of an older format up to this one; call it inside a transaction, after `check`. */
+export const migrate = (db: Database): void => {
+  const version = Number(db.all("PRAGMA user_version")[0]?.["user_version"]);
+  // Its candidates keep a policy version each: the generators that need none came with format 2.
+  if (version < 2) db.exec("ALTER TABLE candidates ADD COLUMN origin TEXT");
+  db.exec(`PRAGMA user_version = ${FORMAT_VERSION}`);
 };
 
 /** Whether the file holds nothing yet (new, or its creation was cut short). */

@@ -476,9 +476,42 @@ describe("a run directory", () => {
       db.exec("PRAGMA user_version = 99");
       db.close();
       const error = yield* Effect.flip(session(directory, RunStore));
-      assert.include(error.reason, "was written by a newer Drydock (run format 99; this one reads up to 1)");
+      assert.include(error.reason, "was written by a newer Drydock (run format 99; this one reads up to 2)");
       assert.include(error.remedy, "update Drydock");
       assert.isFalse(Fs.existsSync(Path.join(directory, "lock")));
+    }).pipe(Effect.scoped),
+  );
+
+  it.effect("of the format before remote generators is taken over with its candidates", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporary;
+      yield* session(
+        directory,
+        Effect.gen(function* () {
+          const store = yield* RunStore;
+          yield* store.append(started({ verifications: 2, generated: 2 }));
+          yield* store.addCandidates([candidate(0, 0)], yield* store.reserve("generated", 1));
+        }),
+      );
+      const db = new Libsql(Path.join(directory, "run.db"));
+      db.exec("ALTER TABLE candidates DROP COLUMN origin");
+      db.exec("PRAGMA user_version = 1");
+      db.close();
+      yield* session(
+        directory,
+        Effect.gen(function* () {
+          const store = yield* RunStore;
+          yield* store.addCandidates([candidate(0, 1)], yield* store.reserve("generated", 1));
+          const found = yield* store.candidates(0);
+          assert.deepStrictEqual(
+            found.map(({ slot, policyVersion, origin }) => [slot, policyVersion, origin]),
+            [
+              [0, 1, undefined],
+              [1, 1, undefined],
+            ],
+          );
+        }),
+      );
     }).pipe(Effect.scoped),
   );
 

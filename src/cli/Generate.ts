@@ -87,9 +87,7 @@ const inOrder = (
 };
 
 /** Control characters could move the cursor or worse: on a terminal they are shown as what they are not, U+FFFD. */
-// oxlint-disable-next-line no-control-regex
-export const harmless = (text: string): string =>
-  text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd");
+export const harmless = (text: string): string => text.replace(/(?![\n\t])\p{Cc}/gu, "\ufffd");
 
 const round = (x: number): string => x.toFixed(2);
 
@@ -107,7 +105,7 @@ const toTerminal = (seeds: ReadonlyArray<number>, colours: boolean, values: bool
       const list = seen[i] ?? [];
       if (values && list.length > 0) {
         Screen.say(
-          `value: ${round(list[0] as number)} at the first token, ${round(list.at(-1) as number)} at the last`,
+          `value: ${round(list[0])} at the first token, ${round(list.at(-1) as number)} at the last`,
         );
       }
     },
@@ -126,7 +124,7 @@ const toTerminal = (seeds: ReadonlyArray<number>, colours: boolean, values: bool
 const toJson = (seeds: ReadonlyArray<number>, values: boolean) => {
   const tokens = seeds.map((): Array<Token> => []);
   return (event: Token | Finished): void => {
-    const list = tokens[event.sample] as Array<Token>;
+    const list = tokens[event.sample];
     if (event.kind === "token") return void list.push(event);
     const line = {
       sample: event.sample,

@@ -8,7 +8,7 @@ const colour = (code: number, text: string): string => `\u001b[38;5;${code}m${te
 export const paint = (text: string, value: number): string => {
   if (text === "") return text;
   const step = Math.min(COLOURS.length - 1, Math.max(0, Math.floor(value * COLOURS.length)));
-  return colour(COLOURS[step] as number, text);
+  return colour(COLOURS[step], text);
 };
 
 /** One line that says which colour stands for what. */

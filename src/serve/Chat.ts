@@ -13,16 +13,16 @@ const Text = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }
 const Message = Schema.Struct({
   role: Schema.Literals(["system", "developer", "user", "assistant"]),
   content: Schema.Union([Schema.String, Schema.Array(Text)]),
-  name: Fields.maybe(Schema.String),
-  refusal: Fields.maybe(Schema.String),
+  name: Fields.orNull(Schema.String),
+  refusal: Fields.orNull(Schema.String),
 });
 
 const Request = Schema.Struct({
   ...Fields.sampling,
   messages: Schema.Array(Message).check(Schema.isMinLength(1)),
-  max_completion_tokens: Fields.maybe(Fields.tokenCount),
-  logprobs: Fields.maybe(Schema.Boolean),
-  top_logprobs: Fields.maybe(Fields.topCount),
+  max_completion_tokens: Schema.optionalKey(Fields.tokenCount),
+  logprobs: Schema.optionalKey(Schema.Boolean),
+  top_logprobs: Schema.optionalKey(Fields.topCount),
 });
 
 const read = Fields.reader(Request);
@@ -34,9 +34,9 @@ const plain = ({ role, content }: typeof Message.Type): ChatTemplate.Message => 
 });
 
 const maxTokens = (request: typeof Request.Type): Job.Asked["maxTokens"] => {
-  const param = request.max_completion_tokens == null ? "max_tokens" : "max_completion_tokens";
+  const param = request.max_completion_tokens === undefined ? "max_tokens" : "max_completion_tokens";
   const value = request[param];
-  return value == null ? null : { param, value };
+  return value === undefined ? null : { param, value };
 };
 
 export const endpoint: Endpoint = {
@@ -47,7 +47,7 @@ export const endpoint: Endpoint = {
     Effect.gen(function* () {
       const request = yield* read(body);
       const { tokenizer } = model.files;
-      if (request.top_logprobs != null && request.logprobs !== true) {
+      if (request.top_logprobs !== undefined && request.logprobs !== true) {
         return yield* Effect.fail(
           ApiError.invalid("'top_logprobs' goes with 'logprobs': true only.", "top_logprobs"),
         );

@@ -15,7 +15,7 @@ const Request = Schema.Struct({
     Schema.Array(Schema.Int),
     Schema.Array(Schema.Array(Schema.Int)),
   ]),
-  logprobs: Fields.maybe(Fields.topCount),
+  logprobs: Schema.optionalKey(Fields.topCount),
 });
 
 const read = Fields.reader(Request);
@@ -55,7 +55,8 @@ export const endpoint: Endpoint = {
         prompts,
         promptParam: "prompt",
         logProbs: request.logprobs ?? null,
-        maxTokens: request.max_tokens == null ? null : { param: "max_tokens", value: request.max_tokens },
+        maxTokens:
+          request.max_tokens === undefined ? null : { param: "max_tokens", value: request.max_tokens },
         defaultMax: Math.min(card.generation.maxNewTokens, model.maxNewTokens),
         defaultStop: card.stop,
       });

@@ -76,7 +76,7 @@ export const answer = (
     );
     return Stream.runForEach(Job.run(model, job), (event) =>
       Effect.sync(() => {
-        const choice = choices[event.choice] as Growing;
+        const choice = choices[event.choice];
         choice.text += event.text;
         if (event.kind === "token") {
           if (job.logProbs !== null) choice.tokens.push(event);
@@ -131,7 +131,7 @@ export const chunks = (
           return { index, text, logprobs: null, finish: finishOf(event.reason) };
         }
         if (job.logProbs === null) return text === "" ? null : { index, text, logprobs: null, finish: null };
-        const offset = offsets[index] as number;
+        const offset = offsets[index];
         offsets[index] = offset + event.tokenText.length;
         return { index, text, logprobs: endpoint.logprobs(model, job, [event], offset), finish: null };
       }),

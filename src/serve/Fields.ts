@@ -10,8 +10,8 @@ import * as Schema from "effect/Schema";
 import * as SchemaIssue from "effect/SchemaIssue";
 import * as ApiError from "./ApiError.ts";
 
-/** Absent and null are the same. */
-export const maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema));
+/** For parts of a parameter; a parameter itself is gone where it is null. */
+export const orNull = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema));
 
 const between = (minimum: number, maximum: number) =>
   Schema.Finite.check(Schema.isBetween({ minimum, maximum }));
@@ -27,24 +27,24 @@ export const tokenCount = whole(1);
 
 /** What decides how tokens are chosen; `top_k`, `tilt` and `return_tokens_as_token_ids` are extensions. */
 export const sampling = {
-  model: maybe(Schema.String),
-  n: maybe(whole(1, MAX_CHOICES)),
-  max_tokens: maybe(tokenCount),
-  temperature: maybe(between(0, 2)),
-  top_p: maybe(Schema.Finite.check(Schema.isGreaterThan(0), Schema.isLessThanOrEqualTo(1))),
+  model: Schema.optionalKey(Schema.String),
+  n: Schema.optionalKey(whole(1, MAX_CHOICES)),
+  max_tokens: Schema.optionalKey(tokenCount),
+  temperature: Schema.optionalKey(between(0, 2)),
+  top_p: Schema.optionalKey(Schema.Finite.check(Schema.isGreaterThan(0), Schema.isLessThanOrEqualTo(1))),
   /** -1 and 0: every token. */
-  top_k: maybe(whole(-1)),
-  tilt: maybe(Schema.Finite),
-  stop: maybe(Schema.Union([Schema.String, Schema.Array(Schema.String)])),
-  seed: maybe(Schema.Int),
-  stream: maybe(Schema.Boolean),
-  stream_options: maybe(
+  top_k: Schema.optionalKey(whole(-1)),
+  tilt: Schema.optionalKey(Schema.Finite),
+  stop: Schema.optionalKey(Schema.Union([Schema.String, Schema.Array(Schema.String)])),
+  seed: Schema.optionalKey(Schema.Int),
+  stream: Schema.optionalKey(Schema.Boolean),
+  stream_options: Schema.optionalKey(
     Schema.Struct({
-      include_usage: maybe(Schema.Boolean),
-      include_obfuscation: maybe(Schema.Boolean),
+      include_usage: orNull(Schema.Boolean),
+      include_obfuscation: orNull(Schema.Boolean),
     }),
   ),
-  return_tokens_as_token_ids: maybe(Schema.Boolean),
+  return_tokens_as_token_ids: Schema.optionalKey(Schema.Boolean),
 };
 
 const IGNORED: ReadonlySet<string> = new Set([
@@ -102,12 +102,13 @@ export const reader = <A>(
       }
       const rest: Record<string, unknown> = {};
       for (const [name, value] of Object.entries(json)) {
-        if (Object.hasOwn(schema.fields, name)) rest[name] = value;
-        else if (value === null || IGNORED.has(name)) continue;
-        else if (!Object.hasOwn(NEUTRAL, name)) {
+        if (value === null || IGNORED.has(name)) continue;
+        if (Object.hasOwn(schema.fields, name)) {
+          rest[name] = value;
+        } else if (!Object.hasOwn(NEUTRAL, name)) {
           const message = `Unrecognized request argument supplied: ${name.slice(0, 100)}`;
           return Effect.fail(ApiError.invalid(message, name.slice(0, 100), "unknown_parameter"));
-        } else if (NEUTRAL[name]?.(value) !== true) {
+        } else if (!NEUTRAL[name](value)) {
           const message = `This server does not support '${name}'; leave it out.`;
           return Effect.fail(ApiError.invalid(message, name, "unsupported_parameter"));
         }

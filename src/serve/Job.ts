@@ -23,17 +23,17 @@ export interface Model {
 
 /** The decoded parameters that both endpoints share. */
 export interface Parameters {
-  readonly model?: string | null;
-  readonly n?: number | null;
-  readonly temperature?: number | null;
-  readonly top_p?: number | null;
-  readonly top_k?: number | null;
-  readonly tilt?: number | null;
-  readonly stop?: string | ReadonlyArray<string> | null;
-  readonly seed?: number | null;
-  readonly stream?: boolean | null;
-  readonly stream_options?: { readonly include_usage?: boolean | null } | null;
-  readonly return_tokens_as_token_ids?: boolean | null;
+  readonly model?: string;
+  readonly n?: number;
+  readonly temperature?: number;
+  readonly top_p?: number;
+  readonly top_k?: number;
+  readonly tilt?: number;
+  readonly stop?: string | ReadonlyArray<string>;
+  readonly seed?: number;
+  readonly stream?: boolean;
+  readonly stream_options?: { readonly include_usage?: boolean | null };
+  readonly return_tokens_as_token_ids?: boolean;
 }
 
 export interface Job {
@@ -76,10 +76,10 @@ export const make = (model: Model, p: Parameters, asked: Asked): Effect.Effect<J
     const { generation, tilt: cardTilt } = model.files.card;
     const { maxPromptTokens, maxNewTokens } = model;
     const { prompts, promptParam } = asked;
-    if (typeof p.model === "string" && p.model !== model.name) {
+    if (p.model !== undefined && p.model !== model.name) {
       return yield* Effect.fail(ApiError.unknownModel(p.model, model.name));
     }
-    if (p.stream_options != null && p.stream !== true) {
+    if (p.stream_options !== undefined && p.stream !== true) {
       return yield* fail("'stream_options' goes with 'stream': true only.", "stream_options");
     }
     const limits = `This model takes prompts of up to ${maxPromptTokens} tokens and writes up to ${maxNewTokens}`;
@@ -112,7 +112,7 @@ export const make = (model: Model, p: Parameters, asked: Asked): Effect.Effect<J
     if (tilt !== 0 && model.files.heads === null) {
       return yield* fail("'tilt' needs value heads, and this policy has none.", "tilt");
     }
-    const stop = p.stop == null ? asked.defaultStop : typeof p.stop === "string" ? [p.stop] : p.stop;
+    const stop = typeof p.stop === "string" ? [p.stop] : (p.stop ?? asked.defaultStop);
     if (stop.length > MAX_STOPS || stop.some((text) => text === "")) {
       return yield* fail(`'stop' takes up to ${MAX_STOPS} strings, none of them empty.`, "stop");
     }

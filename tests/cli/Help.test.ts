@@ -28,6 +28,8 @@ const commands = [
   "runs",
   "watch",
   "eval",
+  "generate",
+  "serve",
   "doctor",
   "policy import",
   "policy inspect",

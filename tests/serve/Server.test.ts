@@ -127,8 +127,8 @@ describe("completions", () => {
       assert.isTrue(logProbs.every((logProb) => logProb <= 1e-6));
       logprobs?.top_logprobs?.forEach((top, t) => {
         assert.include([5, 6], Object.keys(top).length, `choice ${index}, token ${t}`);
-        assert.isAtLeast(Math.max(...Object.values(top)), (logProbs[t] as number) - 1e-6);
-        assert.strictEqual(top[tokens[t] as string], logProbs[t]);
+        assert.isAtLeast(Math.max(...Object.values(top)), logProbs[t] - 1e-6);
+        assert.strictEqual(top[tokens[t]], logProbs[t]);
       });
       // A text that ended by itself has the tokens that scoring sees: the program's, and the end.
       assert.strictEqual(finish_reason, "stop", "it writes one line and ends");
@@ -144,7 +144,7 @@ describe("completions", () => {
     const request = { model: MODEL, n: 2, seed: 11, max_tokens: 30 };
     const texts = await client.completions.create({ ...request, prompt: [PROMPT, other] });
     const tokens = await client.completions.create({ ...request, prompt: ids });
-    const alone = await client.completions.create({ ...request, prompt: ids[1] as Array<number> });
+    const alone = await client.completions.create({ ...request, prompt: ids[1] });
     assert.deepEqual(
       texts.choices.map(({ index }) => index),
       [0, 1, 2, 3],

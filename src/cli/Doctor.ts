@@ -9,6 +9,7 @@ import * as Dataset from "../dataset/Dataset.ts";
 import * as PolicyFiles from "../model/Policy.ts";
 import * as DockerCheck from "../sandbox/docker/DockerCheck.ts";
 import * as SandboxDocker from "../sandbox/docker/SandboxDocker.ts";
+import * as MemoryLimit from "../tensor/MemoryLimit.ts";
 import * as Binding from "../tensor/native/Binding.ts";
 import * as NativeStore from "../tensor/native/NativeStore.ts";
 import * as Backend from "./Backend.ts";
@@ -77,24 +78,12 @@ const docker = Effect.gen(function* () {
   } satisfies Check;
 });
 
-/** The least of the machine's memory and of the limit that this process's control group has. */
-const memoryLimit = (): number => {
-  const limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"].map((file) => {
-    try {
-      return Number(Fs.readFileSync(file, "utf8"));
-    } catch {
-      return Number.NaN;
-    }
-  });
-  return Math.min(Os.totalmem(), ...limits.filter((bytes) => bytes > 0));
-};
-
 const memory = (): Check => {
-  const enough = memoryLimit() >= 4 * GIB;
+  const enough = MemoryLimit.limit() >= 4 * GIB;
   return {
     what: "memory, CPU",
     state: enough ? "ok" : "limited",
-    found: `${gib(memoryLimit())}, ${gib(Os.freemem())} free; ${Os.availableParallelism()} cores`,
+    found: `${gib(MemoryLimit.limit())}, ${gib(Os.freemem())} free; ${Os.availableParallelism()} cores`,
     remedy: enough ? "" : "the embedded default needs about 2 GiB, SmolLM2-135M with LoRA about 6 GiB",
   };
 };

@@ -12,12 +12,23 @@ import * as GgufTokenizer from "./GgufTokenizer.ts";
 import * as ModelConfig from "./ModelConfig.ts";
 import * as Policy from "./Policy.ts";
 import { PolicyError } from "./PolicyError.ts";
+import * as Room from "./Room.ts";
 import * as Rotary from "./Rotary.ts";
 
 export interface Options extends Policy.WriteOptions {
   /** Name on the card; the directory's by default. */
   readonly name?: string;
+  /** Where the file is from; its name and size by default. */
+  readonly provenance?: string;
 }
+
+/** The card of an imported model: a language model that knows nothing of Drydock's tasks is shown three of them. */
+export const card = (name: string): Policy.PolicyCard => ({
+  ...Policy.defaultCard(name),
+  prompt: "mbpp-3-shot",
+  stop: ["[DONE]"],
+  generation: { temperature: 1, maxNewTokens: 160 },
+});
 
 export interface Summary {
   readonly directory: string;
@@ -205,6 +216,7 @@ export const run = Effect.fn("GgufImport.run")(function* (
   const config = yield* configOf(gguf, tokenizer.special);
   const shapes = ModelConfig.tensorShapes(config);
   yield* checkTensors(gguf, shapes);
+  yield* Room.checkWriting(directory, config, options.dtype ?? "F32");
   const permutes = Architecture.of(config).ggufPermutes;
   const types: Record<string, number> = {};
   for (const { type } of gguf.tensors.values()) types[type] = (types[type] ?? 0) + 1;
@@ -218,15 +230,14 @@ export const run = Effect.fn("GgufImport.run")(function* (
       config,
       tokenizer,
       card: {
-        ...Policy.defaultCard(name),
+        ...card(name),
         description: typeof modelName === "string" ? modelName : "",
-        licence: typeof licence === "string" && licence !== "" ? licence : "unknown",
-        provenance: `Imported from ${path.basename(file)} (${gguf.size} bytes; ${Object.entries(types)
-          .map(([type, count]) => `${count} ${type}`)
-          .join(", ")}).`,
-        prompt: "mbpp-3-shot",
-        stop: ["[DONE]"],
-        generation: { temperature: 1, maxNewTokens: 160 },
+        ...(typeof licence === "string" && licence !== "" ? { licence } : {}),
+        provenance:
+          options.provenance ??
+          `Imported from ${path.basename(file)} (${gguf.size} bytes; ${Object.entries(types)
+            .map(([type, count]) => `${count} ${type}`)
+            .join(", ")}).`,
       },
       endTokens: tokenizer.special.ends,
       weights: shapes.map((t) => ({

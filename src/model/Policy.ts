@@ -324,6 +324,24 @@ const counted = (
   }));
 };
 
+/** Fails where a policy cannot be written: something is there, and it is no policy or must not be replaced. */
+export const checkPlace = (
+  directory: string,
+  options: Pick<WriteOptions, "replace">,
+): Effect.Effect<void, PolicyError> =>
+  attempt(directory, () => {
+    const target = path.resolve(directory);
+    AtomicDirectory.clearLeftovers(target);
+    if (!AtomicDirectory.isOccupied(target) || (options.replace === true && isPolicy(target))) return;
+    throw new PolicyError({
+      path: directory,
+      reason: isPolicy(target) ? "there is a policy here already." : "the directory holds other files.",
+      remedy: isPolicy(target)
+        ? "Choose another name, or ask for it to be replaced."
+        : "Choose another name.",
+    });
+  });
+
 /**
  * Writes a policy directory: all files under a temporary name beside it, synced, then one rename.
  *
@@ -346,18 +364,7 @@ export const write = Effect.fn("Policy.write")(function* (
   if (policy.weights !== null) {
     yield* checkShapes(directory, policy.config, new Map(policy.weights.map((t) => [t.name, t])));
   }
-  yield* attempt(directory, () => {
-    AtomicDirectory.clearLeftovers(target);
-    if (AtomicDirectory.isOccupied(target) && !(options.replace === true && isPolicy(target))) {
-      throw new PolicyError({
-        path: directory,
-        reason: isPolicy(target) ? "there is a policy here already." : "the directory holds other files.",
-        remedy: isPolicy(target)
-          ? "Choose another name, or ask for it to be replaced."
-          : "Choose another name.",
-      });
-    }
-  });
+  yield* checkPlace(directory, options);
   yield* inSlices(directory, () =>
     AtomicDirectory.write(target, (temporary) => writing(temporary, policy, options)),
   );

@@ -81,7 +81,7 @@ export const compile = (
     const rows = value.parts.reduce((sum, part) => sum + part.rows, 0);
     const one = parts.length === 1;
     const flat = one
-      ? (parts[0] as string)
+      ? parts[0]
       : builder.op("ConcatV2", [...parts, builder.emitter.ints([0], [])], {
           T,
           N: { kind: "int", value: parts.length },

@@ -50,7 +50,7 @@ const none = {
 
 /** Milliseconds before attempt 1, 2, …: 1 s, 2 s, 4 s, … up to a minute, of which the jitter takes up to a half. */
 export const backoff = (attempt: number, chance: number): number =>
-  Math.min(60_000, 1000 * 2 ** (attempt - 1)) * (1 - chance / 2);
+  Math.round(Math.min(60_000, 1000 * 2 ** (attempt - 1)) * (1 - chance / 2));
 
 const make = Effect.fnUntraced(function* ({ config, tokenizer, key }: Options) {
   const client = yield* HttpClient.HttpClient;

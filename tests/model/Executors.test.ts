@@ -1,9 +1,12 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import * as Generation from "../../src/model/Generation.ts";
 import * as Heads from "../../src/model/Heads.ts";
+import * as Lora from "../../src/model/Lora.ts";
+import type * as ModelConfig from "../../src/model/ModelConfig.ts";
 import * as Scoring from "../../src/model/Scoring.ts";
 import * as Transformer from "../../src/model/Transformer.ts";
 import * as Random from "../../src/random/Random.ts";
+import { gradients } from "../../src/tensor/Gradient.ts";
 import { Graph } from "../../src/tensor/Graph.ts";
 import * as NativeEager from "../../src/tensor/NativeEager.ts";
 import * as Binding from "../../src/tensor/native/Binding.ts";
@@ -53,15 +56,16 @@ const outcome = (on: Executor) => {
   return { samples: [...samples, alone], scores, leaked };
 };
 
+const others: ReadonlyArray<readonly [string, () => Executor | Promise<Executor>]> = [
+  ["native eager", () => NativeEager.make(Binding.load())],
+  ["tfjs on WebAssembly", () => Tfjs.make("wasm")],
+];
+
 describe.skipIf(!Requirements.native())("generation and scoring on other executors", () => {
   let expected: ReturnType<typeof outcome>;
   beforeAll(() => {
     expected = outcome(executor);
   });
-  const others: ReadonlyArray<readonly [string, () => Executor | Promise<Executor>]> = [
-    ["native eager", () => NativeEager.make(Binding.load())],
-    ["tfjs on WebAssembly", () => Tfjs.make("wasm")],
-  ];
   for (const [name, make] of others) {
     it(`are those of the native graph: ${name}`, async () => {
       const found = outcome(await make());
@@ -77,4 +81,60 @@ describe.skipIf(!Requirements.native())("generation and scoring on other executo
     });
   }
   it("leaks no tensor", () => expect(expected.leaked).toBe(0));
+});
+
+/** Loss and gradients of a pass with biases, scaled rotary embeddings, dropout and left padding. */
+const pass = (on: Executor, lora: Lora.Lora | null): ReadonlyArray<number> => {
+  const config: ModelConfig.ModelConfig = {
+    ...tiny,
+    architectures: ["Qwen2ForCausalLM"],
+    model_type: "qwen2",
+    rope_scaling: { rope_type: "linear", factor: 2 },
+  };
+  const draws = Random.make(SEED);
+  const own = lora === null ? Transformer.trainable(config) : Transformer.frozen(config, "float32", lora);
+  const [batch, time] = [3, 7];
+  const ids = Int32Array.from(randomIds(draws, batch * time, config.vocab_size));
+  const g = new Graph();
+  const dropout = Lora.maskFeed(g, config, lora, "masks", batch * time);
+  const starts = g.feed("starts", [batch], "int32");
+  const hidden = Transformer.forward(g, own, g.feed("ids", [batch, time], "int32"), { dropout, starts });
+  const rows = g.gather(hidden, g.feed("rows", [2], "int32"));
+  const loss = g.neg(g.mean(Transformer.logProbs(g, own, rows, g.feed("labels", [2], "int32"))));
+  const parameters = Transformer.trainableParameters(own);
+  const variables = parameters.map(({ name, shape }) => g.variable(name, shape));
+  const fetches = gradients(g, loss, variables).map((x, i) => [parameters[i].name, x]);
+  g.program("pass", { fetches: { ...Object.fromEntries(fetches), loss } });
+  const plain = Transformer.randomWeights(config, SEED);
+  // Biases start at zero in a random model.
+  const read = (name: string) =>
+    name.endsWith(".bias") ? plain(name).map((_, i) => 0.1 * ((i % 5) - 2)) : plain(name);
+  const session = open(g, own, { read, on });
+  for (const { name } of lora === null ? [] : parameters) {
+    session.setVariable(
+      name,
+      Float32Array.from(session.getVariable(name), () => 0.3 * draws.normal()),
+    );
+  }
+  const out = session.run("pass", {
+    ids,
+    starts: Int32Array.of(0, 2, 5),
+    rows: Int32Array.of(11, 19),
+    labels: Int32Array.of(3, 8),
+    ...(lora === null ? {} : { masks: Lora.drawMask(config, lora, batch * time, draws) }),
+  });
+  session.dispose();
+  return ["loss", ...parameters.map(({ name }) => name)].flatMap((name) => [...(out[name] ?? [])]);
+};
+
+describe.skipIf(!Requirements.native())("biases, dropout and left padding on other executors", () => {
+  for (const [name, make] of others) {
+    for (const lora of [null, { rank: 2, alpha: 4, targets: Lora.TARGETS, dropout: 0.4 }]) {
+      it(`are those of the native graph: ${name}, ${lora === null ? "all weights" : "adapters"}`, async () => {
+        const expected = pass(executor, lora);
+        expect(expected.every(Number.isFinite)).toBe(true);
+        expect(distance(pass(await make(), lora), expected)).toBeLessThan(1e-5);
+      });
+    }
+  }
 });

@@ -4,16 +4,24 @@ import * as Transformer from "../../src/model/Transformer.ts";
 import * as WeightLayout from "../../src/model/WeightLayout.ts";
 import { tiny } from "./Support.ts";
 
+const untied = { ...tiny, tie_word_embeddings: false };
+const configs: Readonly<Record<string, ModelConfig.ModelConfig>> = {
+  "Llama, tied": tiny,
+  "Llama, untied": untied,
+  "Llama with biases": { ...untied, attention_bias: true, mlp_bias: true },
+  Qwen2: { ...tiny, architectures: ["Qwen2ForCausalLM"], model_type: "qwen2" },
+};
+
 describe("WeightLayout", () => {
-  for (const tied of [true, false]) {
+  for (const [kind, config] of Object.entries(configs)) {
     for (const storage of [
       WeightLayout.trained,
       WeightLayout.frozen("float32"),
       WeightLayout.frozen("bfloat16"),
     ]) {
-      it(`packs and unpacks exactly, tied ${tied}, ${JSON.stringify(storage)}`, () => {
-        const config = { ...tiny, tie_word_embeddings: tied };
-        const read = Transformer.randomWeights(config, 3);
+      it(`packs and unpacks exactly: ${kind}, ${JSON.stringify(storage)}`, () => {
+        const random = Transformer.randomWeights(config, 3);
+        const read = (name: string) => random(name).map((x, i) => x + i / 64);
         const layout = WeightLayout.layout(config, storage);
         const variables = new Map(layout.map((stored) => [stored.name, WeightLayout.pack(stored, read)]));
         for (const { name, shape } of layout) {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import * as Fence from "../../src/generator/Fence.ts";
 
 describe("the program in a chat model's answer", () => {
-  for (const [what, answer, code] of [
+  it.each([
     ["none without a fence", "const f = 1;", null],
     ["that of a fence", "Here it is:\n```js\nconst f = 1;\n```\nIt works.", "const f = 1;"],
     ["the first of several", "```\na\n```\nand\n```\nb\n```", "a"],
@@ -14,7 +14,5 @@ describe("the program in a chat model's answer", () => {
     ["Windows line ends", "```js\r\na\r\nb\r\n```\r\n", "a\nb"],
     ["an indented fence", "1. So:\n   ```js\n   a\n   ```", "a"],
     ["code within a line is no fence", "Use ```f(1)``` for it", null],
-  ] as const) {
-    it(what, () => expect(Fence.code(answer)).toBe(code));
-  }
+  ])("%s", (_, answer, code) => expect(Fence.code(answer)).toBe(code));
 });

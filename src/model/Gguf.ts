@@ -95,8 +95,8 @@ export const open = (path: string): Effect.Effect<GgufFile, PolicyError> =>
     const { size, excess } = yield* attempt(path, () => {
       const fd = fs.openSync(path, "r");
       try {
-        const size = fs.fstatSync(fd).size;
-        return { size, excess: size < 24 ? undefined : checkCounts(fd, size) };
+        const bytes = fs.fstatSync(fd).size;
+        return { size: bytes, excess: bytes < 24 ? undefined : checkCounts(fd, bytes) };
       } finally {
         fs.closeSync(fd);
       }

@@ -14,10 +14,8 @@ import { attempt, toPolicyError } from "./Files.ts";
 import * as Hub from "./Hub.ts";
 import { PolicyError } from "./PolicyError.ts";
 
-export interface Options {
-  /** Called as bytes arrive, and once where the file is there already. */
-  readonly onProgress?: (file: string, done: number, total: number) => void;
-}
+/** Called as bytes of a file arrive, and once where it is there already. */
+export type OnProgress = (file: string, done: number, total: number) => void;
 
 /** Attempts without a single new byte before the download is given up. */
 const ATTEMPTS = 3;
@@ -42,7 +40,7 @@ const fetchRest = (
   model: Hub.Model,
   { path: name, size }: ListFileEntry,
   partial: string,
-  options: Options,
+  onProgress: OnProgress | undefined,
 ): Effect.Effect<void, { readonly cause: unknown }> =>
   Effect.gen(function* () {
     const { downloadFile } = yield* Hub.library;
@@ -65,7 +63,7 @@ const fetchRest = (
             if (done + chunk.length > size) throw new Error(`more than the ${size} bytes listed arrive`);
             await file.appendFile(chunk);
             done += chunk.length;
-            options.onProgress?.(name, done, size);
+            onProgress?.(name, done, size);
           }
           if (done < size) throw new Error(`the connection ended after ${done} of ${size} bytes`);
           await file.sync();
@@ -108,13 +106,13 @@ export const download = (
   model: Hub.Model,
   entry: ListFileEntry,
   directory: string,
-  options: Options = {},
+  onProgress?: OnProgress,
 ): Effect.Effect<string, PolicyError> =>
   Effect.gen(function* () {
     const target = path.join(directory, path.basename(entry.path));
     const name = `${model.repo}/${entry.path}`;
     if (sizeOf(target) === entry.size) {
-      options.onProgress?.(entry.path, entry.size, entry.size);
+      onProgress?.(entry.path, entry.size, entry.size);
       return target;
     }
     const partial = `${target}.partial`;
@@ -124,7 +122,7 @@ export const download = (
     });
     for (let failures = 0; sizeOf(partial) < entry.size; ) {
       const before = sizeOf(partial);
-      const result = yield* Effect.result(fetchRest(access, model, entry, partial, options));
+      const result = yield* Effect.result(fetchRest(access, model, entry, partial, onProgress));
       if (result._tag === "Success") break;
       const progressed = sizeOf(partial) > before;
       failures = progressed ? 0 : failures + 1;

@@ -112,9 +112,7 @@ export const fromHub = Effect.fn("PolicyImport.fromHub")(function* (
   yield* clear(directory, model.commit);
   const place = downloads(directory, model.commit);
   const get = (entry: Parameters<typeof HubDownload.download>[2]) =>
-    HubDownload.download(access, model, entry, place, {
-      ...(options.onDownload === undefined ? {} : { onProgress: options.onDownload }),
-    });
+    HubDownload.download(access, model, entry, place, options.onDownload);
   const { host } = new URL(access.endpoint);
   const described = {
     ...options,
@@ -143,5 +141,5 @@ export interface HubOptions {
   /** One file of the model, a GGUF; without it the model's safetensors. */
   readonly file?: string;
   /** Called as bytes of a file arrive. */
-  readonly onDownload?: (file: string, done: number, total: number) => void;
+  readonly onDownload?: HubDownload.OnProgress;
 }

@@ -39,6 +39,8 @@ export interface Tokenizer {
   /** The bytes that a token stands for; empty for control tokens and unknown ids. */
   readonly bytes: (id: number) => Uint8Array;
   readonly tokenId: (token: string) => number | undefined;
+  /** The token as tokenizer.json writes it; undefined for unknown ids. */
+  readonly tokenText: (id: number) => string | undefined;
   /** The model's Jinja chat template, where it has one. */
   readonly chatTemplate: string | null;
   /** Text of the control tokens, by the names that chat templates use. */
@@ -170,6 +172,7 @@ export const make = (files: TokenizerFiles, directory: string): Effect.Effect<To
       },
       bytes: (id) => bytes[id] ?? none,
       tokenId: (token) => hf.token_to_id(token),
+      tokenText: (id) => hf.id_to_token(id),
       chatTemplate: yield* chatTemplate(files.config["chat_template"], directory),
       specialText: {
         bos_token: content(files.config["bos_token"]),

@@ -56,17 +56,19 @@ const byteLevelMetadata = (family: Family, pre: string): Readonly<Record<string,
   const { model } = family.tokenizer as unknown as Model;
   const tokens: Array<string> = [];
   for (const [token, id] of Object.entries(model.vocab)) tokens[id] = token;
-  const { bos_token: bos, eos_token: eos } = family.config;
+  const [bos, eos] = [family.config["bos_token"], family.config["eos_token"]] as ReadonlyArray<
+    string | undefined
+  >;
   return {
     "tokenizer.ggml.model": "gpt2",
     "tokenizer.ggml.pre": pre,
     "tokenizer.ggml.tokens": tokens,
     "tokenizer.ggml.merges": model.merges.map((pair) => pair.join(" ")),
     "tokenizer.ggml.token_type": tokens.map((token) => (token === bos || token === eos ? 3 : 1)),
-    "tokenizer.ggml.eos_token_id": tokens.indexOf(String(eos)),
+    "tokenizer.ggml.eos_token_id": tokens.indexOf(eos ?? ""),
     ...(bos === undefined
       ? { "tokenizer.ggml.add_bos_token": false }
-      : { "tokenizer.ggml.bos_token_id": tokens.indexOf(String(bos)), "tokenizer.ggml.add_bos_token": true }),
+      : { "tokenizer.ggml.bos_token_id": tokens.indexOf(bos), "tokenizer.ggml.add_bos_token": true }),
   };
 };
 

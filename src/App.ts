@@ -9,6 +9,7 @@
  */
 import * as Effect from "effect/Effect";
 import * as Command from "effect/cli/Command";
+import { bench } from "./cli/Bench.ts";
 import { config } from "./cli/Config.ts";
 import { data } from "./cli/Data.ts";
 import { doctor } from "./cli/Doctor.ts";
@@ -41,6 +42,7 @@ const drydock = Command.make("drydock").pipe(
     data,
     sandbox,
     config,
+    bench,
     doctor,
   ]),
 );

@@ -73,18 +73,23 @@ export const spec = (files: PolicyFiles, options: Options, generation: OpenSpec[
   generation,
 });
 
+export const checkThreads = ({ threads }: Options): Effect.Effect<void, InferenceError> =>
+  Option.isNone(threads) || threads.value >= 1
+    ? Effect.void
+    : Effect.fail(
+        new InferenceError({
+          reason: `--threads must be 1 or more, found ${threads.value}`,
+          remedy: "leave it out for one thread a core",
+        }),
+      );
+
 /** Prepares the backend and opens the policy in the compute worker. */
 export const open = Effect.fnUntraced(function* (
   files: PolicyFiles,
   options: Options,
   generation: OpenSpec["generation"],
 ) {
-  if (Option.isSome(options.threads) && options.threads.value < 1) {
-    return yield* new InferenceError({
-      reason: `--threads must be 1 or more, found ${options.threads.value}`,
-      remedy: "leave it out for one thread a core",
-    });
-  }
+  yield* checkThreads(options);
   yield* Backend.prepare(options.backend);
   const compute = yield* Compute;
   return yield* compute.open(spec(files, options, generation));

@@ -113,7 +113,7 @@ export const serve = Command.make(
       });
       Screen.say(
         [
-          `Serving ${name} at ${url} (${info.backend}, ${info.threads} threads, ${options.slots} slots)`,
+          `Serving ${name} at ${url} (${info.backend}; ${options.slots} slots)`,
           `  prompts of up to ${limits.maxPromptTokens} tokens, up to ${limits.maxNewTokens} new ones; Ctrl-C stops`,
           ...(apiKey === null && !LOOPBACK.test(options.host)
             ? [`  Anyone who can reach ${options.host} may use it: --api-key ENV asks for a key`]

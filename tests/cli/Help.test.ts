@@ -30,6 +30,7 @@ const commands = [
   "eval",
   "generate",
   "serve",
+  "bench",
   "doctor",
   "policy import",
   "policy inspect",

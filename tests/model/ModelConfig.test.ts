@@ -16,7 +16,97 @@ const llama3 = {
   original_max_position_embeddings: 8192,
 } as const;
 
+/** config.json as published, without what describes files and versions. */
+const published = {
+  "Llama-3.2-1B-Instruct": {
+    architectures: ["LlamaForCausalLM"],
+    attention_bias: false,
+    attention_dropout: 0,
+    bos_token_id: 128000,
+    eos_token_id: [128001, 128008, 128009],
+    head_dim: 64,
+    hidden_act: "silu",
+    hidden_size: 2048,
+    initializer_range: 0.02,
+    intermediate_size: 8192,
+    max_position_embeddings: 131072,
+    mlp_bias: false,
+    model_type: "llama",
+    num_attention_heads: 32,
+    num_hidden_layers: 16,
+    num_key_value_heads: 8,
+    pretraining_tp: 1,
+    rms_norm_eps: 1e-5,
+    rope_scaling: {
+      factor: 32,
+      high_freq_factor: 4,
+      low_freq_factor: 1,
+      original_max_position_embeddings: 8192,
+      rope_type: "llama3",
+    },
+    rope_theta: 500_000,
+    tie_word_embeddings: true,
+    use_cache: true,
+    vocab_size: 128256,
+  },
+  "TinyLlama-1.1B-Chat-v1.0": {
+    architectures: ["LlamaForCausalLM"],
+    attention_bias: false,
+    bos_token_id: 1,
+    eos_token_id: 2,
+    hidden_act: "silu",
+    hidden_size: 2048,
+    initializer_range: 0.02,
+    intermediate_size: 5632,
+    max_position_embeddings: 2048,
+    model_type: "llama",
+    num_attention_heads: 32,
+    num_hidden_layers: 22,
+    num_key_value_heads: 4,
+    pretraining_tp: 1,
+    rms_norm_eps: 1e-5,
+    rope_scaling: null,
+    rope_theta: 10_000,
+    tie_word_embeddings: false,
+    use_cache: true,
+    vocab_size: 32000,
+  },
+  "Qwen2.5-Coder-0.5B-Instruct": {
+    architectures: ["Qwen2ForCausalLM"],
+    attention_dropout: 0,
+    bos_token_id: 151643,
+    eos_token_id: 151645,
+    hidden_act: "silu",
+    hidden_size: 896,
+    initializer_range: 0.02,
+    intermediate_size: 4864,
+    max_position_embeddings: 32768,
+    max_window_layers: 24,
+    model_type: "qwen2",
+    num_attention_heads: 14,
+    num_hidden_layers: 24,
+    num_key_value_heads: 2,
+    rms_norm_eps: 1e-6,
+    rope_theta: 1_000_000,
+    sliding_window: 32768,
+    tie_word_embeddings: true,
+    use_cache: true,
+    use_sliding_window: false,
+    vocab_size: 151936,
+  },
+};
+
 describe("ModelConfig", () => {
+  it.effect("takes published models, and counts their parameters", () =>
+    Effect.gen(function* () {
+      const count = (json: unknown) =>
+        Effect.map(ModelConfig.decode(json, "config.json"), ModelConfig.parameterCount);
+      assert.equal(yield* count(published["Llama-3.2-1B-Instruct"]), 1_235_814_400);
+      assert.equal(yield* count(published["TinyLlama-1.1B-Chat-v1.0"]), 1_100_048_384);
+      assert.equal(yield* count(published["Qwen2.5-Coder-0.5B-Instruct"]), 494_032_768);
+    }),
+  );
+
   it.effect("takes what transformers 4 and 5 write", () =>
     Effect.gen(function* () {
       const { rope_theta: _, rope_scaling: __, head_dim: ___, ...rest } = config;

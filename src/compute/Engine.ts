@@ -10,6 +10,7 @@ import { TARGETS, type Target } from "../model/Lora.ts";
 import * as ModelConfig from "../model/ModelConfig.ts";
 import * as Peft from "../model/Peft.ts";
 import * as Policy from "../model/Policy.ts";
+import * as Room from "../model/Room.ts";
 import type { PolicyError } from "../model/PolicyError.ts";
 import * as Scoring from "../model/Scoring.ts";
 import * as Programs from "../policy/Programs.ts";
@@ -77,6 +78,8 @@ export const open = (
     const policy = yield* Policy.read(spec.policy.path, {
       weights: spec.policy.init === "random" ? "optional" : "required",
     });
+    const halved = spec.frozenType === "bfloat16" && spec.trainable.kind !== "full";
+    yield* Room.checkMemory(spec.policy.path, policy.config, halved ? "BF16" : "F32");
     const g = new Graph();
     const recorded = Learner.record(g, policy, {
       init: spec.policy.init,

@@ -29,11 +29,12 @@ const golden = JSON.parse(
       readonly types: ReadonlyArray<number>;
     };
   };
+  readonly metaspace: Pick<Family, "answers"> & { readonly pre_tokenizer: object };
   readonly llama3: Family;
   readonly qwen2: Family;
 };
 
-const agree = (files: TokenizerFiles, { answers }: Family) =>
+const agree = (files: TokenizerFiles, { answers }: Pick<Family, "answers">) =>
   Effect.gen(function* () {
     const tokenizer = yield* Tokenizer.make(files, "tiny");
     for (const { text, ids, begun, decoded } of answers) {
@@ -78,6 +79,16 @@ describe("Tokenizer families", () => {
       agree(golden[name], golden[name]),
     );
   }
+
+  it.effect("metaspace: the space in front of the first piece only", () =>
+    Effect.gen(function* () {
+      const { pre_tokenizer, answers } = golden.metaspace;
+      const { tokenizer, config } = golden.sentencepiece;
+      const files = { tokenizer: { ...tokenizer, normalizer: null, pre_tokenizer }, config };
+      const made = yield* agree(files, { answers });
+      assert.equal(made.decode(made.encode("  x", "inside"), "inside"), "  x");
+    }),
+  );
 
   it.effect("the same from GGUF metadata: Llama 3 and Qwen2", () =>
     Effect.gen(function* () {

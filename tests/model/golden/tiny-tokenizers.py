@@ -3,7 +3,8 @@
     python tiny-tokenizers.py > tiny-tokenizers.json
 
 sentencepiece: trained by the sentencepiece package as Llama 2's is (BPE, byte fallback, digits apart), converted by
-transformers; `gguf` holds the pieces, scores and types as llama.cpp stores them. llama3 and qwen2: byte-level, with the
+transformers; `gguf` holds the pieces, scores and types as llama.cpp stores them. metaspace: the same vocabulary with the
+space in front of the first piece only, as newer conversions have it. llama3 and qwen2: byte-level, with the
 pre-tokenizers of these models. Made with sentencepiece 0.2.3, tokenizers 0.22.2, transformers 5.0.0.
 """
 
@@ -94,12 +95,17 @@ def sentence_piece():
     )
     tokenizer.add_special_tokens(["<unk>", "<s>", "</s>"])
     tokenizer.post_processor = template("<s>", 1)
-    return {
+    config = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    first = {
         "tokenizer": json.loads(tokenizer.to_str()),
-        "config": {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"},
+        "config": config,
         "gguf": {"tokens": pieces, "scores": scores, "types": types},
         "answers": answers(tokenizer),
     }
+    tokenizer.normalizer = None
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace("▁", prepend_scheme="first", split=False)
+    second = {"pre_tokenizer": json.loads(tokenizer.to_str())["pre_tokenizer"], "answers": answers(tokenizer)}
+    return first, second
 
 
 def byte_level(digits, bos, eos, normalizer, ignore_merges):
@@ -128,10 +134,12 @@ def byte_level(digits, bos, eos, normalizer, ignore_merges):
 
 
 def main():
+    first, second = sentence_piece()
     print(
         json.dumps(
             {
-                "sentencepiece": sentence_piece(),
+                "sentencepiece": first,
+                "metaspace": second,
                 "llama3": byte_level(r"\p{N}{1,3}", "<|begin_of_text|>", "<|eot_id|>", None, True),
                 "qwen2": byte_level(r"\p{N}", None, "<|im_end|>", normalizers.NFC(), False),
             },

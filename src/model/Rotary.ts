@@ -13,10 +13,11 @@ const llama3 = (
 ): number => {
   const { factor, low_freq_factor: low, high_freq_factor: high } = scaling;
   const context = scaling.original_max_position_embeddings;
-  const wave = f32((2 * Math.PI) / frequency);
+  // torch divides a number by a tensor as the tensor's reciprocal times the number
+  const wave = f32(f32(1 / frequency) * f32(2 * Math.PI));
   if (wave > context / low) return f32(frequency / factor);
   if (wave < context / high) return frequency;
-  const smooth = f32(f32(f32(context / wave) - low) / (high - low));
+  const smooth = f32(f32(f32(f32(1 / wave) * context) - low) / (high - low));
   return f32(f32(f32(f32(1 - smooth) * frequency) / factor) + f32(smooth * frequency));
 };
 

@@ -96,19 +96,34 @@ export const write = (
     );
   });
 
-/** What decides how an adapter is merged; PEFT's other kinds and options are refused here. */
+/** What decides the scale; the rest is read from the tensors. */
 const AdapterConfig = Schema.Struct({
   peft_type: Schema.Literal("LORA"),
-  base_model_name_or_path: Schema.optionalKey(Schema.NullOr(Schema.String)),
   lora_alpha: Schema.Finite,
   use_rslora: Schema.optionalKey(Schema.Boolean),
-  use_dora: Schema.optionalKey(Schema.Literal(false)),
-  fan_in_fan_out: Schema.optionalKey(Schema.Literal(false)),
-  bias: Schema.optionalKey(Schema.Literal("none")),
-  /** Module names with an alpha of their own. */
-  alpha_pattern: Schema.optionalKey(Schema.NullOr(Schema.Record(Schema.String, Schema.Never))),
 });
 const decode = Schema.decodeUnknownResult(AdapterConfig, { errors: "all" });
+
+/** Options of PEFT under which an adapter is more than W + scale B A; modules with weights of their own show in the tensors. */
+const OTHER_KINDS = [
+  "use_dora",
+  "use_qalora",
+  "use_bdlora",
+  "fan_in_fan_out",
+  "lora_bias",
+  "alpha_pattern",
+  "alora_invocation_tokens",
+  "layer_replication",
+  "arrow_config",
+  "kasa_config",
+];
+
+/** Whether an option is left at nothing: null, false, {} or []. */
+const isOff = (value: unknown): boolean =>
+  value === undefined ||
+  value === null ||
+  value === false ||
+  (typeof value === "object" && Object.keys(value).length === 0);
 
 /** An adapter directory that was read and checked against a model. */
 export interface Loaded extends Adapter {
@@ -137,8 +152,15 @@ export const read = (directory: string, c: ModelConfig.ModelConfig): Effect.Effe
       return yield* new PolicyError({
         path: configFile,
         reason: `not an adapter that can be merged: ${decoded.failure.message.replaceAll("\n", " ")}.`,
-        remedy:
-          "Plain LoRA without biases, DoRA or alpha_pattern is supported; merge others with PEFT itself.",
+        remedy: "Give an adapter of PEFT's LoRA; merge others with PEFT itself (merge_and_unload).",
+      });
+    }
+    const other = OTHER_KINDS.find((key) => !isOff(config[key]));
+    if (other !== undefined) {
+      return yield* new PolicyError({
+        path: configFile,
+        reason: `${other} is ${JSON.stringify(config[other])}, which cannot be merged here.`,
+        remedy: "Plain LoRA is supported; merge others with PEFT itself (merge_and_unload).",
       });
     }
     const { lora_alpha: alpha, use_rslora: rootScale } = decoded.success;

@@ -151,9 +151,9 @@ describe("Peft", () => {
       yield* refusal((d) => Fs.rmSync(Path.join(d, Peft.WEIGHTS)), /no adapter_model\.safetensors/);
       yield* refusal((d) => Fs.rmSync(Path.join(d, Peft.CONFIG)), /no adapter_config\.json/);
       yield* refusal(edit({ peft_type: "IA3" }), /not an adapter that can be merged: .*LORA/);
-      yield* refusal(edit({ use_dora: true }), /not an adapter that can be merged/);
-      yield* refusal(edit({ alpha_pattern: { q_proj: 4 } }), /not an adapter that can be merged/);
-      yield* refusal(edit({ bias: "all" }), /not an adapter that can be merged/);
+      yield* refusal(edit({ use_dora: true }), /use_dora is true, which cannot be merged here/);
+      yield* refusal(edit({ alpha_pattern: { q_proj: 4 } }), /alpha_pattern is {"q_proj":4}/);
+      yield* refusal(edit({ lora_alpha: "8" }), /not an adapter that can be merged/);
       const q = "base_model.model.model.layers.0.self_attn.q_proj";
       yield* refusal(
         rewrite((t) => (t.name === `${q}.lora_B.weight` ? [] : [t])),

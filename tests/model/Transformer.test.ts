@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import * as Transformer from "../../src/model/Transformer.ts";
 import * as Lora from "../../src/model/Lora.ts";
+import * as ModelConfig from "../../src/model/ModelConfig.ts";
 import * as Random from "../../src/random/Random.ts";
+import { gradients } from "../../src/tensor/Gradient.ts";
 import { Graph } from "../../src/tensor/Graph.ts";
 import { distance, open, randomIds, reference, tiny } from "./Support.ts";
 
@@ -129,5 +131,56 @@ describe("Transformer", () => {
     session.dispose();
     expect(distance(adapted, logitsOf(base, ids))).toBeGreaterThan(0.1);
     expect(distance(out, adapted)).toBeLessThan(2e-4);
+  });
+
+  it("trains biases with the other weights, and exports them", () => {
+    const config: ModelConfig.ModelConfig = {
+      ...tiny,
+      architectures: ["Qwen2ForCausalLM"],
+      model_type: "qwen2",
+    };
+    const model = Transformer.trainable(config);
+    const g = new Graph();
+    const hidden = Transformer.forward(g, model, g.feed("ids", [2, 6], "int32"));
+    const labels = g.feed("labels", [12], "int32");
+    const loss = g.neg(g.mean(Transformer.logProbs(g, model, hidden, labels)));
+    const parameters = Transformer.trainableParameters(model);
+    const variables = parameters.map(({ name, shape }) => g.variable(name, shape));
+    gradients(g, loss, variables).forEach((gradient, i) => {
+      const { name } = parameters[i];
+      g.assign(name, g.sub(variables[i], g.mul(gradient, 0.1)));
+    });
+    g.program("step", { fetches: { loss } });
+    const session = open(g, model);
+    const random = Random.make(SEED + 4);
+    const step = () =>
+      session.run("step", {
+        ids: Int32Array.from(ids),
+        labels: Int32Array.from(randomIds(random, 12, config.vocab_size)),
+      });
+    step();
+    step();
+    const exported = Transformer.exported(model, session.getVariable);
+    const start = Transformer.randomWeights(config, 1);
+    for (const { name, shape } of ModelConfig.tensorShapes(config)) {
+      expect(exported(name).length).toBe(shape.reduce((a, b) => a * b, 1));
+      expect({ name, moved: distance(exported(name), start(name)) > 1e-7 }).toEqual({ name, moved: true });
+    }
+    session.dispose();
+  });
+
+  it("draws masks that drop the share asked for, each time others, by the generator alone", () => {
+    const lora: Lora.Lora = { rank: 2, alpha: 8, targets: ["q", "down"], dropout: 0.25 };
+    const random = Random.make(SEED);
+    const [first, second] = [0, 1].map(() => Lora.drawMask(tiny, lora, 500, random)) as [
+      Uint8Array,
+      Uint8Array,
+    ];
+    expect(first.length).toBe(500 * (tiny.hidden_size + tiny.intermediate_size) * tiny.num_hidden_layers);
+    const kept = first.reduce((sum, x) => sum + x, 0) / first.length;
+    // Four standard deviations of 40,000 draws.
+    expect(Math.abs(kept - 0.75)).toBeLessThan(0.009);
+    expect(distance(first, second)).toBe(1);
+    expect(Lora.drawMask(tiny, lora, 500, Random.make(SEED))).toEqual(first);
   });
 });

@@ -1,5 +1,6 @@
 /** The transformer against Hugging Face's and PEFT's: tiny models of each architecture, golden/tiny-models.json. */
 import { describe, expect, it } from "vitest";
+import * as Generation from "../../src/model/Generation.ts";
 import * as Lora from "../../src/model/Lora.ts";
 import * as Transformer from "../../src/model/Transformer.ts";
 import * as WeightLayout from "../../src/model/WeightLayout.ts";
@@ -132,6 +133,20 @@ describe.each(golden.cases)("beside transformers: $name", (one) => {
       return rows.slice(0, ids.length).flatMap((row) => [...row]);
     });
     expect(distance(real.flat(), TinyLlama.unpacked(one.padded))).toBeLessThan(2e-5);
+  });
+
+  it("greedy tokens, generated with the cache", () => {
+    const model = Transformer.frozen(config, "float32");
+    const g = new Graph();
+    const maxPrompt = Math.max(...sequences.map(({ ids }) => ids.length));
+    const spec = { name: "generate", batch: B, maxPrompt, maxNew: 12, heads: null };
+    const programs = Generation.record(g, model, { ...spec, modes: ["greedy"] });
+    const session = open(g, model, { read });
+    const items = sequences.map(({ ids }, seed) => ({ promptIds: ids, seed }));
+    const settings = { temperature: 0, tilt: 0, maxNewTokens: 12, ends: [] };
+    const samples = new Generation.Generator(session, programs).generate(items, settings);
+    session.dispose();
+    expect(samples.map(({ tokens }) => tokens)).toEqual(sequences.map(({ greedy }) => greedy));
   });
 
   it("logits near these with the weights in bfloat16", () => {

@@ -12,8 +12,10 @@ import * as SandboxDocker from "../sandbox/docker/SandboxDocker.ts";
 import * as MemoryLimit from "../tensor/MemoryLimit.ts";
 import * as Binding from "../tensor/native/Binding.ts";
 import * as NativeStore from "../tensor/native/NativeStore.ts";
+import type * as Setup from "../tensor/native/Setup.ts";
 import * as Backend from "./Backend.ts";
 import { ROOT } from "./Configs.ts";
+import * as Machine from "./Machine.ts";
 import { json, print } from "./Output.ts";
 
 export interface Check {
@@ -23,6 +25,8 @@ export interface Check {
   readonly found: string;
   /** What to do about it; empty where nothing is to be done. */
   readonly remedy: string;
+  /** What was measured or counted, by name with its unit. */
+  readonly figures?: { readonly [name: string]: number };
 }
 
 const GIB = 2 ** 30;
@@ -45,18 +49,97 @@ const node: Check = {
     : `install Node ${packageJson.engines.node}`,
 };
 
-const backend = Backend.look.pipe(
-  Effect.map((found): Check => {
-    const name = { gpu: "native TensorFlow on the GPU", cpu: "native TensorFlow", wasm: "WebAssembly" };
-    const threads = found.kind === "wasm" ? "" : `; ${Binding.threads()} threads`;
+const backendName = { gpu: "native TensorFlow on the GPU", cpu: "native TensorFlow", wasm: "WebAssembly" };
+
+const tensors = (found: Setup.Result): Check => {
+  const cores = Os.availableParallelism();
+  const threads = found.kind === "wasm" ? 1 : Binding.threads();
+  const few = found.kind === "cpu" && threads < cores;
+  const better = [
+    ...(found.betterBy === undefined ? [] : [`for a faster one: ${found.betterBy}`]),
+    ...(few ? [`TF_NUM_INTRAOP_THREADS is ${threads}: unset it to use all ${cores} cores`] : []),
+  ];
+  return {
+    what: "tensors",
+    state: found.kind === "wasm" || few ? "limited" : "ok",
+    found: `${backendName[found.kind]} (${found.reason})${found.kind === "wasm" ? "" : `; ${threads} threads`}`,
+    remedy: better.join("; "),
+    figures: { threads, cores },
+  };
+};
+
+const giga = (perSecond: number, unit: string): string => `${(perSecond / 1e9).toFixed(0)} ${unit}`;
+
+/** A doctor goes on with what it can look at. */
+const unmeasured = (defect: unknown): Check => ({
+  what: "matrix products",
+  state: "limited",
+  found: `cannot be measured: ${defect instanceof Error ? defect.message : String(defect)}`,
+  remedy: "`npm run setup` prepares the backend again",
+});
+
+/** How fast the backend multiplies matrices, in float32 and where it can in bfloat16. */
+const products = Effect.fnUntraced(
+  function* (found: Setup.Result) {
+    const backend = { gpu: "native-gpu", cpu: "native", wasm: "wasm" } as const;
+    const float32 = yield* Machine.products(backend[found.kind], "float32");
+    const bfloat16 = found.kind === "wasm" ? 0 : yield* Machine.products(backend[found.kind], "bfloat16");
+    const half = bfloat16 === 0 ? "" : `, ${giga(bfloat16, "GFLOP/s")} in bfloat16`;
     return {
-      what: "tensors",
-      state: found.kind === "wasm" ? "limited" : "ok",
-      found: `${name[found.kind]} (${found.reason})${threads}`,
-      remedy: found.betterBy === undefined ? "" : `for a faster one: ${found.betterBy}`,
-    };
+      what: "matrix products",
+      state: "ok",
+      found: `${giga(float32, "GFLOP/s")} in float32${half}`,
+      remedy:
+        bfloat16 > 1.2 * float32
+          ? "bfloat16 is faster here: --dtype bfloat16, or policy.frozenType in a configuration"
+          : "",
+      figures: { float32FlopPerSecond: float32, bfloat16FlopPerSecond: bfloat16 },
+    } satisfies Check;
+  },
+  Effect.catchDefect((defect) => Effect.succeed(unmeasured(defect))),
+);
+
+const processor = Effect.map(Machine.cpu, ({ model, cores, instructions }): Check => {
+  const wide = instructions.some((name) => name === "AVX-512" || name === "SVE");
+  const half = instructions.some((name) => name.includes("bf16"));
+  const lacks = [
+    ...(wide ? [] : ["AVX-512 (wider products)"]),
+    ...(half ? [] : ["bf16 instructions (bfloat16 saves memory here, not time)"]),
+  ];
+  return {
+    what: "processor",
+    state: "ok",
+    found: `${model}, ${cores} cores; ${instructions.length === 0 ? "instructions unknown" : instructions.join(", ")}`,
+    remedy:
+      instructions.length === 0 || lacks.length === 0 ? "" : `one with ${lacks.join(" and ")} is faster`,
+    figures: { cores },
+  };
+});
+
+const bandwidth = Effect.map(
+  Machine.memoryBandwidth,
+  (bytes): Check => ({
+    what: "memory bandwidth",
+    state: "ok",
+    found: `${giga(bytes, "GB/s")} (one thread that copies); writing one sample at a time is bound by it`,
+    remedy: "",
+    figures: { bytesPerSecond: bytes },
   }),
 );
+
+const gpu = Effect.fnUntraced(function* (found: Setup.Result) {
+  const names = yield* Machine.gpus;
+  const unused = names.length > 0 && found.kind !== "gpu";
+  return {
+    what: "GPU",
+    state: unused ? "limited" : "ok",
+    found: names.length === 0 ? "none that an NVIDIA driver knows; not needed" : names.join("; "),
+    remedy: unused
+      ? `it is not used: ${found.reason}${found.betterBy === undefined ? "" : `; ${found.betterBy}`}`
+      : "",
+    figures: { gpus: names.length },
+  } satisfies Check;
+});
 
 /** The isolation that programs get in a container here: opens one for a moment. */
 const isolation = SandboxDocker.make({ slots: 1 }).pipe(
@@ -81,9 +164,9 @@ const docker = Effect.gen(function* () {
 const memory = (): Check => {
   const enough = MemoryLimit.limit() >= 4 * GIB;
   return {
-    what: "memory, CPU",
+    what: "memory",
     state: enough ? "ok" : "limited",
-    found: `${gib(MemoryLimit.limit())}, ${gib(Os.freemem())} free; ${Os.availableParallelism()} cores`,
+    found: `${gib(MemoryLimit.limit())}, ${gib(Os.freemem())} free`,
     remedy: enough ? "" : "the embedded default needs about 2 GiB, SmolLM2-135M with LoRA about 6 GiB",
   };
 };
@@ -131,9 +214,14 @@ export const doctor = Command.make(
   "doctor",
   { json },
   Effect.fn(function* (options) {
+    const looked = yield* Backend.look;
     const checks: ReadonlyArray<Check> = [
       node,
-      yield* backend,
+      tensors(looked),
+      yield* products(looked),
+      yield* processor,
+      yield* bandwidth,
+      yield* gpu(looked),
       yield* docker,
       memory(),
       disk("run directories", "runs"),

@@ -77,7 +77,7 @@ export const maskFeed = (
   name: string,
   rows: number,
 ): Value | undefined =>
-  (lora?.dropout ?? 0) === 0 || lora === null
+  lora === null || (lora.dropout ?? 0) === 0
     ? undefined
     : g.feed(name, [maskPlaces(c, lora, rows).size], "bool");
 

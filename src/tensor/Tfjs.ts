@@ -9,6 +9,7 @@ import type * as WasmModule from "@tensorflow/tfjs-backend-wasm";
 import * as Interpreter from "./Interpreter.ts";
 import type { DType, Node } from "./Ir.ts";
 import type { Executor } from "./Session.ts";
+import * as WasmMemory from "./WasmMemory.ts";
 import { broadcastAll, fail, sameShape, sizeOf } from "./Shapes.ts";
 
 type Tfjs = typeof TfjsModule;
@@ -22,15 +23,35 @@ const tfType = (dtype: DType): "float32" | "int32" | "bool" => (dtype === "bfloa
  */
 const WORTH_SPLITTING = 20_000;
 
-const swapLast = (tf: Tfjs, x: Tensor): Tensor => {
-  const r = x.rank;
-  const perm = Array.from({ length: r }, (_, i) => (i < r - 2 ? i : 2 * r - 3 - i));
-  return tf.transpose(x, perm);
-};
+/** What moves numbers about: the WebAssembly backend's memory, or tfjs's own operations. */
+type Mover = Omit<WasmMemory.Memory, "view">;
 
-const product = (tf: Tfjs, a: Tensor, b: Tensor, flipA: boolean, flipB: boolean): Tensor => {
-  const plainA = flipA ? swapLast(tf, a) : a;
-  const plainB = flipB ? swapLast(tf, b) : b;
+interface Movers {
+  readonly float: Mover;
+  readonly other: Mover;
+}
+
+const plainMover = (tf: Tfjs): Mover => ({
+  swapLast: (x) => {
+    const r = x.rank;
+    return tf.transpose(
+      x,
+      Array.from({ length: r }, (_, i) => (i < r - 2 ? i : 2 * r - 3 - i)),
+    );
+  },
+  products: (a, b, _sizes, shape) => tf.reshape(tf.matMul(a, b), [...shape]),
+  split: (x, sizes, axis) => tf.split(x, [...sizes], axis),
+  concat: (list, axis) => tf.concat([...list], axis),
+  roll: (x, shift, axis) => {
+    const size = x.shape[axis] as number;
+    const [front, back] = tf.split(x, [size - shift, shift], axis) as [Tensor, Tensor];
+    return tf.concat([back, front], axis);
+  },
+});
+
+const product = (tf: Tfjs, mover: Mover, a: Tensor, b: Tensor, flipA: boolean, flipB: boolean): Tensor => {
+  const plainA = flipA ? mover.swapLast(a) : a;
+  const plainB = flipB ? mover.swapLast(b) : b;
   const [m, k] = plainA.shape.slice(-2) as [number, number];
   const n = plainB.shape.at(-1) as number;
   const batch = broadcastAll("batchMatMul", [plainA.shape.slice(0, -2), plainB.shape.slice(0, -2)]);
@@ -42,17 +63,7 @@ const product = (tf: Tfjs, a: Tensor, b: Tensor, flipA: boolean, flipB: boolean)
   const [x, y] = [whole(plainA), whole(plainB)];
   const count = sizeOf(batch);
   if (count === 1 || m * k * n < WORTH_SPLITTING) return tf.matMul(x, y);
-  // Cut and joined in JavaScript: each slice of a tensor inside the backend copies all of it.
-  const [left, right] = [x.dataSync(), y.dataSync()];
-  const out = new Float32Array(count * m * n);
-  for (let i = 0; i < count; i++) {
-    const one = tf.tensor(left.subarray(i * m * k, (i + 1) * m * k), [m, k]);
-    const other = tf.tensor(right.subarray(i * k * n, (i + 1) * k * n), [k, n]);
-    const part = tf.matMul(one, other);
-    out.set(part.dataSync(), i * m * n);
-    tf.dispose([one, other, part]);
-  }
-  return tf.tensor(out, [...batch, m, n]);
+  return mover.products(x, y, [count, m, k, n], [...batch, m, n]);
 };
 
 /** In JavaScript: no backend but TensorFlow's has a fast one. */
@@ -99,12 +110,14 @@ const gatherRows = (tf: Tfjs, params: Tensor, indices: Tensor): Tensor => {
 
 const apply = (
   tf: Tfjs,
+  movers: Movers,
   { op, outputs }: Node,
   inputs: ReadonlyArray<Tensor>,
   used: ReadonlyArray<boolean>,
 ): ReadonlyArray<Tensor | undefined> => {
   const [a, b, c] = inputs as [Tensor, Tensor, Tensor];
   const { shape, dtype } = outputs[0];
+  const mover = a?.dtype === "float32" ? movers.float : movers.other;
   switch (op.kind) {
     case "feed":
     case "constant":
@@ -159,9 +172,9 @@ const apply = (
     case "reluGrad":
       return [tf.mul(b, tf.cast(tf.greater(a, 0), "float32"))];
     case "matMul":
-      return [product(tf, a, b, op.transposeA, op.transposeB)];
+      return [product(tf, mover, a, b, op.transposeA, op.transposeB)];
     case "batchMatMul":
-      return [product(tf, a, b, op.adjointA, op.adjointB)];
+      return [product(tf, mover, a, b, op.adjointA, op.adjointB)];
     case "sum":
     case "mean":
     case "max":
@@ -181,9 +194,9 @@ const apply = (
     case "transpose":
       return [tf.transpose(a, [...op.perm])];
     case "concat":
-      return [tf.concat([...inputs], op.axis)];
+      return [mover.concat(inputs, op.axis)];
     case "split":
-      return tf.split(a, [...op.sizes], op.axis);
+      return mover.split(a, op.sizes, op.axis);
     case "slice":
       return [tf.slice(a, [...op.begin], [...op.size])];
     case "pad":
@@ -193,11 +206,8 @@ const apply = (
           op.paddings.map(([before, after]) => [before, after]),
         ),
       ];
-    case "roll": {
-      const size = a.shape[op.axis];
-      const [front, back] = tf.split(a, [size - op.shift, op.shift], op.axis) as [Tensor, Tensor];
-      return [tf.concat([back, front], op.axis)];
-    }
+    case "roll":
+      return [mover.roll(a, op.shift, op.axis)];
     case "tile":
       return [tf.tile(a, [...op.multiples])];
     case "oneHot":
@@ -219,7 +229,7 @@ const apply = (
   }
 };
 
-const kernels = (tf: Tfjs): Interpreter.Kernels<Tensor> => ({
+const kernels = (tf: Tfjs, movers: Movers): Interpreter.Kernels<Tensor> => ({
   create: (data, { shape, dtype }) => tf.tensor(data.slice(), [...shape], tfType(dtype)),
   read: (tensor) => tensor.dataSync().slice(),
   free: (tensor) => tensor.dispose(),
@@ -227,7 +237,7 @@ const kernels = (tf: Tfjs): Interpreter.Kernels<Tensor> => ({
   apply: (node, inputs, used) => {
     const kept: Array<Tensor | undefined> = [];
     tf.tidy(() => {
-      for (const out of apply(tf, node, inputs, used))
+      for (const out of apply(tf, movers, node, inputs, used))
         kept.push(out === undefined ? undefined : tf.keep(out));
     });
     return kept;
@@ -246,11 +256,10 @@ export const make = async (backend: "wasm" | "cpu"): Promise<Executor> => {
     wasm.setWasmPaths(`${Path.dirname(main)}${Path.sep}`);
   }
   if (!(await tf.setBackend(backend))) throw new Error(`tfjs cannot start its ${backend} backend here.`);
+  const other = plainMover(tf);
+  const movers: Movers = { float: backend === "wasm" ? WasmMemory.make(tf) : other, other };
   return {
     name: `tfjs ${tf.version_core} (${backend === "wasm" ? "WebAssembly" : "plain JavaScript"}, 1 thread)`,
-    open: (graph, initial) => {
-      const inner = kernels(tf);
-      return Interpreter.open(inner, graph, initial);
-    },
+    open: (graph, initial) => Interpreter.open(kernels(tf, movers), graph, initial),
   };
 };

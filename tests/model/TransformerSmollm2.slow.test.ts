@@ -121,7 +121,7 @@ describe.skipIf(file === undefined)("SmolLM2-135M-Instruct beside transformers",
     const expected = golden.logits.flatMap(({ right }) => right);
     const errors = Array.from(found, (x, i) => Math.abs(x - expected[i]));
     const mean = errors.reduce((a, b) => a + b, 0) / errors.length;
-    // Measured 0.086 and 0.46, of logits whose standard deviation is 12.
+    // Measured 0.086 and 0.46 (transformers in bfloat16: 0.109 and 0.63), of logits whose standard deviation is 12.
     expect(mean).toBeLessThan(0.15);
     expect(Math.max(...errors)).toBeLessThan(1);
   }, 120_000);

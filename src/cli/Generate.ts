@@ -263,7 +263,7 @@ export const generate = Command.make(
   Command.withExamples([
     {
       command:
-        "echo 'Given numbers xs, double each.' | drydock generate policies/js-compose --samples 3 --seed 1",
+        "echo 'Given numbers xs, add 5 to each, give the last or 0.' | drydock generate policies/js-compose --samples 3 --seed 1",
       description: "Three samples, the same each time",
     },
     {

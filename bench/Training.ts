@@ -100,7 +100,7 @@ export const options = (mode: Mode, args: ReadonlyArray<string>): Options => {
   };
 };
 
-const policyOf = async ({ mode, model }: Options): Promise<Parameters<typeof Learner.record>[1]> => {
+export const policyOf = async ({ mode, model }: Options): Promise<Parameters<typeof Learner.record>[1]> => {
   if (mode === "small") return { directory: "", config: small, weights: null, heads: null };
   if (!Fs.existsSync(Path.join(model, "model.safetensors"))) {
     throw new Error(`There is no policy in ${model}: import SmolLM2-135M there by "drydock policy import".`);
@@ -135,7 +135,7 @@ export const spec = ({ mode, dtype, batch, time, microBatch, recompute }: Option
 });
 
 /** Episodes of random tokens, as many as a batch takes, each of `time` actions. */
-const episodes = (batch: number, time: number, vocabulary: number) =>
+export const episodes = (batch: number, time: number, vocabulary: number) =>
   Array.from({ length: batch }, (_, i) => {
     const random = Random.make(`episode ${i}`);
     return {

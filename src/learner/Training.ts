@@ -49,7 +49,13 @@ export interface TrainingOptions {
 /** Rows of logits held at once: a large vocabulary's are computed in pieces. */
 export const logitRows = (vocabulary: number): number => Math.max(256, Math.floor(4_194_304 / vocabulary));
 
-const accumulator = (name: string): string => `accumulated/${name}`;
+const accumulator = (
+  g: Graph,
+  { name, shape }: Parameter,
+): { readonly name: string; readonly sum: Value } => {
+  const own = `accumulated/${name}`;
+  return { name: own, sum: g.variable(own, shape, "float32", true) };
+};
 const slots = (id: string, name: string): string => `optimizer/${id}/${name}`;
 
 /** What a training moves: the policy's trainable weights, or the heads. */
@@ -136,8 +142,9 @@ const recordLayout = (
     g.program(name, { fetches: { ...fetches, gradient_norm: norm } });
     return;
   }
-  parameters.forEach(({ name: of, shape }, i) => {
-    g.assign(accumulator(of), g.add(g.variable(accumulator(of), shape), found[i]));
+  parameters.forEach((parameter, i) => {
+    const own = accumulator(g, parameter);
+    g.assign(own.name, g.add(own.sum, found[i]));
   });
   g.program(name, { fetches });
 };
@@ -173,9 +180,10 @@ const recordUpdate = (
 };
 
 const recordApply = (g: Graph, options: TrainingOptions, parameters: ReadonlyArray<Parameter>): void => {
-  const sums = parameters.map(({ name, shape }) => g.variable(accumulator(name), shape));
+  const accumulators = parameters.map((parameter) => accumulator(g, parameter));
+  const sums = accumulators.map(({ sum }) => sum);
   const norm = recordUpdate(g, options, parameters, sums);
-  for (const { name, shape } of parameters) g.assign(accumulator(name), g.zeros(shape));
+  for (const { name, sum } of accumulators) g.assign(name, g.zeros(sum.shape));
   g.program(`train/${options.id}/apply`, { fetches: { gradient_norm: norm } });
 };
 

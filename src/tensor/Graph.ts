@@ -218,7 +218,7 @@ export class Graph extends ElementwiseOps {
     };
     const prefix = options.slots ?? name;
     const slots = [`${prefix}/m`, `${prefix}/v`] as const;
-    for (const slot of slots) this.declareZeroVariable(slot, shape);
+    for (const slot of slots) this.variable(slot, shape, "float32", true);
     const decay = options.weightDecay ?? 0;
     this.effect({
       kind: "adam",

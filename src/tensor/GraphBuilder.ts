@@ -2,11 +2,12 @@
  * From recorded nodes and effects to TensorFlow nodes.
  *
  * Within a run every effect waits for a gate, which waits for all gradients, all assigned values and all reads
- * of the variables that are written: a program sees the values from before its updates.
+ * of the variables that are written: a program sees the values from before its updates. Sums that nobody else
+ * reads are the exception.
  */
 import type { Graph } from "./Graph.ts";
 import { GraphDef } from "./GraphDef.ts";
-import type { Declared, Effect, Node, Program, Value } from "./Ir.ts";
+import { type Declared, type Effect, effectInputs, type Node, type Program, type Value } from "./Ir.ts";
 import { DType } from "./native/Binding.ts";
 import { variableOf } from "./Session.ts";
 import { sameShape } from "./Shapes.ts";
@@ -150,16 +151,14 @@ export class GraphBuilder {
    * What an effect adds to its variable, where it does no more and nobody else reads the variable: it needs no gate,
    * so that what is added (a gradient) need not be kept until the program's end.
    */
-  private addition({ nodes, fetches }: Program, effect: Effect): Value | undefined {
+  private addition(effect: Effect, readers: ReadonlyMap<Value, number>): Value | undefined {
     if (effect.kind !== "assign") return undefined;
     const { op, inputs } = this.#graph.producer(effect.value);
     if (op.kind !== "add" || !sameShape(inputs[1].shape, effect.value.shape)) return undefined;
     const [old, added] = inputs;
     const from = this.#graph.producer(old);
     if (from.op.kind !== "variable" || from.op.name !== effect.name) return undefined;
-    const reads = nodes.reduce((n, node) => n + node.inputs.filter((input) => input === old).length, 0);
-    const shown = [...fetches.values()].some((value) => value === old || value === effect.value);
-    return reads === 1 && !shown ? added : undefined;
+    return readers.get(old) === 1 && readers.get(effect.value) === 1 ? added : undefined;
   }
 
   /** Emits the effects of a program; gives the nodes that are done when they are. */
@@ -168,19 +167,29 @@ export class GraphBuilder {
     const rows = program.effects.filter((e) => e.kind === "updateRows").map((e) => this.at(e.value));
     const writes = program.effects.filter((e) => e.kind !== "updateRows");
     if (writes.length === 0) return rows;
+    const readers = new Map<Value, number>();
+    const used = [
+      ...program.nodes.flatMap(({ inputs }) => inputs),
+      ...program.fetches.values(),
+      ...program.effects.flatMap(effectInputs),
+    ];
+    for (const value of used) readers.set(value, (readers.get(value) ?? 0) + 1);
+    const additions = new Map(writes.map((effect) => [effect, this.addition(effect, readers)]));
     const written = new Set<string>(
-      writes.flatMap((e) => (e.kind === "adam" ? [e.name, ...e.slots] : [e.name])),
+      writes
+        .filter((effect) => additions.get(effect) === undefined)
+        .flatMap((e) => (e.kind === "adam" ? [e.name, ...e.slots] : [e.name])),
     );
     const before: Array<string> = [];
     for (const { op, outputs } of program.nodes) {
       if (op.kind === "variable" && written.has(op.name)) before.push(this.at(outputs[0]));
     }
-    const sums = writes.map((effect) => this.addition(program, effect));
-    const prepared = writes.map((effect: Effect, i) => {
+    const prepared = writes.map((effect) => {
       const declared = variableOf(this.#graph, effect.name);
       const variable = this.handle(effect.name, declared);
-      if (sums[i] !== undefined) {
-        const added = this.at(sums[i]);
+      const addition = additions.get(effect);
+      if (addition !== undefined) {
+        const added = this.at(addition);
         return () => this.op("AssignAddVariableOp", [variable, added], { dtype: type(declared.dtype) });
       }
       if (effect.kind !== "adam") {

@@ -150,9 +150,7 @@ const open = (binding: Binding, graph: Graph, initial: Initial, files: Files): S
     mapped.length === 0
       ? undefined
       : FileVariables.compile(builder, mapped, (file) => Fs.statSync(file).size);
-  const zeros = [...graph.variables].filter(
-    ([, { zero, dtype }]) => zero === true && dtype === "float32",
-  );
+  const zeros = [...graph.variables].filter(([, { zero, dtype }]) => zero === true && dtype === "float32");
   const zeroed = compileZeros(builder, zeros);
   const session = load(binding, builder.def);
   let disposed = false;

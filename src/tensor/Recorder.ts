@@ -109,9 +109,12 @@ export class Recorder {
     return this.record({ kind: "feed", name }, [], [{ shape, dtype }])[0];
   }
 
-  /** The session's variable of this name, as it was before the program's effects. */
-  variable(name: string, shape: Shape, dtype: DType = "float32"): Value {
-    this.declare("variable", this.#variables, name, shape, dtype);
+  /**
+   * The session's variable of this name, as it was before the program's effects. With `zero` (said where it is
+   * first named) it starts at zero, and nobody is asked for its initial value.
+   */
+  variable(name: string, shape: Shape, dtype: DType = "float32", zero = false): Value {
+    this.declare("variable", this.#variables, name, shape, dtype, zero);
     return this.record({ kind: "variable", name }, [], [{ shape, dtype }])[0];
   }
 
@@ -127,11 +130,6 @@ export class Recorder {
       this.#variables.get(name) ??
       fail(op, `there is no variable ${name}: read it with variable(name, shape) before it is written`)
     );
-  }
-
-  /** A float32 variable that starts at zero in every session. */
-  protected declareZeroVariable(name: string, shape: Shape): void {
-    this.declare("variable", this.#variables, name, shape, "float32", true);
   }
 
   protected effect(effect: Effect): void {

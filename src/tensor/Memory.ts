@@ -1,0 +1,118 @@
+/**
+ * How much memory a program takes, before it runs: the liveness of its values in the order in which they were
+ * recorded, with TensorFlow's rules for reusing an input's buffer. What lies in the session for good (variables,
+ * moments, buffers) is counted apart.
+ */
+import { type Chunk, Heap } from "./Heap.ts";
+import type { Graph } from "./Graph.ts";
+import { type DType, effectInputs, type Node, type Op, type Program, type Value } from "./Ir.ts";
+import { sameShape, sizeOf } from "./Shapes.ts";
+
+const BYTES: Record<DType, number> = { float32: 4, bfloat16: 2, int32: 4, bool: 1 };
+
+const bytesOf = ({ shape, dtype }: Pick<Value, "shape" | "dtype">): number => sizeOf(shape) * BYTES[dtype];
+
+/** Variables, moments and buffers: there from the opening of a session to its end. */
+export const resident = (graph: Graph): number =>
+  [...graph.variables.values(), ...graph.buffers.values()].reduce((sum, d) => sum + bytesOf(d), 0);
+
+/** Ops whose result is a view of their first input. */
+const views: ReadonlySet<string> = new Set(["reshape", "stopGradient", "checkpoint", "after", "updateRows"]);
+
+/** Ops that copy, whatever becomes of their inputs; all other results may take the buffer of an input. */
+const fresh: ReadonlySet<string> = new Set([
+  ...["matMul", "batchMatMul", "sum", "mean", "max", "argMax", "cumsum", "topK", "broadcastTo", "transpose"],
+  ...["concat", "split", "slice", "pad", "roll", "tile", "oneHot", "gather", "gatherBatch"],
+  ...["unsortedSegmentSum", "select", "cast", "feed"],
+]);
+
+/** Held by the session, or by the graph itself. */
+const sources: ReadonlySet<string> = new Set(["variable", "buffer", "constant"]);
+
+/** Rows of the first axis are a view too. */
+const isView = (op: Op, input: Value | undefined): boolean =>
+  views.has(op.kind) ||
+  (op.kind === "split" && op.axis === 0) ||
+  (op.kind === "slice" && op.size.every((size, axis) => axis === 0 || size === input?.shape[axis]));
+
+interface Held {
+  readonly bytes: number;
+  /** Nodes that have yet to read it, through whatever view. */
+  uses: number;
+  chunk?: Chunk;
+}
+
+/** The buffer behind each value of a program; undefined where the session holds it. */
+const buffersOf = (nodes: ReadonlyArray<Node>): ((value: Value) => Held | undefined) => {
+  const held = new Map<number, Held | undefined>();
+  for (const { op, inputs, outputs } of nodes) {
+    const view = isView(op, inputs[0]);
+    for (const output of outputs) {
+      const own = sources.has(op.kind) ? undefined : { bytes: bytesOf(output), uses: 0 };
+      held.set(output.id, view ? held.get(inputs[0].id) : own);
+    }
+  }
+  return ({ id }) => held.get(id);
+};
+
+/** A buffer that the result of a node is written over: that of an input which nobody else will read. */
+const overwritten = (node: Node, buffer: (value: Value) => Held | undefined): Held | undefined => {
+  if (fresh.has(node.op.kind)) return undefined;
+  const output = node.outputs.at(-1) as Value;
+  return node.inputs
+    .filter(({ shape, dtype }) => dtype === output.dtype && sameShape(shape, output.shape))
+    .map(buffer)
+    .find((held) => held?.uses === 1);
+};
+
+/** One run of a program: takes and gives back what its values need. */
+const replay = ({ nodes, fetches, effects }: Program, heap: Heap): void => {
+  const buffer = buffersOf(nodes);
+  const use = (value: Value) => {
+    const held = buffer(value);
+    if (held !== undefined) held.uses += 1;
+  };
+  for (const { inputs } of nodes) inputs.forEach(use);
+  // These wait for the end of the program.
+  const last = [...fetches.values(), ...effects.flatMap(effectInputs)];
+  last.forEach(use);
+
+  const release = (value: Value) => {
+    const held = buffer(value);
+    if (held?.chunk === undefined || held.uses > 0) return;
+    heap.free(held.chunk);
+    delete held.chunk;
+  };
+  const drop = (value: Value) => {
+    const held = buffer(value);
+    if (held !== undefined) held.uses -= 1;
+    release(value);
+  };
+  for (const node of nodes) {
+    const over = overwritten(node, buffer);
+    for (const [i, output] of node.outputs.entries()) {
+      const held = buffer(output);
+      if (held === undefined || held.chunk !== undefined) continue;
+      if (over?.chunk !== undefined && i === node.outputs.length - 1) {
+        held.chunk = over.chunk;
+        delete over.chunk;
+      } else held.chunk = heap.take(held.bytes);
+    }
+    node.inputs.forEach(drop);
+    node.outputs.forEach(release);
+  }
+  last.forEach(drop);
+};
+
+/**
+ * Bytes of memory that the runs of a session come to: its state and the values of one program at a time, in a
+ * heap that gives nothing back.
+ */
+export const predict = (graph: Graph, programs: Iterable<Program> = graph.programs.values()): number => {
+  const heap = new Heap();
+  for (const declared of [...graph.variables.values(), ...graph.buffers.values()]) {
+    heap.take(bytesOf(declared));
+  }
+  for (const program of programs) replay(program, heap);
+  return heap.size;
+};

@@ -135,6 +135,14 @@ const ROPE_FACTORS = "rope_freqs.weight";
 const configOf = (file: Gguf.GgufFile, special: GgufTokenizer.SpecialIds) =>
   Effect.gen(function* () {
     const refuse = (reason: string) => new PolicyError({ path: file.path, reason, remedy: REMEDY });
+    const files = file.metadata["split.count"];
+    if (typeof files === "number" && files > 1) {
+      return yield* new PolicyError({
+        path: file.path,
+        reason: `this is one of the ${files} files of a model that was split.`,
+        remedy: "Join them first: llama-gguf-split --merge, from llama.cpp.",
+      });
+    }
     const name = file.metadata["general.architecture"];
     const row = Architecture.findGguf(name);
     if (row === undefined) {

@@ -36,7 +36,8 @@ export const ModelConfig = Schema.Struct({
   hidden_size: Positive,
   /** Width of the SwiGLU's inner layer. */
   intermediate_size: Positive,
-  num_hidden_layers: Positive,
+  /** Far above any model's, so that a number of nonsense is refused before its weights are listed. */
+  num_hidden_layers: Positive.check(Schema.isLessThanOrEqualTo(4096)),
   num_attention_heads: Positive,
   /** Divides num_attention_heads: each key-value head serves a group of query heads. */
   num_key_value_heads: Positive,

@@ -13,13 +13,13 @@ import * as Schema from "effect/Schema";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import * as AtomicDirectory from "./AtomicDirectory.ts";
-import { attempt, inSlices, readJson, readRecord, type Slices, writeJson } from "./Files.ts";
+import { attempt, inSlices, readJson, readRecord } from "./Files.ts";
 import * as GenerationConfig from "./GenerationConfig.ts";
 import * as ModelConfig from "./ModelConfig.ts";
-import * as Peft from "./Peft.ts";
+import type * as Peft from "./Peft.ts";
+import * as PolicyContents from "./PolicyContents.ts";
 import { PolicyError } from "./PolicyError.ts";
 import * as Safetensors from "./Safetensors.ts";
-import * as Shards from "./Shards.ts";
 import * as SafetensorsIndex from "./SafetensorsIndex.ts";
 import * as Tokenizer from "./Tokenizer.ts";
 
@@ -252,7 +252,7 @@ export const read = Effect.fn("Policy.read")(function* (
       path: directory,
       reason: fs.existsSync(directory) ? "no config.json in this directory." : "no such directory.",
       remedy:
-        "Give a policy directory (one with config.json, tokenizer.json and model.safetensors), or make one with `drydock policy import FILE.gguf`.",
+        "Give a policy directory (one with config.json, tokenizer.json and model.safetensors), or make one with `drydock policy import SOURCE` (a GGUF file, a model's directory, or ORG/NAME of the hub).",
     });
   }
   const configFile = path.join(directory, "config.json");
@@ -283,65 +283,6 @@ export const read = Effect.fn("Policy.read")(function* (
 
 const isPolicy = (directory: string): boolean => fs.existsSync(path.join(directory, "config.json"));
 
-const TORCH_TYPES: Readonly<Record<StoredType, string>> = {
-  F32: "float32",
-  F16: "float16",
-  BF16: "bfloat16",
-};
-
-function* writing(directory: string, policy: NewPolicy, options: WriteOptions): Slices {
-  const at = (name: string) => path.join(directory, name);
-  const dtype = options.dtype ?? "F32";
-  writeJson(at("config.json"), { ...ModelConfig.toJson(policy.config), torch_dtype: TORCH_TYPES[dtype] });
-  writeJson(at("tokenizer.json"), policy.tokenizer.tokenizer);
-  writeJson(at("tokenizer_config.json"), policy.tokenizer.config);
-  writeJson(at(GenerationConfig.FILE), GenerationConfig.toJson(policy.config, policy.card, policy.endTokens));
-  if (policy.adapter !== undefined) {
-    fs.mkdirSync(at(Peft.FOLDER));
-    yield* Peft.writing(at(Peft.FOLDER), policy.adapter, "F32");
-  }
-  if (policy.heads !== undefined) yield* Safetensors.writing(at("heads.safetensors"), policy.heads);
-  if (policy.weights !== null) {
-    const maxBytes = options.maxShardBytes ?? Shards.MAX_BYTES;
-    yield* Shards.writing(directory, counted(policy.weights, options.onProgress), { dtype, maxBytes });
-  }
-  writeJson(at("policy.json"), policy.card);
-}
-
-/** The same tensors, calling `onProgress` as each is taken. */
-const counted = (
-  tensors: ReadonlyArray<TensorToWrite>,
-  onProgress: WriteOptions["onProgress"],
-): ReadonlyArray<TensorToWrite> => {
-  let done = 0;
-  return tensors.map((tensor) => ({
-    ...tensor,
-    data: () => {
-      done += 1;
-      onProgress?.(done, tensors.length);
-      return tensor.data();
-    },
-  }));
-};
-
-/** Fails where a policy cannot be written: something is there, and it is no policy or must not be replaced. */
-export const checkPlace = (
-  directory: string,
-  options: Pick<WriteOptions, "replace">,
-): Effect.Effect<void, PolicyError> =>
-  attempt(directory, () => {
-    const target = path.resolve(directory);
-    AtomicDirectory.clearLeftovers(target);
-    if (!AtomicDirectory.isOccupied(target) || (options.replace === true && isPolicy(target))) return;
-    throw new PolicyError({
-      path: directory,
-      reason: isPolicy(target) ? "there is a policy here already." : "the directory holds other files.",
-      remedy: isPolicy(target)
-        ? "Choose another name, or ask for it to be replaced."
-        : "Choose another name.",
-    });
-  });
-
 /**
  * Writes a policy directory: all files under a temporary name beside it, synced, then one rename.
  *
@@ -366,7 +307,7 @@ export const write = Effect.fn("Policy.write")(function* (
   }
   yield* checkPlace(directory, options);
   yield* inSlices(directory, () =>
-    AtomicDirectory.write(target, (temporary) => writing(temporary, policy, options)),
+    AtomicDirectory.write(target, (temporary) => PolicyContents.writing(temporary, policy, options)),
   );
 });
 

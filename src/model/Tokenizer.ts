@@ -71,118 +71,127 @@ const ids = (
 };
 
 /** A template is a text, or a list of named ones, of which a plain conversation takes "default". */
-const chatTemplate = (value: unknown, directory: string): Effect.Effect<string | null, PolicyError> => {
-  if (value === undefined || value === null) return Effect.succeed(null);
-  if (typeof value === "string") return Effect.succeed(value);
+const chatTemplate = (value: unknown, directory: string): string | null => {
+  if (value === undefined || value === null) return null;
+  if (typeof value === "string") return value;
   const named = Array.isArray(value) ? value.filter(isRecord) : [];
   const chosen = named.find(({ name }) => name === "default") ?? (named.length === 1 ? named[0] : undefined);
   const text = chosen?.["template"];
-  return typeof text === "string"
-    ? Effect.succeed(text)
-    : Effect.fail(
-        new PolicyError({
-          path: path.join(directory, "tokenizer_config.json"),
-          reason: `chat_template holds ${named.length === 0 ? "no text" : `the templates ${named.map(({ name }) => String(name)).join(", ")}`}, expected a text or a template named "default".`,
-          remedy: "Put the one to use into chat_template.jinja in this directory.",
-        }),
-      );
+  if (typeof text === "string") return text;
+  throw new PolicyError({
+    path: path.join(directory, "tokenizer_config.json"),
+    reason: `chat_template holds ${named.length === 0 ? "no text" : `the templates ${named.map(({ name }) => String(name)).join(", ")}`}, expected a text or a template named "default".`,
+    remedy: "Put the one to use into chat_template.jinja in this directory.",
+  });
+};
+
+const REMEDY = "Restore the tokenizer's files or import the policy again.";
+
+/** The kind of tokenizer, after what can be checked before one is built of the file. */
+const kindOf = (tokenizer: TokenizerFiles["tokenizer"], file: string): TokenBytes.Kind => {
+  const kind = TokenBytes.kindOf(tokenizer);
+  if (kind === null) {
+    const { model, decoder } = tokenizer;
+    throw new PolicyError({
+      path: file,
+      reason: `the decoder is ${typeOf(decoder)} and the model ${typeOf(model)}, expected byte-level BPE (decoder ByteLevel), or BPE with byte_fallback (decoder ByteFallback).`,
+      remedy: "Choose a model with one of these: those of the Llama and Qwen2 families have them.",
+    });
+  }
+  const { last, count } = ids(tokenizer);
+  if (!(last < 4 * count + 1024)) {
+    const reason = `the highest id is ${last}, but there are ${count} tokens.`;
+    throw new PolicyError({ path: file, reason, remedy: REMEDY });
+  }
+  return kind;
+};
+
+/** The ids of the special tokens that tokenizer_config.json names. */
+const specialIds = (hf: HfTokenizer, config: TokenizerFiles["config"], file: string) => {
+  const idOf = (name: string): number | null => {
+    const token = content(config[name]);
+    if (token === null) return null;
+    const id = hf.token_to_id(token);
+    if (id !== undefined) return id;
+    const reason = `tokenizer_config.json's ${name} is ${JSON.stringify(token)}, which is not a token.`;
+    throw new PolicyError({ path: file, reason, remedy: REMEDY });
+  };
+  const eos = idOf("eos_token");
+  if (eos === null) {
+    const controls = [...hf.get_added_tokens_decoder().values()]
+      .filter((token) => token.special)
+      .map((token) => token.content);
+    throw new PolicyError({
+      path: file,
+      reason: `there is no end-of-sequence token: tokenizer_config.json has no eos_token, expected one of the control tokens (${controls.length === 0 ? "there are none" : controls.slice(0, 8).join(", ")}).`,
+      remedy: "Name it as eos_token in tokenizer_config.json.",
+    });
+  }
+  return { eos, bos: idOf("bos_token"), pad: idOf("pad_token") ?? eos };
+};
+
+const build = (files: TokenizerFiles, directory: string, file: string): Tokenizer => {
+  const kind = kindOf(files.tokenizer, file);
+  const hf = new HfTokenizer({ ...files.tokenizer }, { ...files.config });
+  const inside = kind.spaceInFront
+    ? new HfTokenizer(TokenBytes.withoutSpaceInFront(files.tokenizer), { ...files.config })
+    : hf;
+  const { bos, eos, pad } = specialIds(hf, files.config, file);
+  const added = hf.get_added_tokens_decoder();
+  const size = ids(files.tokenizer).last + 1;
+  const special = new Set(bos === null ? [eos] : [bos, eos]);
+  for (const [id, token] of added) if (token.special) special.add(id);
+  const bytes = Array.from({ length: size }, (_, id): Uint8Array => {
+    const token = hf.id_to_token(id);
+    if (token === undefined || special.has(id)) return none;
+    return added.has(id) ? utf8.encode(token) : kind.bytes(token);
+  });
+  // Either a rule in tokenizer.json says so, or the flag that Llama's tokenizer class turns into one.
+  const ruled = hf.encode("", { add_special_tokens: true }).ids[0] === bos;
+  const begins = bos !== null && (ruled || files.config["add_bos_token"] === true);
+  return {
+    directory,
+    size,
+    bos,
+    eos,
+    pad,
+    special,
+    prefix: begins ? [bos] : [],
+    encode: (text, place = "start") =>
+      (place === "start" ? hf : inside).encode(text, { add_special_tokens: false }).ids,
+    decode: (list, place = "start") => {
+      const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+      let text = "";
+      for (const id of list) text += decoder.decode(bytes[id] ?? none, { stream: true });
+      text += decoder.decode();
+      return kind.spaceInFront && place === "start" && text.startsWith(" ") ? text.slice(1) : text;
+    },
+    bytes: (id) => bytes[id] ?? none,
+    tokenId: (token) => hf.token_to_id(token),
+    tokenText: (id) => hf.id_to_token(id),
+    chatTemplate: chatTemplate(files.config["chat_template"], directory),
+    specialText: {
+      bos_token: content(files.config["bos_token"]),
+      eos_token: content(files.config["eos_token"]),
+      pad_token: content(files.config["pad_token"]),
+      unk_token: content(files.config["unk_token"]),
+    },
+  };
 };
 
 /** Builds a tokenizer from parsed files; `directory` is named in errors. */
-export const make = (files: TokenizerFiles, directory: string): Effect.Effect<Tokenizer, PolicyError> =>
-  Effect.gen(function* () {
-    const file = path.join(directory, "tokenizer.json");
-    const refuse = (reason: string, remedy = "Restore the tokenizer's files or import the policy again.") =>
-      new PolicyError({ path: file, reason, remedy });
-    const kind = TokenBytes.kindOf(files.tokenizer);
-    if (kind === null) {
-      const { model, decoder } = files.tokenizer;
-      return yield* refuse(
-        `the decoder is ${typeOf(decoder)} and the model ${typeOf(model)}, expected byte-level BPE (decoder ByteLevel), or BPE with byte_fallback (decoder ByteFallback).`,
-        "Choose a model with one of these: those of the Llama and Qwen2 families have them.",
-      );
-    }
-    const { last, count } = ids(files.tokenizer);
-    if (!(last < 4 * count + 1024)) {
-      return yield* refuse(`the highest id is ${last}, but there are ${count} tokens.`);
-    }
-    const build = (tokenizer: Readonly<Record<string, unknown>>) =>
-      Effect.try({
-        try: () => new HfTokenizer({ ...tokenizer }, { ...files.config }),
-        catch: (cause) =>
-          refuse(`not a usable tokenizer (${cause instanceof Error ? cause.message : String(cause)}).`),
-      });
-    const hf = yield* build(files.tokenizer);
-    const inside = kind.spaceInFront ? yield* build(TokenBytes.withoutSpaceInFront(files.tokenizer)) : hf;
-    const added = hf.get_added_tokens_decoder();
-    const size = last + 1;
-    const bytes: Array<Uint8Array> = Array.from({ length: size }, () => none);
-    const special = new Set<number>();
-    for (let id = 0; id < size; id++) {
-      const token = hf.id_to_token(id);
-      const addedToken = added.get(id);
-      if (addedToken?.special === true) special.add(id);
-      else if (token !== undefined) {
-        bytes[id] = addedToken === undefined ? kind.bytes(token) : utf8.encode(token);
-      }
-    }
-    const idOf = (name: string) =>
-      Effect.suspend(() => {
-        const token = content(files.config[name]);
-        if (token === null) return Effect.succeed(null);
-        const id = hf.token_to_id(token);
-        return id === undefined
-          ? Effect.fail(
-              refuse(`tokenizer_config.json's ${name} is ${JSON.stringify(token)}, which is not a token.`),
-            )
-          : Effect.succeed(id);
-      });
-    const eos = yield* idOf("eos_token");
-    if (eos === null) {
-      const controls = [...added.values()].filter((token) => token.special).map((token) => token.content);
-      return yield* refuse(
-        `there is no end-of-sequence token: tokenizer_config.json has no eos_token, expected one of the control tokens (${controls.length === 0 ? "there are none" : controls.slice(0, 8).join(", ")}).`,
-        "Name it as eos_token in tokenizer_config.json.",
-      );
-    }
-    const bos = yield* idOf("bos_token");
-    const pad = (yield* idOf("pad_token")) ?? eos;
-    special.add(eos);
-    if (bos !== null) special.add(bos);
-    for (const id of special) bytes[id] = none;
-    // Either a rule in tokenizer.json says so, or the flag that Llama's tokenizer class turns into one.
-    const ruled = hf.encode("", { add_special_tokens: true }).ids[0] === bos;
-    const begins = bos !== null && (ruled || files.config["add_bos_token"] === true);
-    const tokenizer: Tokenizer = {
-      directory,
-      size,
-      bos,
-      eos,
-      pad,
-      special,
-      prefix: begins ? [bos] : [],
-      encode: (text, place = "start") =>
-        (place === "start" ? hf : inside).encode(text, { add_special_tokens: false }).ids,
-      decode: (list, place = "start") => {
-        const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-        let text = "";
-        for (const id of list) text += decoder.decode(bytes[id] ?? none, { stream: true });
-        text += decoder.decode();
-        return kind.spaceInFront && place === "start" && text.startsWith(" ") ? text.slice(1) : text;
-      },
-      bytes: (id) => bytes[id] ?? none,
-      tokenId: (token) => hf.token_to_id(token),
-      tokenText: (id) => hf.id_to_token(id),
-      chatTemplate: yield* chatTemplate(files.config["chat_template"], directory),
-      specialText: {
-        bos_token: content(files.config["bos_token"]),
-        eos_token: content(files.config["eos_token"]),
-        pad_token: content(files.config["pad_token"]),
-        unk_token: content(files.config["unk_token"]),
-      },
-    };
-    return tokenizer;
+export const make = (files: TokenizerFiles, directory: string): Effect.Effect<Tokenizer, PolicyError> => {
+  const file = path.join(directory, "tokenizer.json");
+  return Effect.try({
+    try: () => build(files, directory, file),
+    catch: (cause) => {
+      if (cause instanceof PolicyError) return cause;
+      // What the library throws at a file that is not what it says.
+      const reason = `not a usable tokenizer (${cause instanceof Error ? cause.message : String(cause)}).`;
+      return new PolicyError({ path: file, reason, remedy: REMEDY });
+    },
   });
+};
 
 /** Reads tokenizer.json and tokenizer_config.json of a directory; a chat_template.jinja beside them goes before the latter's template. */
 export const readFiles = (directory: string): Effect.Effect<TokenizerFiles, PolicyError> =>

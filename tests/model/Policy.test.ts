@@ -249,6 +249,16 @@ describe("Policy", () => {
     ),
   );
 
+  it.effect("refuses a model of a billion layers before its weights are listed", () =>
+    Effect.gen(function* () {
+      const deep = (directory: string) =>
+        edit(Path.join(directory, "config.json"), (json) => {
+          json["num_hidden_layers"] = 1_000_000_000;
+        });
+      assert.match(yield* refusal(deep), /config\.json: not a model shape .*num_hidden_layers/);
+    }),
+  );
+
   it.effect("names the tensor that is missing or of another shape", () =>
     Effect.gen(function* () {
       const wider = (directory: string) =>

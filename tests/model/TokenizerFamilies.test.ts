@@ -174,4 +174,41 @@ describe("Tokenizer families", () => {
       );
     }),
   );
+
+  it("takes changed files or refuses them, and never fails otherwise", async () => {
+    const families = [golden.sentencepiece, golden.llama3];
+    const junk = fc.oneof(
+      fc.constantFrom(null, [], {}, "", "<s>", -1, 1e9, true, [null], { type: "BPE" }),
+      fc.json().map((text) => JSON.parse(text) as unknown),
+    );
+    /** Puts junk in a place that a walk along `path` reaches. */
+    const damage = (value: unknown, path: ReadonlyArray<number>, put: unknown): unknown => {
+      const [step, ...rest] = path;
+      if (step === undefined || typeof value !== "object" || value === null) return put;
+      const keys = Object.keys(value);
+      if (keys.length === 0) return put;
+      const key = keys[step % keys.length];
+      const changed = damage((value as Record<string, unknown>)[key], rest, put);
+      return Array.isArray(value)
+        ? value.map((one: unknown, i) => (String(i) === key ? changed : one))
+        : { ...value, [key]: changed };
+    };
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...families),
+        fc.constantFrom("tokenizer", "config"),
+        fc.array(fc.nat(1000), { minLength: 1, maxLength: 5 }),
+        junk,
+        async (family, part, path, put) => {
+          const { tokenizer, config } = family;
+          const changed = damage({ tokenizer, config }[part], path, put);
+          const files = { tokenizer, config, [part]: changed } as unknown as TokenizerFiles;
+          await Effect.runPromise(
+            Tokenizer.make(files, "tiny").pipe(Effect.catchTag("PolicyError", () => Effect.void)),
+          );
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
 });

@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
 import * as Architecture from "./Architecture.ts";
+import { isRecord } from "./Files.ts";
 import { PolicyError } from "./PolicyError.ts";
 
 const Positive = Schema.Int.check(Schema.isGreaterThan(0));
@@ -64,9 +65,6 @@ export const ModelConfig = Schema.Struct({
 export type ModelConfig = typeof ModelConfig.Type;
 
 const decodeStrict = Schema.decodeUnknownResult(ModelConfig, { errors: "all" });
-
-const isRecord = (u: unknown): u is Readonly<Record<string, unknown>> =>
-  typeof u === "object" && u !== null && !Array.isArray(u);
 
 /** transformers 5 writes rope_parameters, earlier versions rope_theta and rope_scaling; 5 reads both thus. */
 const ropeOf = (json: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {

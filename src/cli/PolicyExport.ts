@@ -1,4 +1,5 @@
 /** `drydock policy export DIR` and `drydock policy merge BASE ADAPTER`: policies for other programs. */
+import * as Fs from "node:fs";
 import * as Path from "node:path";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
@@ -68,9 +69,12 @@ export const exportPolicy = Command.make(
   Effect.fn(function* ({ directory, format, pre, ...options }) {
     const stored = withDtype(options.dtype);
     const policy = yield* Policy.read(directory);
+    const folder = Path.join(directory, Peft.FOLDER);
+    const adapter = Fs.existsSync(folder) ? yield* Peft.read(folder, policy.config) : null;
     switch (format) {
       case "safetensors": {
-        yield* Policy.write(options.out, Policy.rewritten(policy), {
+        const written = { ...Policy.rewritten(policy), ...(adapter === null ? {} : { adapter }) };
+        yield* Policy.write(options.out, written, {
           ...stored,
           replace: options.force,
           maxShardBytes: options.maxShardSize,
@@ -101,19 +105,13 @@ export const exportPolicy = Command.make(
         );
       }
       case "peft": {
-        const folder = Path.join(directory, Peft.FOLDER);
-        const adapter = yield* Peft.read(folder, policy.config).pipe(
-          Effect.mapError(({ path, reason, remedy }) =>
-            path === folder
-              ? new PolicyError({
-                  path,
-                  reason,
-                  remedy:
-                    "Only a policy that was trained by LoRA (or merged) has an adapter; export its weights.",
-                })
-              : new PolicyError({ path, reason, ...(remedy === undefined ? {} : { remedy }) }),
-          ),
-        );
+        if (adapter === null) {
+          return yield* new PolicyError({
+            path: directory,
+            reason: `there is no ${Peft.FOLDER}/ in this policy.`,
+            remedy: "Only a policy that LoRA trained, or `policy merge` made, has one; export its weights.",
+          });
+        }
         yield* Peft.write(options.out, adapter, { ...stored, replace: options.force });
         const base = adapter.config["base_model_name_or_path"];
         const summary = { format, path: options.out, dtype: stored.dtype ?? "F32", base };

@@ -283,6 +283,24 @@ export const read = Effect.fn("Policy.read")(function* (
 
 const isPolicy = (directory: string): boolean => fs.existsSync(path.join(directory, "config.json"));
 
+/** Fails where a policy cannot be written: something is there, and it is no policy or must not be replaced. */
+export const checkPlace = (
+  directory: string,
+  options: Pick<WriteOptions, "replace">,
+): Effect.Effect<void, PolicyError> =>
+  attempt(directory, () => {
+    const target = path.resolve(directory);
+    AtomicDirectory.clearLeftovers(target);
+    if (!AtomicDirectory.isOccupied(target) || (options.replace === true && isPolicy(target))) return;
+    throw new PolicyError({
+      path: directory,
+      reason: isPolicy(target) ? "there is a policy here already." : "the directory holds other files.",
+      remedy: isPolicy(target)
+        ? "Choose another name, or ask for it to be replaced."
+        : "Choose another name.",
+    });
+  });
+
 /**
  * Writes a policy directory: all files under a temporary name beside it, synced, then one rename.
  *

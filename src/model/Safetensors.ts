@@ -253,11 +253,11 @@ export const stored = (path: string, { name, shape, data }: TensorToWrite, dtype
 };
 
 /** Writes a file under a temporary name, synced, then renamed; one tensor is in memory, and a slice, at a time. */
-export const writing = (
+export function* writing(
   path: string,
   tensors: ReadonlyArray<TensorToWrite>,
   options: WriteOptions = {},
-): Slices => {
+): Slices {
   const dtype = options.dtype ?? "F32";
   const header: Record<string, unknown> = { __metadata__: { format: "pt", ...options.metadata } };
   let offset = 0;
@@ -274,7 +274,7 @@ export const writing = (
   const padded = Buffer.concat([bytes, Buffer.alloc((8 - (bytes.length % 8)) % 8, " ")]);
   const prefix = Buffer.alloc(8);
   prefix.writeBigUInt64LE(BigInt(padded.length));
-  return writingFile(path, function* (fd) {
+  yield* writingFile(path, function* (fd) {
     writeFully(fd, prefix);
     writeFully(fd, padded);
     for (const tensor of tensors) {
@@ -282,7 +282,7 @@ export const writing = (
       yield;
     }
   });
-};
+}
 
 /** As `writing`, for code that is synchronous anyway; throws a PolicyError. */
 export const writeSync = (

@@ -80,6 +80,9 @@ describe("drydock policy", () => {
     const ended = await run("export", at("merged"), "--format", "peft", "--out", at("out"), "--json");
     assert.strictEqual(ended.code, 0, ended.stderr);
     assert.strictEqual((JSON.parse(ended.stdout) as { base: string }).base, at("base"));
+    const rewritten = await run("export", at("merged"), "--format", "safetensors", "--out", at("kept"));
+    assert.strictEqual(rewritten.code, 0, rewritten.stderr);
+    assert.isTrue(Fs.existsSync(at("kept", Peft.FOLDER, Peft.WEIGHTS)), "an export keeps the adapter");
     for (const file of [Peft.CONFIG, Peft.WEIGHTS]) {
       assert.isTrue(Fs.readFileSync(at("out", file)).equals(Fs.readFileSync(at("adapter", file))), file);
     }
@@ -88,7 +91,7 @@ describe("drydock policy", () => {
   it("says what is wrong in one message", async () => {
     const none = await run("export", at("base"), "--format", "peft", "--out", at("none"));
     assert.strictEqual(none.code, 1);
-    assert.match(none.stderr, /base\/adapter: no adapter_config\.json.*trained by LoRA/);
+    assert.match(none.stderr, /base: there is no adapter\/ in this policy\. Only a policy that LoRA trained/);
     const size = await run(
       "export",
       at("base"),

@@ -1,6 +1,6 @@
 /** What a schema cannot say: checks between the parts of a configuration. Pure. */
 import type { Path } from "./ConfigSource.ts";
-import { type RunConfig, type Stage, valueAlgorithms } from "./RunConfig.ts";
+import { type RemoteGenerator, type RunConfig, type Stage, valueAlgorithms } from "./RunConfig.ts";
 
 export interface Problem {
   readonly path: Path;
@@ -21,6 +21,35 @@ const trainingsOf = (stage: Stage, index: number): ReadonlyArray<readonly [Path,
     default:
       return [];
   }
+};
+
+const WEB = /^https?:\/\/[^\s/?#@]+(?:\/[^\s?#@]*)?$/;
+const VARIABLE = /^[A-Za-z_]\w*$/;
+
+/** What is wrong with a remote generator, by key. A value that may be a secret is not repeated. */
+const remoteProblems = ({
+  api,
+  apiKeyEnv,
+  systemPrompt,
+  url,
+}: RemoteGenerator): ReadonlyArray<readonly [string, string]> => {
+  const wrong: Array<readonly [string, string]> = [];
+  if (!WEB.test(url)) {
+    wrong.push([
+      "url",
+      "must be the root of a server, http://HOST:PORT or https://HOST, without user, key or question mark",
+    ]);
+  }
+  if (apiKeyEnv !== undefined && !VARIABLE.test(apiKeyEnv)) {
+    wrong.push([
+      "apiKeyEnv",
+      "must be the name of an environment variable that holds the key, such as OPENAI_API_KEY; a key itself must not stand here",
+    ]);
+  }
+  if (api === "completions" && systemPrompt !== undefined) {
+    wrong.push(["systemPrompt", 'only the chat API has one; set "api": "chat", or remove it']);
+  }
+  return wrong;
 };
 
 export const check = (config: RunConfig): ReadonlyArray<Problem> => {
@@ -103,12 +132,8 @@ export const check = (config: RunConfig): ReadonlyArray<Problem> => {
       });
     }
     if (stage.kind === "online" && stage.generator.kind === "remote") {
-      const { api, systemPrompt } = stage.generator;
-      if (api === "completions" && systemPrompt !== undefined) {
-        problems.push({
-          path: ["stages", index, "generator", "systemPrompt"],
-          problem: `only the chat API has one; set "api": "chat", or remove it`,
-        });
+      for (const [name, problem] of remoteProblems(stage.generator)) {
+        problems.push({ path: ["stages", index, "generator", name], problem });
       }
     }
     if (stage.kind === "online" && stage.samplesPerProblem > stage.programsPerRound) {

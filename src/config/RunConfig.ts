@@ -199,10 +199,7 @@ const Generator = Schema.Union([
   Schema.Struct({ kind: Schema.Literal("own") }),
   Schema.Struct({
     kind: Schema.Literal("remote"),
-    url: describe(
-      Schema.String.check(Schema.isPattern(/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/)),
-      "Root of an OpenAI-compatible server, for example http://127.0.0.1:8000; no key and no question mark in it.",
-    ),
+    url: describe(Label, "Root of an OpenAI-compatible server, for example http://127.0.0.1:8000."),
     model: describe(Label, "Name of the model at the server."),
     api: or(
       Schema.Literals(["completions", "chat"]),
@@ -216,10 +213,7 @@ const Generator = Schema.Union([
       describe(Positive, "Longest answer, in the server's tokens; left out: compute.maxNewTokens."),
     ),
     apiKeyEnv: Schema.optionalKey(
-      describe(
-        Schema.String.check(Schema.isPattern(/^[A-Za-z_][A-Za-z0-9_]*$/)),
-        "Name of the environment variable that holds the key; never the key itself.",
-      ),
+      describe(Label, "Name of the environment variable that holds the key; never the key itself."),
     ),
     concurrency: or(Positive, 4, "Requests at once; each is for the samples of one problem."),
     requestsPerMinute: Schema.optionalKey(describe(Positive, "Requests a minute at most.")),

@@ -178,6 +178,30 @@ describe("RunConfig", () => {
       "run.json:15: stages[3]: a tilt needs value heads",
     ],
     [
+      "a generator without its scheme",
+      '"updates": [',
+      '"generator": {"kind": "remote", "model": "m", "url": "localhost:8000"}, "updates": [',
+      "run.json:17: stages[5].generator.url: must be the root of a server",
+    ],
+    [
+      "a generator with a key in its address",
+      '"updates": [',
+      '"generator": {"kind": "remote", "model": "m", "url": "https://me:secret@host"}, "updates": [',
+      "run.json:17: stages[5].generator.url: must be the root of a server",
+    ],
+    [
+      "a key in place of its variable",
+      '"updates": [',
+      '"generator": {"kind": "remote", "model": "m", "url": "http://h", "apiKeyEnv": "sk-123"}, "updates": [',
+      "run.json:17: stages[5].generator.apiKeyEnv: must be the name of an environment variable",
+    ],
+    [
+      "a system prompt of the completions API",
+      '"updates": [',
+      '"generator": {"kind": "remote", "model": "m", "url": "http://h", "systemPrompt": "s"}, "updates": [',
+      "run.json:17: stages[5].generator.systemPrompt: only the chat API has one",
+    ],
+    [
       "a tilt without 0",
       '{ "kind": "tilt" }',
       '{ "kind": "tilt", "betas": [1] }',

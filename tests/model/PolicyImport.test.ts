@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect";
 import * as Fs from "node:fs";
 import * as Os from "node:os";
 import * as Path from "node:path";
+import * as GgufExport from "../../src/model/GgufExport.ts";
 import * as ModelConfig from "../../src/model/ModelConfig.ts";
 import * as Policy from "../../src/model/Policy.ts";
 import * as PolicyImport from "../../src/model/PolicyImport.ts";
@@ -110,6 +111,37 @@ describe("PolicyImport.fromHub", () => {
         assert.deepEqual(Fs.readdirSync(parent).sort(), ["imported", "source"]);
       }),
     ),
+  );
+
+  it.live("fetches the one GGUF file that is asked for", () =>
+    Effect.gen(function* () {
+      const file = "tiny-Q8.gguf";
+      yield* GgufExport.run(yield* Policy.read(source()), Path.join(source(), file), {
+        dtype: "BF16",
+        pre: "gpt-2",
+      });
+      yield* withHub((hub) =>
+        Effect.gen(function* () {
+          yield* PolicyImport.fromHub({ endpoint: hub.endpoint }, NAME, directory, { file, dtype: "BF16" });
+          assert.deepEqual(fetched(hub), [file]);
+          const { card } = yield* isSource;
+          assert.match(card.provenance, /tiny\/model, tiny-Q8\.gguf, commit/);
+        }),
+      );
+      for (const name of Fs.readdirSync(source()))
+        if (name.includes("safetensors")) Fs.rmSync(Path.join(source(), name));
+      yield* withHub((hub) =>
+        Effect.gen(function* () {
+          const import_ = PolicyImport.fromHub({ endpoint: hub.endpoint }, NAME, directory, {
+            replace: true,
+          });
+          assert.match(
+            (yield* Effect.flip(import_)).message,
+            /no model\.safetensors, but tiny-Q8\.gguf\. Choose one of these with --file/,
+          );
+        }),
+      );
+    }),
   );
 
   it.live("goes on where a connection was cut", () =>

@@ -11,6 +11,7 @@ import * as Peft from "../model/Peft.ts";
 import * as Policy from "../model/Policy.ts";
 import { PolicyError } from "../model/PolicyError.ts";
 import { json, print } from "./Output.ts";
+import * as ProgressLine from "./ProgressLine.ts";
 
 const dtypes = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
 
@@ -38,10 +39,9 @@ const maxShardSize = Flag.String("max-shard-size").pipe(
 );
 const out = Flag.String("out").pipe(Flag.withDescription("File (gguf) or directory to write"));
 
-/** Redraws one line on a terminal; says nothing where stderr is a file. */
-const progress = (done: number, total: number): void => {
-  if (!process.stderr.isTTY) return;
-  process.stderr.write(`\r\u001b[2Kwriting tensors ${done}/${total}${done === total ? "\n" : ""}`);
+const progress = () => {
+  const line = ProgressLine.make();
+  return (done: number, total: number): void => line.draw(`writing tensors ${done}/${total}`, done === total);
 };
 
 const withDtype = (chosen: Option.Option<Policy.StoredType>) =>
@@ -78,7 +78,7 @@ export const exportPolicy = Command.make(
           ...stored,
           replace: options.force,
           maxShardBytes: options.maxShardSize,
-          onProgress: progress,
+          onProgress: progress(),
         });
         const summary = { format, path: options.out, dtype: stored.dtype ?? "F32" };
         return yield* print(
@@ -92,7 +92,7 @@ export const exportPolicy = Command.make(
           ...stored,
           ...(Option.isSome(pre) ? { pre: pre.value } : {}),
           replace: options.force,
-          onProgress: progress,
+          onProgress: progress(),
         });
         return yield* print(
           options.json,
@@ -182,7 +182,7 @@ export const merge = Command.make(
         ...withDtype(options.dtype),
         replace: options.force,
         maxShardBytes: options.maxShardSize,
-        onProgress: progress,
+        onProgress: progress(),
       },
     );
     yield* print(

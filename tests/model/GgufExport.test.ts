@@ -122,6 +122,20 @@ describe("GgufExport", () => {
     );
   });
 
+  it.effect("further end tokens come back: the end of a turn, of a message", () =>
+    withPolicy({ ...TinyFamilies.policy("llama3"), endTokens: [1, 5, 7] }, (policy, parent) =>
+      Effect.gen(function* () {
+        const file = Path.join(parent, "tiny.gguf");
+        yield* GgufExport.run(policy, file);
+        const { metadata } = yield* Gguf.open(file);
+        const ids = ["eos", "eot", "eom"].map((name) => metadata[`tokenizer.ggml.${name}_token_id`]);
+        assert.deepEqual(ids, [1, 5, 7]);
+        const { special } = yield* GgufTokenizer.convert(metadata, file);
+        assert.deepEqual(special.ends, policy.endTokens);
+      }),
+    ),
+  );
+
   it.effect("metadata: what llama.cpp asks for", () =>
     withPolicy(TinyFamilies.policy("sentencepiece"), (policy, parent) =>
       Effect.gen(function* () {

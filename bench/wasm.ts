@@ -128,7 +128,7 @@ const plain = (): ((ids: Int32Array, labels: Int32Array) => number) => {
         () => tf.losses.softmaxCrossEntropy(wanted, forward(tf.tensor1d(ids, "int32"))) as tf.Scalar,
         [...variables.values()],
       );
-      optimizer.applyGradients(grads);
+      optimizer.applyGradients(Object.entries(grads).map(([name, tensor]) => ({ name, tensor })));
       return value.dataSync()[0];
     });
 };

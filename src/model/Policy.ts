@@ -17,6 +17,7 @@ import { attempt, inSlices, readJson, readRecord } from "./Files.ts";
 import * as GenerationConfig from "./GenerationConfig.ts";
 import * as ModelConfig from "./ModelConfig.ts";
 import type * as Peft from "./Peft.ts";
+import * as PolicyChecks from "./PolicyChecks.ts";
 import * as PolicyContents from "./PolicyContents.ts";
 import { PolicyError } from "./PolicyError.ts";
 import * as Safetensors from "./Safetensors.ts";
@@ -171,74 +172,6 @@ const readCard = (
   });
 
 /**
- * Rows that a model may have beyond its tokenizer's ids: 127, for a vocabulary padded to a multiple of 128, and of a
- * large one a 64th, up to 1023 (Qwen2.5 has 271, its 7B 399). More is another model's tokenizer.
- */
-const padding = (rows: number): number => Math.max(127, Math.min(1023, Math.floor(rows / 64)));
-
-/** Fails where the tokenizer and the model's shape disagree. */
-const checkTokenizer = (
-  directory: string,
-  config: ModelConfig.ModelConfig,
-  tokenizer: Tokenizer.Tokenizer,
-  ends: ReadonlyArray<number>,
-): Effect.Effect<void, PolicyError> => {
-  const fail = (reason: string) =>
-    Effect.fail(
-      new PolicyError({
-        path: directory,
-        reason: `the tokenizer and the weights disagree: ${reason}.`,
-        remedy: "Take tokenizer.json, tokenizer_config.json, config.json and the weights from one model.",
-      }),
-    );
-  if (tokenizer.size > config.vocab_size || tokenizer.size < config.vocab_size - padding(config.vocab_size)) {
-    return fail(
-      `tokenizer.json has ${tokenizer.size} tokens, config.json's vocab_size is ${config.vocab_size}`,
-    );
-  }
-  // An instruction-tuned model's tokenizer may name the end of a turn, its config.json the end of a text.
-  if (!ends.includes(tokenizer.eos)) {
-    return fail(
-      `the end-of-sequence token is ${tokenizer.eos} in tokenizer_config.json, ${ends.join(", ")} in config.json and ${GenerationConfig.FILE}`,
-    );
-  }
-  const beyond = ends.find((id) => id >= config.vocab_size);
-  if (beyond !== undefined) {
-    return fail(`the end token ${beyond} is beyond config.json's vocab_size of ${config.vocab_size}`);
-  }
-  if (tokenizer.bos !== null && config.bos_token_id !== null && tokenizer.bos !== config.bos_token_id) {
-    return fail(
-      `the beginning-of-sequence token is ${tokenizer.bos} in tokenizer_config.json, ${config.bos_token_id} in config.json`,
-    );
-  }
-  return Effect.void;
-};
-
-/** Fails at the first tensor that is missing or of another shape, and says how many there are. */
-const checkShapes = (
-  file: string,
-  config: ModelConfig.ModelConfig,
-  found: ReadonlyMap<string, { readonly shape: ReadonlyArray<number> }>,
-): Effect.Effect<void, PolicyError> => {
-  const wrong = ModelConfig.tensorShapes(config).filter(
-    ({ name, shape }) => found.get(name)?.shape.join() !== shape.join(),
-  );
-  const first = wrong[0];
-  if (first === undefined) return Effect.void;
-  const actual = found.get(first.name);
-  return Effect.fail(
-    new PolicyError({
-      path: file,
-      reason:
-        `tensor "${first.name}" is ${actual === undefined ? "missing" : `of shape [${actual.shape.join(", ")}]`}, ` +
-        `config.json expects [${first.shape.join(", ")}]` +
-        `${wrong.length > 1 ? ` (and ${wrong.length - 1} more do not fit)` : ""}.`,
-      remedy: "Take config.json and model.safetensors from one model, or import the policy again.",
-    }),
-  );
-};
-
-/**
  * Reads and checks a policy directory; tensors are read later, one at a time.
  *
  * With `weights: "optional"` they may be absent, for a model that is to be initialised at random.
@@ -263,12 +196,12 @@ export const read = Effect.fn("Policy.read")(function* (
   const tokenizerFiles = yield* Tokenizer.readFiles(directory);
   const tokenizer = yield* Tokenizer.make(tokenizerFiles, directory);
   const named = GenerationConfig.tokenIds(configJson["eos_token_id"], generation.eos_token_id);
-  yield* checkTokenizer(directory, decoded, tokenizer, named);
+  yield* PolicyChecks.tokenizer(directory, decoded, tokenizer, named);
   const endTokens = [...new Set([tokenizer.eos, ...named])];
   // Of several the tokenizer's is the one that training puts at a program's end.
   const config = { ...decoded, eos_token_id: tokenizer.eos };
   const weights = yield* SafetensorsIndex.open(directory);
-  if (weights !== null) yield* checkShapes(weights.path, config, weights.tensors);
+  if (weights !== null) yield* PolicyChecks.shapes(weights.path, config, weights.tensors);
   else if (options.weights !== "optional") {
     return yield* new PolicyError({
       path: path.join(directory, SafetensorsIndex.SINGLE),
@@ -314,14 +247,14 @@ export const write = Effect.fn("Policy.write")(function* (
 ): Effect.fn.Return<void, PolicyError> {
   const target = path.resolve(directory);
   const tokenizer = yield* Tokenizer.make(policy.tokenizer, directory);
-  yield* checkTokenizer(
+  yield* PolicyChecks.tokenizer(
     directory,
     policy.config,
     tokenizer,
     policy.endTokens ?? [policy.config.eos_token_id],
   );
   if (policy.weights !== null) {
-    yield* checkShapes(directory, policy.config, new Map(policy.weights.map((t) => [t.name, t])));
+    yield* PolicyChecks.shapes(directory, policy.config, new Map(policy.weights.map((t) => [t.name, t])));
   }
   yield* checkPlace(directory, options);
   yield* inSlices(directory, () =>

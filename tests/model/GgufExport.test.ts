@@ -6,6 +6,7 @@ import * as Path from "node:path";
 import * as Gguf from "../../src/model/Gguf.ts";
 import * as GgufExport from "../../src/model/GgufExport.ts";
 import * as GgufImport from "../../src/model/GgufImport.ts";
+import * as GgufVocabulary from "../../src/model/GgufVocabulary.ts";
 import * as GgufTokenizer from "../../src/model/GgufTokenizer.ts";
 import * as HalfFloat from "../../src/model/HalfFloat.ts";
 import * as ModelConfig from "../../src/model/ModelConfig.ts";
@@ -218,6 +219,35 @@ describe("GgufExport", () => {
           JSON.parse(String(metadata["tokenizer.huggingface.json"])),
           JSON.parse(JSON.stringify(TinyPolicy.tokenizer.tokenizer)),
         );
+      }),
+    ),
+  );
+
+  it.effect("other spellings of the same rules have the same name", () =>
+    withPolicy(TinyFamilies.policy("llama3"), (policy) =>
+      Effect.gen(function* () {
+        const named = (rules: ReadonlyArray<object>) =>
+          GgufVocabulary.make({
+            ...policy,
+            tokenizerFiles: {
+              ...policy.tokenizerFiles,
+              tokenizer: {
+                ...policy.tokenizerFiles.tokenizer,
+                pre_tokenizer: { type: "Sequence", pretokenizers: rules },
+              },
+            },
+          }).pipe(Effect.map(({ preTokenizer }) => preTokenizer.name));
+        const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true };
+        // As SmolLM2's and GPT-2's own files have them.
+        assert.equal(yield* named([{ type: "Digits", individual_digits: true }, bytes]), "smollm");
+        assert.equal(yield* named([{ ...bytes, use_regex: true }]), "gpt-2");
+        const own = policy.tokenizerFiles.tokenizer["pre_tokenizer"] as { pretokenizers: Array<object> };
+        const [split = {}, last = {}] = own.pretokenizers;
+        assert.equal(yield* named([{ ...split, behavior: "Removed", invert: true }, last]), "llama-bpe");
+        yield* Effect.flip(named([{ ...split, behavior: "MergedWithNext" }, last]));
+        yield* Effect.flip(named([{ ...bytes, add_prefix_space: true }]));
+        yield* Effect.flip(named([{ type: "Digits", individual_digits: false }, bytes]));
+        yield* Effect.flip(named([]));
       }),
     ),
   );

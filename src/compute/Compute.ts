@@ -31,6 +31,8 @@ export type Trainable =
       readonly rank: number;
       readonly alpha: number;
       readonly targets: ReadonlyArray<string>;
+      /** Share of the adapters' inputs that training drops; default 0. */
+      readonly dropout?: number;
     };
 
 /** One kind of update: an algorithm with its configuration, its own optimizer slots and its own sampler. */
@@ -69,6 +71,8 @@ export interface OpenSpec {
   /** Storage type of frozen weights. */
   readonly frozenType: "float32" | "bfloat16";
   readonly trainings: ReadonlyArray<TrainingSpec>;
+  /** Whether layers' activations are recomputed in the backward pass; "auto" (the default): where memory needs it. */
+  readonly recompute?: boolean | "auto";
   /** Longest training sequence in tokens, prompt + program + end; longer episodes are refused and counted. */
   readonly maxTrainTokens: number;
   readonly generation: {
@@ -76,6 +80,8 @@ export interface OpenSpec {
     readonly batch: number;
     readonly maxPromptTokens: number;
     readonly maxNewTokens: number;
+    /** Of prompt and new tokens together; the sum of the two by default. */
+    readonly maxTokens?: number;
   };
 }
 

@@ -4,9 +4,8 @@
  */
 import * as Effect from "effect/Effect";
 import * as path from "node:path";
-import * as Learner from "../learner/Learner.ts";
+import type * as Learner from "../learner/Learner.ts";
 import * as Generation from "../model/Generation.ts";
-import { TARGETS, type Target } from "../model/Lora.ts";
 import * as ModelConfig from "../model/ModelConfig.ts";
 import * as Peft from "../model/Peft.ts";
 import * as Policy from "../model/Policy.ts";
@@ -16,8 +15,9 @@ import * as Scoring from "../model/Scoring.ts";
 import * as Programs from "../policy/Programs.ts";
 import * as Streaming from "../policy/Streaming.ts";
 import * as Text from "../policy/Text.ts";
-import { Graph } from "../tensor/Graph.ts";
+import * as MemoryLimit from "../tensor/MemoryLimit.ts";
 import type { Executor } from "../tensor/Session.ts";
+import * as EngineGraph from "./EngineGraph.ts";
 import type {
   ExportedPolicy,
   Completion,
@@ -51,23 +51,8 @@ export interface Engine {
   readonly dispose: () => void;
 }
 
-/** Padded tokens of one scoring batch. */
-const SCORED_TOKENS = 4096;
 /** Scoring batches a slice. */
 const SCORE_SLICE = 4;
-
-const isTarget = (name: string): name is Target => TARGETS.some((target) => target === name);
-
-const trainableOf = (trainable: OpenSpec["trainable"]): Learner.Trainable => {
-  if (trainable.kind !== "lora") return trainable;
-  const { rank, alpha, targets } = trainable;
-  const known = targets.filter(isTarget);
-  const unknown = targets.find((name) => !isTarget(name));
-  if (unknown !== undefined) {
-    throw new RangeError(`There is no LoRA target "${unknown}"; use some of: ${TARGETS.join(", ")}.`);
-  }
-  return { kind: "lora", lora: { rank, alpha, targets: known } };
-};
 
 /** Reads the policy, records every program and opens the session. */
 export const open = (
@@ -80,29 +65,14 @@ export const open = (
     });
     const halved = spec.frozenType === "bfloat16" && spec.trainable.kind !== "full";
     yield* Room.checkMemory(spec.policy.path, policy.config, halved ? "BF16" : "F32");
-    const g = new Graph();
-    const recorded = Learner.record(g, policy, {
-      init: spec.policy.init,
-      seed: spec.seed,
-      trainable: trainableOf(spec.trainable),
-      frozenType: spec.frozenType,
-      heads: spec.heads || policy.heads !== null,
-      trainings: spec.trainings,
-      maxTrainTokens: spec.maxTrainTokens,
-    });
-    const { model, heads } = recorded.network;
-    const { batch, maxPromptTokens, maxNewTokens } = spec.generation;
-    const generation = Generation.record(g, model, {
-      name: "generate",
-      batch,
-      maxPrompt: maxPromptTokens,
-      maxNew: maxNewTokens,
-      heads,
-    });
-    const longest = Math.max(spec.maxTrainTokens, maxPromptTokens + maxNewTokens);
-    const perBatch = Math.max(1, Math.min(batch, Math.floor(SCORED_TOKENS / longest)));
-    const scoring = Scoring.record(g, model, { name: "score", batch: perBatch, maxTokens: longest, heads });
-    const session = executor.open(g, recorded.initial, recorded.files);
+    const {
+      graph,
+      learner: recorded,
+      generation,
+      scoring,
+      scored,
+    } = yield* EngineGraph.recordFitting(policy, spec, MemoryLimit.limit());
+    const session = executor.open(graph, recorded.initial, recorded.files);
     const learner = recorded.attach(session, executor.name);
     const generator = new Generation.Generator(session, generation);
     const text = Text.make(policy);
@@ -131,8 +101,8 @@ export const open = (
             promptIds: text.prompt(prompt),
             programIds: text.program(program),
           }))
-          .filter(({ promptIds, programIds }) => promptIds.length + programIds.length <= longest);
-        const slice = perBatch * SCORE_SLICE;
+          .filter(({ promptIds, programIds }) => promptIds.length + programIds.length <= scored.tokens);
+        const slice = scored.batch * SCORE_SLICE;
         for (let at = 0; at < fitting.length; at += slice) {
           const some = fitting.slice(at, at + slice);
           Scoring.score(session, scoring, some).forEach((score, i) => {

@@ -35,6 +35,11 @@ const Trainable = Schema.Union([
       ["q", "v"],
       "Projections that get an adapter.",
     ),
+    dropout: or(
+      Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0), Schema.isLessThan(1)),
+      0,
+      "Share of the adapters' inputs that training drops.",
+    ),
   }),
 ]);
 
@@ -104,6 +109,11 @@ const Compute = Schema.Struct({
   maxPromptTokens: or(Positive, 48, "Longest prompt in tokens when generating."),
   maxNewTokens: or(Positive, 64, "Longest program in tokens when generating."),
   generationBatch: or(Positive, 128, "Sequences decoded at once."),
+  recompute: or(
+    Schema.Literals([true, false, "auto"]),
+    "auto",
+    "Compute layers' activations a second time in the backward pass instead of keeping them; auto: where memory needs it.",
+  ),
 });
 
 const Sandbox = Schema.Struct({

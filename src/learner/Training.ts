@@ -8,8 +8,8 @@
  * training's own.
  */
 import type { Columns, Configured, Networks } from "../algorithms/Algorithm.ts";
-import type { Parameter } from "../model/Lora.ts";
 import * as Heads from "../model/Heads.ts";
+import * as Lora from "../model/Lora.ts";
 import * as Transformer from "../model/Transformer.ts";
 import * as Batch from "../replay/Batch.ts";
 import { Mixture, type MixtureState, type Parts } from "../replay/Mixture.ts";
@@ -31,7 +31,7 @@ export interface Network {
   readonly model: Transformer.Model;
   readonly heads: Heads.Heads | null;
   /** What of the policy trains; empty where it is frozen. */
-  readonly parameters: ReadonlyArray<Parameter>;
+  readonly parameters: ReadonlyArray<Lora.Parameter>;
 }
 
 export interface TrainingOptions {
@@ -51,7 +51,7 @@ export const logitRows = (vocabulary: number): number => Math.max(256, Math.floo
 
 const accumulator = (
   g: Graph,
-  { name, shape }: Parameter,
+  { name, shape }: Lora.Parameter,
 ): { readonly name: string; readonly sum: Value } => {
   const own = `accumulated/${name}`;
   return { name: own, sum: g.variable(own, shape, "float32", true) };
@@ -62,7 +62,7 @@ const slots = (id: string, name: string): string => `optimizer/${id}/${name}`;
 const parametersOf = (
   { model, heads, parameters }: Network,
   { algorithm, id }: TrainingOptions,
-): ReadonlyArray<Parameter> => {
+): ReadonlyArray<Lora.Parameter> => {
   if (algorithm.trains === "policy") {
     if (parameters.length > 0) return parameters;
     throw new RangeError(
@@ -117,12 +117,16 @@ const networksOf = (g: Graph, { model, heads }: Network, hidden: Value, action: 
 /** Whether a batch is one micro-batch: then no gradient is kept between programs. */
 const isWhole = ({ batchSize, microBatch }: TrainingOptions): boolean => batchSize === microBatch;
 
+/** Whether the adapters' inputs are dropped out: where they train. */
+const dropsOut = ({ model }: Network, { algorithm }: TrainingOptions): boolean =>
+  algorithm.trains === "policy" && (model.lora?.dropout ?? 0) > 0;
+
 /** Records one micro-batch's program. */
 const recordLayout = (
   g: Graph,
   network: Network,
   options: TrainingOptions,
-  parameters: ReadonlyArray<Parameter>,
+  parameters: ReadonlyArray<Lora.Parameter>,
   layout: Batch.Layout,
 ): void => {
   const { sequences: B, time: T, actions: N } = layout;
@@ -131,7 +135,12 @@ const recordLayout = (
   const ints = intColumns.map((name) => [name, g.feed(`${at}/${name}`, [N], "int32")]);
   const columns = Object.fromEntries([...floats, ...ints]) as Columns & { readonly position: Value };
   const tokens = g.feed(`${at}/tokens`, [B, T], "int32");
-  const hidden = g.gather(Transformer.forward(g, network.model, tokens), columns.position);
+  const { config, lora } = network.model;
+  const dropout = dropsOut(network, options)
+    ? Lora.maskFeed(g, config, lora, `${at}/dropout`, B * T)
+    : undefined;
+  const forward = Transformer.forward(g, network.model, tokens, { dropout });
+  const hidden = g.gather(forward, columns.position);
   const { total, parts } = options.algorithm.loss(g, networksOf(g, network, hidden, columns.action), columns);
   const values = parameters.map(({ name, shape }) => g.variable(name, shape));
   const found = gradients(g, total, values, options);
@@ -153,7 +162,7 @@ const recordLayout = (
 const recordUpdate = (
   g: Graph,
   { optimizer, id }: TrainingOptions,
-  parameters: ReadonlyArray<Parameter>,
+  parameters: ReadonlyArray<Lora.Parameter>,
   found: ReadonlyArray<Value>,
 ): Value => {
   const norm = g.sqrt(found.map((x) => g.sum(g.square(x))).reduce((a, b) => g.add(a, b)));
@@ -179,7 +188,7 @@ const recordUpdate = (
   return norm;
 };
 
-const recordApply = (g: Graph, options: TrainingOptions, parameters: ReadonlyArray<Parameter>): void => {
+const recordApply = (g: Graph, options: TrainingOptions, parameters: ReadonlyArray<Lora.Parameter>): void => {
   const accumulators = parameters.map((parameter) => accumulator(g, parameter));
   const sums = accumulators.map(({ sum }) => sum);
   const norm = recordUpdate(g, options, parameters, sums);
@@ -191,7 +200,7 @@ const recordApply = (g: Graph, options: TrainingOptions, parameters: ReadonlyArr
 const recordTargets = (
   g: Graph,
   { id }: TrainingOptions,
-  parameters: ReadonlyArray<Parameter>,
+  parameters: ReadonlyArray<Lora.Parameter>,
   rate: number,
 ): void => {
   for (const { name, shape } of parameters) {
@@ -223,7 +232,7 @@ export interface Training {
 export interface Recorded {
   readonly id: string;
   /** The moments' variables. */
-  readonly slots: ReadonlyArray<Parameter>;
+  readonly slots: ReadonlyArray<Lora.Parameter>;
   readonly attach: (session: Session, parts: Parts, random: Random) => Training;
 }
 
@@ -233,6 +242,7 @@ export const record = (g: Graph, network: Network, options: TrainingOptions): Re
   if (!(microBatch >= 1 && Number.isInteger(batchSize / microBatch))) {
     throw new RangeError(`Training ${id}: microBatch ${microBatch} does not divide batchSize ${batchSize}`);
   }
+  const { config, lora } = network.model;
   const parameters = parametersOf(network, options);
   const layouts = Batch.layouts(options.maxTokens, microBatch);
   for (const layout of layouts) recordLayout(g, network, options, parameters, layout);
@@ -269,9 +279,14 @@ export const record = (g: Graph, network: Network, options: TrainingOptions): Re
             const micro = picks.slice(from, from + microBatch);
             const layout = Batch.layoutFor(layouts, Batch.needs(parts, micro));
             const arrays = Batch.fill(parts, micro, layout, totals);
-            const feeds = Object.fromEntries(
+            const feeds: Record<string, Float32Array | Int32Array | Uint8Array> = Object.fromEntries(
               Object.entries(arrays).map(([name, data]) => [`${prefix(layout)}/${name}`, data]),
             );
+            if (lora !== null && dropsOut(network, options)) {
+              const rows = layout.sequences * layout.time;
+              const fresh = random.split(`dropout/${steps}/${from}`);
+              feeds[`${prefix(layout)}/dropout`] = Lora.drawMask(config, lora, rows, fresh);
+            }
             const program = `train/${id}/${layout.time}x${layout.actions}`;
             add(session.run(program, isWhole(options) ? { ...feeds, ...rates } : feeds));
           }

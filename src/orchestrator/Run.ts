@@ -35,6 +35,7 @@ export const openSpec = (config: RunConfig): OpenSpec => ({
   frozenType: config.policy.frozenType,
   trainings: Object.entries(config.trainings).map(([id, training]) => ({ id, ...training })),
   maxTrainTokens: config.compute.maxTrainTokens,
+  recompute: config.compute.recompute,
   generation: {
     batch: config.compute.generationBatch,
     maxPromptTokens: config.compute.maxPromptTokens,

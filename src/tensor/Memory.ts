@@ -5,16 +5,26 @@
  */
 import { type Chunk, Heap } from "./Heap.ts";
 import type { Graph } from "./Graph.ts";
-import { type DType, effectInputs, type Node, type Op, type Program, type Value } from "./Ir.ts";
+import {
+  type Declared,
+  type DType,
+  effectInputs,
+  type Node,
+  type Op,
+  type Program,
+  type Value,
+} from "./Ir.ts";
 import { sameShape, sizeOf } from "./Shapes.ts";
 
 const BYTES: Record<DType, number> = { float32: 4, bfloat16: 2, int32: 4, bool: 1 };
 
-const bytesOf = ({ shape, dtype }: Pick<Value, "shape" | "dtype">): number => sizeOf(shape) * BYTES[dtype];
+const bytesOf = ({ shape, dtype }: Declared): number => sizeOf(shape) * BYTES[dtype];
+
+const sumBytes = (sum: number, declared: Declared): number => sum + bytesOf(declared);
 
 /** Variables, moments and buffers: there from the opening of a session to its end. */
 export const resident = (graph: Graph): number =>
-  [...graph.variables.values(), ...graph.buffers.values()].reduce((sum, d) => sum + bytesOf(d), 0);
+  [...graph.variables.values(), ...graph.buffers.values()].reduce(sumBytes, 0);
 
 /** Ops whose result is a view of their first input. */
 const views: ReadonlySet<string> = new Set(["reshape", "stopGradient", "checkpoint", "after", "updateRows"]);
@@ -104,15 +114,43 @@ const replay = ({ nodes, fetches, effects }: Program, heap: Heap): void => {
   last.forEach(drop);
 };
 
+/** Programs that set the peak; the others are looked at no further. */
+const HEAVIEST = 3;
+
+/** Bytes that a program's values take when all of them are in memory at once: what ranks programs. */
+const volume = ({ nodes }: Program): number =>
+  nodes.flatMap(({ op, outputs }) => (sources.has(op.kind) ? [] : outputs)).reduce(sumBytes, 0);
+
 /**
- * Bytes of memory that the runs of a session come to: its state and the values of one program at a time, in a
- * heap that gives nothing back.
+ * Bytes of memory that the runs of programs come to: the session's state and the values of one program at a time,
+ * in a heap that gives nothing back.
  */
-export const predict = (graph: Graph, programs: Iterable<Program> = graph.programs.values()): number => {
+const predict = (graph: Graph, programs: ReadonlyArray<Program>): number => {
   const heap = new Heap();
   for (const declared of [...graph.variables.values(), ...graph.buffers.values()]) {
     heap.take(bytesOf(declared));
   }
-  for (const program of programs) replay(program, heap);
+  const heaviest = programs
+    .map((program) => ({ program, bytes: volume(program) }))
+    .sort((a, b) => a.bytes - b.bytes)
+    .slice(-HEAVIEST);
+  for (const { program } of heaviest) replay(program, heap);
   return heap.size;
+};
+
+/** A process with TensorFlow loaded and a graph recorded, and nothing in its session: measured (docs/memory.md). */
+const PROCESS = 380 * 2 ** 20;
+/** TensorFlow runs two nodes at a time and not in our order, and keeps scratch space of its own: measured too. */
+const BESIDE = 1.15;
+/** Initial values that are in memory a second time while a session is opened. */
+const OPENING = 256 * 2 ** 20;
+
+/** Resident bytes of a process that holds the graph's session and has run these programs. */
+export const running = (graph: Graph, programs: ReadonlyArray<Program>): number =>
+  PROCESS + BESIDE * predict(graph, programs);
+
+/** Resident bytes of a process at the most while it opens the graph's session, `mapped` bytes of files in view. */
+export const opening = (graph: Graph, mapped: number): number => {
+  const bytes = [...graph.variables.values()].filter(({ zero }) => zero !== true).reduce(sumBytes, 0);
+  return PROCESS + BESIDE * bytes + Math.min(bytes, OPENING) + mapped;
 };

@@ -211,6 +211,25 @@ describe("Learner", () => {
     assertSame(lora.snapshot(/^model/), frozen);
   });
 
+  it("dropout of adapters is new each step, repeats from the seed, and goes on from a saved state", () => {
+    const adapters = (dropout: number) =>
+      open({
+        trainable: { kind: "lora", lora: { rank: 4, alpha: 8, targets: ["q", "down"], dropout } },
+        trainings: [{ ...sft, microBatch: 4 }],
+      });
+    const [one, two, none] = [adapters(0.5), adapters(0.5), adapters(0)];
+    for (const { step } of [one, two, none]) for (let i = 0; i < 3; i++) step();
+    assertSame(two.snapshot(), one.snapshot());
+    const name = [...one.snapshot(/lora.*B$/).keys()][0];
+    assert.notDeepEqual(none.session.getVariable(name), one.session.getVariable(name));
+    const directory = TinyPolicy.temporary("learner");
+    one.learner.save(directory);
+    const later = adapters(0.5);
+    later.learner.restore(directory);
+    assert.deepStrictEqual(later.step(), one.step());
+    assertSame(later.snapshot(), one.snapshot());
+  });
+
   it("heads train on a frozen policy, which is exported as it was read", () => {
     for (const frozenType of ["float32", "bfloat16"] as const) {
       const frozen = { trainable: { kind: "heads" }, frozenType } as const;

@@ -5,6 +5,7 @@
  * types, names) before memory is taken for a tensor, and holds the block formats.
  * Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, blocks: ggml-quants.c.
  */
+import type { GGUFTensorInfo } from "@huggingface/gguf";
 import * as Effect from "effect/Effect";
 import * as fs from "node:fs";
 import { attempt, readFully, toPolicyError } from "./Files.ts";
@@ -87,6 +88,57 @@ const readTensor = (file: string, tensor: GgufTensor): Float32Array => {
   return out;
 };
 
+/** Where each tensor is; throws a PolicyError where one is of an unknown type, misshapen, in another, or beyond the file. */
+const layout = (
+  path: string,
+  size: number,
+  infos: ReadonlyArray<GGUFTensorInfo>,
+  dataStart: number,
+  typeName: (id: number) => string,
+): ReadonlyMap<string, GgufTensor> => {
+  const refuse = (reason: string, remedy = "Download the file again.") =>
+    new PolicyError({ path, reason, remedy });
+  const tensors = new Map<string, GgufTensor>();
+  for (const info of infos) {
+    const type = typeName(info.dtype);
+    const format = formats.get(type);
+    if (format === undefined) {
+      throw refuse(
+        `tensor "${info.name}" is of type ${type}; ${[...formats.keys()].join(", ")} are supported.`,
+        "Use the model in one of these types: most are published as Q8_0 or F16 too.",
+      );
+    }
+    if (tensors.has(info.name)) throw refuse(`tensor "${info.name}" occurs twice.`);
+    const shape = info.shape.map(Number).reverse();
+    const count = shape.reduce((a, b) => a * b, 1);
+    const offset = dataStart + Number(info.offset);
+    const bytes = (count / format.values) * format.bytes;
+    const columns = shape.at(-1) ?? 0;
+    if (!Number.isSafeInteger(count) || count <= 0 || columns % format.values !== 0) {
+      throw refuse(
+        `tensor "${info.name}" has the shape [${shape.join(", ")}], which type ${type} cannot have.`,
+      );
+    }
+    if (!Number.isSafeInteger(offset + bytes) || (info.offset & 7n) !== 0n) {
+      throw refuse(
+        `tensor "${info.name}" has the offset ${info.offset}, expected a multiple of 8 inside the file of ${size} bytes.`,
+      );
+    }
+    tensors.set(info.name, { name: info.name, type, shape, offset, bytes });
+  }
+  let end = dataStart;
+  let before = "the header";
+  for (const { name, offset, bytes } of [...tensors.values()].sort((a, b) => a.offset - b.offset)) {
+    if (offset < end) {
+      throw refuse(`tensor "${name}" begins at byte ${offset}, inside ${before}, which ends at ${end}.`);
+    }
+    end = offset + bytes;
+    before = `"${name}"`;
+  }
+  if (end > size) throw refuse(`the file is truncated: expected at least ${end} bytes, found ${size}.`);
+  return tensors;
+};
+
 /** Opens a local file and checks its header. Nothing is fetched. */
 export const open = (path: string): Effect.Effect<GgufFile, PolicyError> =>
   Effect.gen(function* () {
@@ -138,48 +190,7 @@ export const open = (path: string): Effect.Effect<GgufFile, PolicyError> =>
     const metadata: Readonly<Record<string, unknown>> = Object.fromEntries(
       Object.entries(header.metadata).map(([key, value]) => [key, plain(value)]),
     );
-    const tensors = new Map<string, GgufTensor>();
-    let expected = dataStart;
-    for (const info of header.tensorInfos) {
-      const type = typeName(info.dtype);
-      const format = formats.get(type);
-      if (format === undefined) {
-        return yield* refuse(
-          `tensor "${info.name}" is of type ${type}; ${[...formats.keys()].join(", ")} are supported.`,
-          "Use the model in one of these types: most are published as Q8_0 or F16 too.",
-        );
-      }
-      if (tensors.has(info.name)) return yield* refuse(`tensor "${info.name}" occurs twice.`);
-      const shape = info.shape.map(Number).reverse();
-      const count = shape.reduce((a, b) => a * b, 1);
-      const offset = dataStart + Number(info.offset);
-      const bytes = (count / format.values) * format.bytes;
-      const columns = shape.at(-1) ?? 0;
-      if (!Number.isSafeInteger(count) || count <= 0 || columns % format.values !== 0) {
-        return yield* refuse(
-          `tensor "${info.name}" has the shape [${shape.join(", ")}], which type ${type} cannot have.`,
-        );
-      }
-      if (!Number.isSafeInteger(offset + bytes) || (info.offset & 7n) !== 0n) {
-        return yield* refuse(
-          `tensor "${info.name}" has the offset ${info.offset}, expected a multiple of 8 inside the file of ${size} bytes.`,
-        );
-      }
-      expected = Math.max(expected, offset + bytes);
-      tensors.set(info.name, { name: info.name, type, shape, offset, bytes });
-    }
-    const ordered = [...tensors.values()].sort((a, b) => a.offset - b.offset);
-    for (const [i, { name, offset }] of ordered.entries()) {
-      const before = ordered[i - 1];
-      if (before !== undefined && before.offset + before.bytes > offset) {
-        return yield* refuse(
-          `tensor "${name}" begins at byte ${offset}, inside "${before.name}", which ends at ${before.offset + before.bytes}.`,
-        );
-      }
-    }
-    if (expected > size) {
-      return yield* refuse(`the file is truncated: expected at least ${expected} bytes, found ${size}.`);
-    }
+    const tensors = yield* attempt(path, () => layout(path, size, header.tensorInfos, dataStart, typeName));
     return {
       path,
       size,

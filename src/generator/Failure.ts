@@ -22,6 +22,9 @@ const LONGEST_WAIT = 5 * 60_000;
 
 const GO_ON = "then `drydock resume` the run";
 
+/** A run goes on with the settings that it began with: they are in its directory. */
+const edit = (what: string): string => `${what} in the run's config.json, ${GO_ON}`;
+
 const who = (generator: RemoteGenerator): string => `the generator at ${OpenAi.endpoint(generator)}`;
 
 /** The server's own words: OpenAI's {error: {message}}, another JSON, or the text. */
@@ -62,7 +65,7 @@ export const ofStatus = (
       reason: `${who(generator)} ${apiKeyEnv === undefined ? "wants a key" : "refuses the key"} (${status})${said}`,
       remedy:
         apiKeyEnv === undefined
-          ? "put the key into an environment variable, name that in the stage's generator.apiKeyEnv, and start the run again"
+          ? edit("put the key into an environment variable and name that as generator.apiKeyEnv")
           : `correct the environment variable ${apiKeyEnv}, ${GO_ON}`,
     });
   }
@@ -70,7 +73,7 @@ export const ofStatus = (
     return new Failure({
       kind: "lasting",
       reason: `${who(generator)} does not know the model ${JSON.stringify(model)}, or not this path (404)${said}`,
-      remedy: `correct the stage's generator.model, url or api; GET /v1/models lists a server's models`,
+      remedy: edit("correct generator.model, url or api (GET /v1/models lists a server's models)"),
     });
   }
   if (status === 429 || status >= 500 || status === 408) {
@@ -92,8 +95,8 @@ export const ofStatus = (
     kind: refuses ? "refused" : "lasting",
     reason: `${who(generator)} ${refuses ? "refuses the request" : "answers with a redirection"} (${status})${said}`,
     remedy: refuses
-      ? "correct what it names in the stage's generator or in compute.maxNewTokens, and start the run again"
-      : "give the address that it leads to as the stage's generator.url",
+      ? edit("correct what it names, for example generator.maxTokens,")
+      : edit("give the address that it leads to as generator.url"),
   });
 };
 
@@ -114,7 +117,7 @@ export const ofTransport = (generator: RemoteGenerator, error: HttpClientError.H
         : reason._tag === "InvalidUrlError"
           ? `${who(generator)} has no usable address`
           : `the answer of ${who(generator)} broke off (${code})`,
-    remedy: `start the server or correct the stage's generator.url, ${GO_ON}`,
+    remedy: edit("start the server, or correct generator.url"),
   });
 };
 
@@ -122,7 +125,7 @@ export const timedOut = (generator: RemoteGenerator): Failure =>
   new Failure({
     kind: "passing",
     reason: `${who(generator)} gave no answer within ${generator.timeoutSeconds} s`,
-    remedy: `raise the stage's generator.timeoutSeconds or lower its concurrency, ${GO_ON}`,
+    remedy: edit("look at the server, or raise generator.timeoutSeconds or lower its concurrency"),
   });
 
 /** A 2xx answer that is not what the API says. */
@@ -130,20 +133,21 @@ export const malformed = (generator: RemoteGenerator, found: string): Failure =>
   new Failure({
     kind: "passing",
     reason: `${who(generator)} does not answer as the ${generator.api} API does: ${found.replace(/\s+/g, " ").slice(0, 200)}`,
-    remedy:
-      "check the stage's generator.url and api: it must be an OpenAI-compatible server; see docs/generators.md",
+    remedy: edit(
+      "correct generator.url or api, which must be those of an OpenAI-compatible server (docs/generators.md),",
+    ),
   });
 
 export const tooMany = (generator: RemoteGenerator, found: number, asked: number): Failure =>
   new Failure({
     kind: "lasting",
     reason: `${who(generator)} answered with ${found} choices where ${asked} were asked for`,
-    remedy: `set the stage's samplesPerProblem to 1, or use another server`,
+    remedy: edit("set the stage's samplesPerProblem to 1, or give another server"),
   });
 
 export const noLogProbs = (generator: RemoteGenerator): Failure =>
   new Failure({
     kind: "lasting",
     reason: `${who(generator)} gives no log-probs, and the stage's generator.logprobs is "required"`,
-    remedy: `set it to "wanted" or "none", or use a server that gives them`,
+    remedy: edit('set it to "wanted" or "none", or give a server that has them'),
   });

@@ -376,7 +376,7 @@ describe("what will not pass is told at once", () => {
       FakeServer.error(400, "too long"),
       {},
       "refuses the request (400): too long",
-      "maxNewTokens",
+      "maxTokens",
       false,
     ],
     ["a redirection", FakeServer.error(308, "there"), {}, "redirection", "generator.url", true],

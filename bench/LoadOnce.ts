@@ -6,7 +6,7 @@ import * as Executors from "../src/tensor/Executor.ts";
 
 const [model, dtype, threads, prompt] = process.argv.slice(2) as [string, "f32" | "bf16", string, string];
 Binding.setThreads(Number(threads));
-const executor = await Executors.load("native");
+const executor = await Executors.load(Executors.nativeBackend());
 const start = performance.now();
 const seconds = () => (performance.now() - start) / 1000;
 const engine = await Effect.runPromise(

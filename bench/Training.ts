@@ -152,7 +152,7 @@ export const episodes = (batch: number, time: number, vocabulary: number) =>
 /** Opens the learner; each call of the result is one step. */
 export const open = async (o: Options): Promise<() => Record<string, number>> => {
   const policy = await policyOf(o);
-  const executor = await Executors.load("native", { threads: o.threads });
+  const executor = await Executors.load(Executors.nativeBackend(), { threads: o.threads });
   const g = new Graph();
   const recorded = Learner.record(g, policy, spec(o));
   const learner = recorded.attach(executor.open(g, recorded.initial), executor.name);

@@ -141,7 +141,7 @@ const prepare = (executor: Executor, rows: number, k: number, chosen: boolean) =
     ...(chosen ? {} : { tokens: tokens(rows * k), logProbs: new Float32Array(rows * k).fill(-2) }),
   };
   // Only what the program reads may be fed.
-  const asked = new Set([...g.feeds.keys()]);
+  const asked = new Set(g.feeds.keys());
   const known = Object.fromEntries(Object.entries(feeds).filter(([name]) => asked.has(name)));
   let t = 0;
   return (steps: number): number => {
@@ -173,7 +173,7 @@ export default async (args: ReadonlyArray<string>) => {
     },
   });
   const [rows, k, rounds] = [Number(values.rows), Number(values.candidates), Number(values.rounds)];
-  const executor = await Executors.load("native", { threads: Number(values.threads) });
+  const executor = await Executors.load(Executors.nativeBackend(), { threads: Number(values.threads) });
   const given = prepare(executor, rows, k, false);
   const chosen = prepare(executor, rows, k, true);
   const peer = values["no-peer"]

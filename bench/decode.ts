@@ -62,7 +62,7 @@ const rate = (executor: Executor, rounds: number, newTokens: number): number => 
 };
 
 export default async () => ({
-  ours: rate(await Executors.load("native"), 4, NEW_TOKENS),
+  ours: rate(await Executors.load(Executors.nativeBackend()), 4, NEW_TOKENS),
   peer: rate(await Executors.load("wasm"), 1, NEW_TOKENS / 2),
   unit: "tokens/s",
 });

@@ -4,6 +4,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-wasm";
+import * as Executors from "../src/tensor/Executor.ts";
 import * as Binding from "../src/tensor/native/Binding.ts";
 
 const size = 1024;
@@ -18,7 +19,7 @@ const rate = (repeats: number, step: () => void): number => {
 
 export default async () => {
   const values = Float32Array.from({ length: size * size }, (_, i) => (i % 17) - 8);
-  const native = Binding.load();
+  const native = Binding.load(Executors.flavourOf(Executors.nativeBackend()));
   const id = native.createTensor([size, size], Binding.DType.float32, values);
   const ours = rate(30, () => {
     for (const out of native.executeOp("MatMul", [], [id, id], 1)) native.deleteTensor(out.id);

@@ -83,7 +83,7 @@ const plain = (): ((ids: Int32Array, labels: Int32Array) => number) => {
   const weight = (name: string) => variables.get(name) as tf.Variable;
   const half = hd / 2;
   const angles = tf.outerProduct(
-    tf.range(0, T) as tf.Tensor1D,
+    tf.range(0, T),
     tf.tensor1d(Array.from({ length: half }, (_, i) => config.rope_theta ** ((-2 * i) / hd))),
   );
   const [cos, sin] = [tf.cos(angles), tf.sin(angles)].map((x) => tf.concat([x, x], 1)) as [
@@ -125,7 +125,7 @@ const plain = (): ((ids: Int32Array, labels: Int32Array) => number) => {
     tf.tidy(() => {
       const wanted = tf.oneHot(tf.tensor1d(labels, "int32"), V);
       const { value, grads } = tf.variableGrads(
-        () => tf.losses.softmaxCrossEntropy(wanted, forward(tf.tensor1d(ids, "int32"))) as tf.Scalar,
+        () => tf.losses.softmaxCrossEntropy(wanted, forward(tf.tensor1d(ids, "int32"))),
         [...variables.values()],
       );
       optimizer.applyGradients(Object.entries(grads).map(([name, tensor]) => ({ name, tensor })));
@@ -149,7 +149,7 @@ export default async (args: ReadonlyArray<string>) => {
   }
   const rate = (step: (ids: Int32Array, labels: Int32Array) => number, steps: number) => (): number => {
     const start = performance.now();
-    for (let i = 0; i < steps; i++) step(...(batches[i % batches.length] as (typeof batches)[number]));
+    for (let i = 0; i < steps; i++) step(...batches[i % batches.length]);
     return (1000 * B * T * steps) / (performance.now() - start);
   };
   const found = await Peer.interleave(

@@ -1,4 +1,4 @@
-// `npm test [-- FILES...] [-- --quick]`: prepares native TensorFlow, runs vitest, and ends with a line of counts.
+// `npm test [-- FILES...] [-- --quick] [-- --backend gpu]`: prepares native TensorFlow, runs vitest, and ends with a line of counts.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -8,14 +8,15 @@ import { fileURLToPath } from "node:url";
 import { register } from "tsx/esm/api";
 
 register();
+const { nativeBackend, takeBackend } = await import("./backend.mjs");
+const args = takeBackend(process.argv.slice(2));
 const { prepare } = await import("./setup.mjs");
-await prepare({ quiet: true });
+await prepare({ quiet: true, backend: nativeBackend() });
 
 const here = dirname(fileURLToPath(import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), "drydock-test-"));
 const summaryFile = join(scratch, "summary.json");
 const reasonsFile = join(scratch, "reasons.txt");
-const args = process.argv.slice(2);
 const quick = args.includes("--quick");
 const vitest = join(dirname(createRequire(import.meta.url).resolve("vitest/package.json")), "vitest.mjs");
 

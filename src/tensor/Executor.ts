@@ -15,6 +15,14 @@ export interface LoadOptions {
   readonly threads?: number;
 }
 
+/** What benchmarks and parity tests run on: the CPU, or with DRYDOCK_BACKEND=gpu the GPU. */
+export const nativeBackend = (): "native" | "native-gpu" =>
+  process.env["DRYDOCK_BACKEND"] === "gpu" ? "native-gpu" : "native";
+
+/** The build of TensorFlow that a native backend loads. */
+export const flavourOf = (backend: "native" | "native-gpu"): "cpu" | "gpu" =>
+  backend === "native-gpu" ? "gpu" : "cpu";
+
 /**
  * Loads a backend's executor.
  * @throws Error with what to do when the backend is not installed or cannot have that many threads.
@@ -30,7 +38,7 @@ export const load = async (backend: Backend, options: LoadOptions = {}): Promise
       );
     }
   }
-  const binding = Binding.load(backend === "native-gpu" ? "gpu" : "cpu");
+  const binding = Binding.load(flavourOf(backend));
   if (backend === "native-gpu" && !binding.usesGpu) {
     throw new Error(
       "TensorFlow finds no usable GPU: check the driver (nvidia-smi), or use --backend native.",

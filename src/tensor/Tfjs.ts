@@ -43,7 +43,7 @@ const plainMover = (tf: Tfjs): Mover => ({
   split: (x, sizes, axis) => tf.split(x, [...sizes], axis),
   concat: (list, axis) => tf.concat([...list], axis),
   roll: (x, shift, axis) => {
-    const size = x.shape[axis] as number;
+    const size = x.shape[axis];
     const [front, back] = tf.split(x, [size - shift, shift], axis) as [Tensor, Tensor];
     return tf.concat([back, front], axis);
   },

@@ -121,7 +121,7 @@ export const make = (tf: typeof TfjsModule): Memory => {
     },
     split: (x, sizes, axis) => {
       const inner = size(x.shape.slice(axis + 1));
-      const stride = inner * (x.shape[axis] as number);
+      const stride = inner * (x.shape[axis]);
       const outer = size(x.shape.slice(0, axis));
       const parts = sizes.map((part) => allocate(x.shape.map((d, i) => (i === axis ? part : d))));
       const from = view(x);
@@ -135,16 +135,16 @@ export const make = (tf: typeof TfjsModule): Memory => {
       return parts;
     },
     concat: (list, axis) => {
-      const shape = (list[0] as Tensor).shape;
+      const shape = (list[0]).shape;
       const inner = size(shape.slice(axis + 1));
-      const total = list.reduce((sum, x) => sum + (x.shape[axis] as number), 0);
+      const total = list.reduce((sum, x) => sum + (x.shape[axis]), 0);
       const outer = size(shape.slice(0, axis));
       const out = allocate(shape.map((d, i) => (i === axis ? total : d)));
       const to = view(out);
       let start = 0;
       for (const x of list) {
         const from = view(x);
-        const width = (x.shape[axis] as number) * inner;
+        const width = (x.shape[axis]) * inner;
         for (let o = 0; o < outer; o++) copy(from, o * width, to, o * total * inner + start, width);
         start += width;
       }
@@ -152,7 +152,7 @@ export const make = (tf: typeof TfjsModule): Memory => {
     },
     roll: (x, shift, axis) => {
       const inner = size(x.shape.slice(axis + 1));
-      const stride = inner * (x.shape[axis] as number);
+      const stride = inner * (x.shape[axis]);
       const out = allocate(x.shape);
       const [from, to] = [view(x), view(out)];
       const back = shift * inner;

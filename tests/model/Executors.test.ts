@@ -8,6 +8,7 @@ import * as Transformer from "../../src/model/Transformer.ts";
 import * as Random from "../../src/random/Random.ts";
 import { gradients } from "../../src/tensor/Gradient.ts";
 import { Graph } from "../../src/tensor/Graph.ts";
+import * as Executors from "../../src/tensor/Executor.ts";
 import * as NativeEager from "../../src/tensor/NativeEager.ts";
 import * as Binding from "../../src/tensor/native/Binding.ts";
 import type { Executor } from "../../src/tensor/Session.ts";
@@ -57,7 +58,7 @@ const outcome = (on: Executor) => {
 };
 
 const others: ReadonlyArray<readonly [string, () => Executor | Promise<Executor>]> = [
-  ["native eager", () => NativeEager.make(Binding.load())],
+  ["native eager", () => NativeEager.make(Binding.load(Executors.flavourOf(Executors.nativeBackend())))],
   ["tfjs on WebAssembly", () => Tfjs.make("wasm")],
 ];
 

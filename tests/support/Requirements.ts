@@ -48,7 +48,7 @@ export const docker = async (): Promise<boolean> => {
 
 /** Whether native TensorFlow is prepared (`npm test` prepares it where that is possible). */
 export const native = (): boolean => {
-  if (NativeStore.find("cpu") !== undefined) return true;
+  if (NativeStore.find(process.env["DRYDOCK_BACKEND"] === "gpu" ? "gpu" : "cpu") !== undefined) return true;
   skippedBecause("tests of native TensorFlow: it is not prepared (`npm run setup` says why)");
   return false;
 };

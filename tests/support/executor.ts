@@ -7,4 +7,4 @@ import * as Requirements from "./Requirements.ts";
 let loaded: Promise<Executor> | undefined;
 
 export const testExecutor = (): Promise<Executor> =>
-  (loaded ??= Requirements.native() ? Executors.load("native") : Tfjs.make("wasm"));
+  (loaded ??= Requirements.native() ? Executors.load(Executors.nativeBackend()) : Tfjs.make("wasm"));

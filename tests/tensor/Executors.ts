@@ -14,8 +14,11 @@ export interface Named {
 const native = async (): Promise<Array<Named>> =>
   Requirements.native()
     ? [
-        { name: "native graph", executor: await Executor.load("native") },
-        { name: "native eager", executor: NativeEager.make(Binding.load()) },
+        { name: "native graph", executor: await Executor.load(Executor.nativeBackend()) },
+        {
+          name: "native eager",
+          executor: NativeEager.make(Binding.load(Executor.flavourOf(Executor.nativeBackend()))),
+        },
       ]
     : [];
 

@@ -11,19 +11,11 @@ import * as Peft from "../model/Peft.ts";
 import * as Policy from "../model/Policy.ts";
 import { PolicyError } from "../model/PolicyError.ts";
 import { json, print } from "./Output.ts";
+import * as PolicyFlags from "./PolicyFlags.ts";
 import * as ProgressLine from "./ProgressLine.ts";
 
-const dtypes = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
-
-const dtype = Flag.Literals("dtype", ["f32", "f16", "bf16"]).pipe(
-  Flag.withDescription("Type of the stored weights; default: f16 for gguf, else f32, which keeps every bit"),
-  Flag.map((name) => dtypes[name]),
-  Flag.optional,
-);
-const force = Flag.Boolean("force").pipe(
-  Flag.withDescription("Replace what an earlier export wrote there"),
-  Flag.withDefault(false),
-);
+const dtype = PolicyFlags.dtype("f16 for gguf, else f32, which keeps every bit");
+const force = PolicyFlags.force("Replace what an earlier export wrote there");
 const maxShardSize = Flag.String("max-shard-size").pipe(
   Flag.withDescription("Weights larger than this are cut into several files: 500MB, 5GB, …"),
   Flag.withDefault("5GB"),
@@ -43,9 +35,6 @@ const progress = () => {
   const line = ProgressLine.make();
   return (done: number, total: number): void => line.draw(`writing tensors ${done}/${total}`, done === total);
 };
-
-const withDtype = (chosen: Option.Option<Policy.StoredType>) =>
-  Option.isSome(chosen) ? { dtype: chosen.value } : {};
 
 export const exportPolicy = Command.make(
   "export",
@@ -67,7 +56,7 @@ export const exportPolicy = Command.make(
     json,
   },
   Effect.fn(function* ({ directory, format, pre, ...options }) {
-    const stored = withDtype(options.dtype);
+    const stored = PolicyFlags.withDtype(options.dtype);
     const policy = yield* Policy.read(directory);
     const folder = Path.join(directory, Peft.FOLDER);
     const adapter = Fs.existsSync(folder) ? yield* Peft.read(folder, policy.config) : null;
@@ -179,7 +168,7 @@ export const merge = Command.make(
         adapter,
       },
       {
-        ...withDtype(options.dtype),
+        ...PolicyFlags.withDtype(options.dtype),
         replace: options.force,
         maxShardBytes: options.maxShardSize,
         onProgress: progress(),

@@ -12,9 +12,8 @@ import { PolicyError } from "../model/PolicyError.ts";
 import * as PolicyImport from "../model/PolicyImport.ts";
 import * as Room from "../model/Room.ts";
 import { json, print } from "./Output.ts";
+import * as PolicyFlags from "./PolicyFlags.ts";
 import * as ProgressLine from "./ProgressLine.ts";
-
-const dtypes = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
 
 type Source =
   | { readonly kind: "file" | "directory"; readonly path: string }
@@ -74,16 +73,10 @@ export const importPolicy = Command.make(
       ),
     ),
     out: optional("out", "Policy directory to write; default: policies/NAME of the source"),
-    dtype: Flag.Literals("dtype", ["f32", "f16", "bf16"]).pipe(
-      Flag.withDescription("Type of the stored weights; default: the source's, of a GGUF f32"),
-      Flag.optional,
-    ),
+    dtype: PolicyFlags.dtype("the source's, of a GGUF f32"),
     revision: optional("revision", "Hub: branch, tag or commit; default: main"),
     file: optional("file", "Hub: the one GGUF file to fetch, in place of the safetensors"),
-    force: Flag.Boolean("force").pipe(
-      Flag.withDescription("Replace a policy that is there"),
-      Flag.withDefault(false),
-    ),
+    force: PolicyFlags.force("Replace a policy that is there"),
     json,
   },
   Effect.fn(function* ({ source: text, out, dtype, revision, file, force, json: asJson }) {
@@ -92,7 +85,7 @@ export const importPolicy = Command.make(
     const line = ProgressLine.make();
     const options = {
       replace: force,
-      ...(Option.isSome(dtype) ? { dtype: dtypes[dtype.value] } : {}),
+      ...PolicyFlags.withDtype(dtype),
       onProgress: (done: number, total: number) =>
         line.draw(`importing tensors ${done}/${total}`, done === total),
     };

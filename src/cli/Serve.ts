@@ -31,27 +31,20 @@ const keyOf = (name: Option.Option<string>): Effect.Effect<string | null, Infere
   );
 };
 
-/** How many positions go to prompts and how many to new tokens. */
-const shares = (
+/** Positions of a prompt and its continuation together. */
+const contextOf = (
   { config, directory }: PolicyFiles.PolicyFiles,
-  context: Option.Option<number>,
-  newTokens: Option.Option<number>,
-): Effect.Effect<
-  { readonly maxPromptTokens: number; readonly maxNewTokens: number },
-  Inference.InferenceError
-> => {
+  asked: Option.Option<number>,
+): Effect.Effect<number, Inference.InferenceError> => {
   const positions = config.max_position_embeddings;
-  const all = Option.getOrElse(context, () => Math.min(positions, CONTEXT));
-  const maxNewTokens = Option.getOrElse(newTokens, () => Math.floor(all / 2));
-  if (all > positions || maxNewTokens < 1 || maxNewTokens >= all) {
-    return Effect.fail(
-      new Inference.InferenceError({
-        reason: `a context of ${all} with ${maxNewTokens} new tokens does not fit: ${directory} has ${positions} positions, and a prompt needs one`,
-        remedy: `give --context of at most ${positions}, and --max-new-tokens below it`,
-      }),
-    );
-  }
-  return Effect.succeed({ maxPromptTokens: all - maxNewTokens, maxNewTokens });
+  const context = Option.getOrElse(asked, () => Math.min(positions, CONTEXT));
+  if (context >= 2 && context <= positions) return Effect.succeed(context);
+  return Effect.fail(
+    new Inference.InferenceError({
+      reason: `--context is ${context}, but ${directory} has ${positions} positions, and a prompt and its continuation need two`,
+      remedy: `give --context a number from 2 to ${positions}`,
+    }),
+  );
 };
 
 export const serve = Command.make(
@@ -83,28 +76,29 @@ export const serve = Command.make(
       ),
       Flag.optional,
     ),
-    maxNewTokens: Flag.Int("max-new-tokens").pipe(
-      Flag.withDescription("Share of the context for new tokens; default: half of it"),
-      Flag.optional,
-    ),
     ...Inference.flags,
   },
   Effect.fn(
     function* (options) {
       const files = yield* PolicyFiles.read(options.policy);
       const apiKey = yield* keyOf(options.apiKey);
-      const limits = yield* shares(files, options.context, options.maxNewTokens);
+      const context = yield* contextOf(files, options.context);
       if (options.slots < 1 || options.maxQueue < 0) {
         return yield* new Inference.InferenceError({
           reason: `--slots must be 1 or more and --max-queue 0 or more, found ${options.slots} and ${options.maxQueue}`,
           remedy: "leave them out for 8 and 64",
         });
       }
-      const info = yield* Inference.open(files, options, { batch: options.slots, ...limits });
+      const info = yield* Inference.open(files, options, {
+        batch: options.slots,
+        maxPromptTokens: context - 1,
+        maxNewTokens: context - 1,
+        maxTokens: context,
+      });
       const compute = yield* Compute;
       const name = Option.getOrElse(options.modelName, () => files.card.name);
       const { url } = yield* Server.serve({
-        model: { name, files, text: Text.make(files), ...limits, stream: compute.stream },
+        model: { name, files, text: Text.make(files), context, stream: compute.stream },
         host: options.host,
         port: options.port,
         apiKey,
@@ -114,7 +108,7 @@ export const serve = Command.make(
       Screen.say(
         [
           `Serving ${name} at ${url} (${info.backend}; ${options.slots} slots)`,
-          `  prompts of up to ${limits.maxPromptTokens} tokens, up to ${limits.maxNewTokens} new ones; Ctrl-C stops`,
+          `  ${context} tokens for a prompt and its continuation together; Ctrl-C stops`,
           ...(apiKey === null && !LOOPBACK.test(options.host)
             ? [`  Anyone who can reach ${options.host} may use it: --api-key ENV asks for a key`]
             : []),

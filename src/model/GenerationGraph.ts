@@ -18,6 +18,8 @@ export interface Spec {
   readonly batch: number;
   readonly maxPrompt: number;
   readonly maxNew: number;
+  /** Positions of a prompt and what is written after it together; maxPrompt + maxNew by default. */
+  readonly positions?: number;
   /** Attached heads allow a tilt; null for a policy without. */
   readonly heads: Heads.Heads | null;
   /** Prompts a prefill; by default as many as make 512 padded tokens (enough rows for a fast product), at most `batch`. */
@@ -208,7 +210,7 @@ const recordDecode = (
 export const record = (g: Graph, model: Transformer.Model, spec: Spec): Programs => {
   const { config } = model;
   const { name, batch, maxPrompt, maxNew, heads } = spec;
-  const length = maxPrompt + maxNew;
+  const length = spec.positions ?? maxPrompt + maxNew;
   if (length > config.max_position_embeddings) {
     throw new RangeError(
       `prompts of ${maxPrompt} and ${maxNew} new tokens need ${length} positions; the model has ${config.max_position_embeddings}. Lower generation.maxPromptTokens or maxNewTokens.`,

@@ -63,6 +63,11 @@ export const check = (programs: Programs, items: ReadonlyArray<Item>, s: Setting
     if (promptIds.length < 1 || promptIds.length > programs.maxPrompt) {
       fail(`prompt ${i} has ${promptIds.length} tokens, expected 1 .. ${programs.maxPrompt}`);
     }
+    if (promptIds.length + s.maxNewTokens > programs.length) {
+      fail(
+        `prompt ${i} has ${promptIds.length} tokens, which with ${s.maxNewTokens} new ones are more than ${programs.length}`,
+      );
+    }
     const wrong = promptIds.find((id) => !(Number.isInteger(id) && id >= 0 && id < programs.vocabulary));
     if (wrong !== undefined)
       fail(`prompt ${i} holds token ${wrong}; the vocabulary is ${programs.vocabulary}`);

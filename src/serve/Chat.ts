@@ -33,12 +33,6 @@ const plain = ({ role, content }: typeof Message.Type): ChatTemplate.Message => 
   content: typeof content === "string" ? content : content.map(({ text }) => text).join(""),
 });
 
-const maxTokens = (request: typeof Request.Type): Job.Asked["maxTokens"] => {
-  const param = request.max_completion_tokens === undefined ? "max_tokens" : "max_completion_tokens";
-  const value = request[param];
-  return value === undefined ? null : { param, value };
-};
-
 export const endpoint: Endpoint = {
   prefix: "chatcmpl",
   object: "chat.completion",
@@ -63,8 +57,8 @@ export const endpoint: Endpoint = {
         prompts: [yield* Tokens.encode(model, prompt, tokenizer.encode, "messages")],
         promptParam: "messages",
         logProbs: request.logprobs === true ? (request.top_logprobs ?? 0) : null,
-        maxTokens: maxTokens(request),
-        defaultMax: model.maxNewTokens,
+        maxTokens: request.max_completion_tokens ?? request.max_tokens ?? null,
+        defaultMax: model.context,
         // The card's stop strings belong to its own prompts: a chat ends by the template's end token.
         defaultStop: [],
       });

@@ -55,9 +55,8 @@ export const endpoint: Endpoint = {
         prompts,
         promptParam: "prompt",
         logProbs: request.logprobs ?? null,
-        maxTokens:
-          request.max_tokens === undefined ? null : { param: "max_tokens", value: request.max_tokens },
-        defaultMax: Math.min(card.generation.maxNewTokens, model.maxNewTokens),
+        maxTokens: request.max_tokens ?? null,
+        defaultMax: card.generation.maxNewTokens,
         defaultStop: card.stop,
       });
     }),

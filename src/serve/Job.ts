@@ -16,8 +16,8 @@ export interface Model {
   readonly name: string;
   readonly files: PolicyFiles;
   readonly text: Text;
-  readonly maxPromptTokens: number;
-  readonly maxNewTokens: number;
+  /** Tokens of a prompt and its continuation together at most. */
+  readonly context: number;
   readonly stream: (request: StreamRequest) => Stream.Stream<StreamEvent, ComputeError>;
 }
 
@@ -60,8 +60,8 @@ export interface Asked {
   /** Name of the parameter that holds the prompts, for errors. */
   readonly promptParam: string;
   readonly logProbs: number | null;
-  /** As asked for, with the parameter's name; null: as many as `defaultMax` says. */
-  readonly maxTokens: { readonly param: string; readonly value: number } | null;
+  /** As asked for; null: `defaultMax`, or as many as fit. */
+  readonly maxTokens: number | null;
   readonly defaultMax: number;
   readonly defaultStop: ReadonlyArray<string>;
 }
@@ -74,7 +74,7 @@ const seedOf = (seed: number, i: number): number =>
 export const make = (model: Model, p: Parameters, asked: Asked): Effect.Effect<Job, ApiError.ApiError> =>
   Effect.gen(function* () {
     const { generation, tilt: cardTilt } = model.files.card;
-    const { maxPromptTokens, maxNewTokens } = model;
+    const { context } = model;
     const { prompts, promptParam } = asked;
     if (p.model !== undefined && p.model !== model.name) {
       return yield* Effect.fail(ApiError.unknownModel(p.model, model.name));
@@ -82,25 +82,18 @@ export const make = (model: Model, p: Parameters, asked: Asked): Effect.Effect<J
     if (p.stream_options !== undefined && p.stream !== true) {
       return yield* fail("'stream_options' goes with 'stream': true only.", "stream_options");
     }
-    const limits = `This model takes prompts of up to ${maxPromptTokens} tokens and writes up to ${maxNewTokens}`;
+    const { maxTokens, defaultMax } = asked;
     const longest = Math.max(...prompts.map(({ length }) => length));
-    if (longest > maxPromptTokens) {
+    const wanted = maxTokens ?? 1;
+    if (longest + wanted > context) {
       return yield* fail(
-        `${limits}, but the prompt has ${longest} tokens. Shorten it.`,
+        `This model's maximum context length is ${context} tokens. However, you requested ${longest + wanted} tokens (${longest} in the prompt; ${wanted} for the completion). Please reduce the prompt or the completion length.`,
         promptParam,
         "context_length_exceeded",
       );
     }
     if (prompts.some(({ length }) => length === 0)) {
       return yield* fail("The prompt must have at least one token.", promptParam);
-    }
-    const { maxTokens } = asked;
-    if (maxTokens !== null && maxTokens.value > maxNewTokens) {
-      return yield* fail(
-        `${limits}, but '${maxTokens.param}' is ${maxTokens.value}.`,
-        maxTokens.param,
-        "context_length_exceeded",
-      );
     }
     const vocabulary = model.files.config.vocab_size;
     const topK = p.top_k ?? generation.topK ?? 0;
@@ -121,7 +114,6 @@ export const make = (model: Model, p: Parameters, asked: Asked): Effect.Effect<J
       temperature: p.temperature ?? generation.temperature,
       ...(topK > 0 && topK < vocabulary ? { topK } : {}),
       ...(topP < 1 ? { topP } : {}),
-      maxNewTokens: maxTokens?.value ?? asked.defaultMax,
       stop,
       tilt,
       topLogProbs: asked.logProbs ?? 0,
@@ -130,7 +122,13 @@ export const make = (model: Model, p: Parameters, asked: Asked): Effect.Effect<J
       requests: prompts.map((prompt) => {
         // Without a seed each prompt draws its own; with one, equal prompts have equal answers.
         const seed = p.seed ?? randomInt(2 ** 31);
-        return { ...settings, prompt, seeds: Array.from({ length: n }, (_, i) => seedOf(seed, i)) };
+        const maxNewTokens = maxTokens ?? Math.min(defaultMax, context - prompt.length);
+        return {
+          ...settings,
+          maxNewTokens,
+          prompt,
+          seeds: Array.from({ length: n }, (_, i) => seedOf(seed, i)),
+        };
       }),
       n,
       promptTokens: prompts.reduce((sum, { length }) => sum + length, 0),

@@ -174,7 +174,7 @@ const routes = Effect.fnUntraced(function* (
     object: "model",
     created: started,
     owned_by: "drydock",
-    max_model_len: model.maxPromptTokens + model.maxNewTokens,
+    max_model_len: model.context,
   };
   const guarded = <R>(
     handler: (

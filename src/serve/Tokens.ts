@@ -26,11 +26,11 @@ export const encode = (
   param: string,
 ): Effect.Effect<ReadonlyArray<number>, ApiError.ApiError> =>
   Effect.suspend(() => {
-    const fits = model.maxPromptTokens * Math.max(longestToken(model), 32);
+    const fits = model.context * Math.max(longestToken(model), 32);
     if (Buffer.byteLength(text) <= fits) return Effect.succeed(tokens(text));
     return Effect.fail(
       ApiError.invalid(
-        `This model takes prompts of up to ${model.maxPromptTokens} tokens; this one is far longer (${text.length} characters). Shorten it.`,
+        `This model's maximum context length is ${model.context} tokens, and the prompt of ${text.length} characters is far longer. Please reduce it.`,
         param,
         "context_length_exceeded",
       ),

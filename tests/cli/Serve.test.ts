@@ -42,7 +42,7 @@ describe("drydock serve", () => {
       [[POLICY, "--port", String(port)], new RegExp(`port ${port} of 127.0.0.1 is in use.*--port N`, "s")],
       [["nowhere"], /nowhere: no such directory.*drydock policy import/s],
       [[POLICY, "--api-key", "UNSET_KEY"], /UNSET_KEY, which is not set.*UNSET_KEY=\.\.\. drydock serve/s],
-      [[POLICY, "--context", "300"], /256 positions.*--context of at most 256/s],
+      [[POLICY, "--context", "300"], /256 positions.*--context a number from 2 to 256/s],
       [[POLICY, "--slots", "0"], /--slots must be 1 or more/],
     ];
     try {

@@ -38,12 +38,12 @@ export interface Served {
 
 const SLOTS = 4;
 
-/** Serves with 4 slots and up to `capacity` choices at once; prompts and new tokens have 100 positions each. */
+/** Serves with 4 slots, a context of 200 and up to `capacity` choices at once. */
 export const open = async (
   directory: string,
   options: { readonly capacity?: number; readonly apiKey?: string } = {},
 ): Promise<Served> => {
-  const limits = { maxPromptTokens: 100, maxNewTokens: 100 };
+  const context = 200;
   const scope = Scope.makeUnsafe();
   const made = Effect.gen(function* () {
     const files = yield* PolicyFiles.read(directory);
@@ -58,10 +58,15 @@ export const open = async (
       frozenType: "float32",
       trainings: [],
       maxTrainTokens: 2,
-      generation: { batch: SLOTS, ...limits },
+      generation: {
+        batch: SLOTS,
+        maxPromptTokens: context - 1,
+        maxNewTokens: context - 1,
+        maxTokens: context,
+      },
     });
     const server = yield* Server.serve({
-      model: { name: "js", files, text: Text.make(files), ...limits, stream: compute.stream },
+      model: { name: "js", files, text: Text.make(files), context, stream: compute.stream },
       host: "127.0.0.1",
       port: 0,
       apiKey: options.apiKey ?? null,

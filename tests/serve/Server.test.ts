@@ -321,7 +321,7 @@ describe("refusals", () => {
       "messages",
       "context_length_exceeded",
     ],
-    ["too many new tokens", () => create({ max_tokens: 101 }), 400, "max_tokens", "context_length_exceeded"],
+    ["too many new tokens", () => create({ max_tokens: 199 }), 400, "prompt", "context_length_exceeded"],
     ["too many choices", () => create({ n: 9 }), 400, "n", "invalid_value"],
     ["a tilt without heads", () => create({ tilt: 1 }), 400, "tilt", "invalid_value"],
     ["an empty stop", () => create({ stop: [""] }), 400, "stop", "invalid_value"],

@@ -30,9 +30,15 @@ export class GraphBuilder {
     return `n${this.#count++}`;
   }
 
-  op(op: string, inputs: ReadonlyArray<string>, attrs: Attrs, after: ReadonlyArray<string> = []): string {
+  op(
+    op: string,
+    inputs: ReadonlyArray<string>,
+    attrs: Attrs,
+    after: ReadonlyArray<string> = [],
+    device?: string,
+  ): string {
     const name = this.name();
-    this.def.node(name, op, [...inputs, ...after.map((node) => `^${node.split(":")[0]}`)], attrs);
+    this.def.node(name, op, [...inputs, ...after.map((node) => `^${node.split(":")[0]}`)], attrs, device);
     return `${name}:0`;
   }
 

@@ -63,10 +63,17 @@ const nodeDef = (
   op: string,
   inputs: ReadonlyArray<string>,
   attributes: ReadonlyArray<Bytes>,
+  device?: string,
 ): Bytes =>
   bytes(
     1,
-    Buffer.concat([bytes(1, name), bytes(2, op), ...inputs.map((input) => bytes(3, input)), ...attributes]),
+    Buffer.concat([
+      bytes(1, name),
+      bytes(2, op),
+      ...inputs.map((input) => bytes(3, input)),
+      ...(device === undefined ? [] : [bytes(4, device)]),
+      ...attributes,
+    ]),
   );
 
 /** Collects nodes. Names are the caller's; an input is "name", "name:index" or "^name" (control). */
@@ -84,9 +91,10 @@ export class GraphDef {
     return made;
   }
 
-  node(name: string, op: string, inputs: ReadonlyArray<string>, attrs: Attrs): void {
+  /** `device` is where TensorFlow must run it; by default it chooses. */
+  node(name: string, op: string, inputs: ReadonlyArray<string>, attrs: Attrs, device?: string): void {
     const list = Object.entries(attrs).map(([key, attr]) => this.attribute(key, attr));
-    this.#nodes.push(nodeDef(name, op, inputs, list));
+    this.#nodes.push(nodeDef(name, op, inputs, list, device));
   }
 
   /** A Const node; `data` holds the elements as TensorFlow stores them. */

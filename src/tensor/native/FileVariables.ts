@@ -13,6 +13,9 @@ const GROUP = 134_217_728;
 
 export const bytesOf: Record<FilePart["dtype"], number> = { float32: 4, float16: 2, bfloat16: 2 };
 
+/** Where the file is cut: with a GPU only the pieces go there. */
+const CPU = "/device:CPU:0";
+
 const attr = (dtype: FilePart["dtype"]): Attr => ({ kind: "type", value: DType[dtype] });
 const long: Attr = { kind: "type", value: DType.int64 };
 
@@ -51,10 +54,8 @@ export const compile = (
       shape: { kind: "shape", value: [length] },
       memory_region_name: { kind: "string", value: file },
     });
-    const opened = builder.op("Slice", [mapped, start, builder.longs([length])], {
-      T: attr(dtype),
-      Index: long,
-    });
+    const all = builder.longs([length]);
+    const opened = builder.op("Slice", [mapped, start, all], { T: attr(dtype), Index: long }, [], CPU);
     files.set(key, opened);
     return opened;
   };
@@ -73,6 +74,7 @@ export const compile = (
         [whole(part), begin, builder.longs([count])],
         { T: attr(part.dtype), Index: long },
         previous,
+        CPU,
       );
       return part.dtype === declared.dtype
         ? cut

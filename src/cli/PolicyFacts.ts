@@ -26,7 +26,7 @@ export interface Facts {
 }
 
 /** Bytes of the files below a directory. */
-export const bytesBelow = (directory: string): number => {
+const bytesBelow = (directory: string): number => {
   let bytes = 0;
   for (const entry of Fs.readdirSync(directory, { withFileTypes: true })) {
     const path = Path.join(directory, entry.name);

@@ -54,7 +54,6 @@ type Metadata = Readonly<Record<string, unknown>>;
 
 interface Converted extends TokenizerFiles {
   readonly special: SpecialIds;
-  readonly size: number;
 }
 
 export const convert = (metadata: Metadata, path: string): Effect.Effect<Converted, PolicyError> =>
@@ -108,7 +107,6 @@ export const convert = (metadata: Metadata, path: string): Effect.Effect<Convert
     const contextLength = metadata[`${String(metadata["general.architecture"])}.context_length`];
     const unknown = content(id("unknown"));
     return {
-      size: tokens.length,
       special,
       tokenizer: { ...(yield* build(metadata, { ...parts, tokens, unknown, refuse })) },
       config: {

@@ -16,6 +16,13 @@ export interface Options extends GgufImport.Options {
   readonly licence?: string;
 }
 
+export interface HubOptions {
+  /** One file of the model, a GGUF; without it the model's safetensors. */
+  readonly file?: string;
+  /** Called as bytes of a file arrive. */
+  readonly onDownload?: HubDownload.OnProgress;
+}
+
 /** How many tensors are stored as each type. */
 const typesOf = (weights: Policy.TensorSource): Readonly<Partial<Record<Policy.StoredType, number>>> => {
   const types: Partial<Record<Policy.StoredType, number>> = {};
@@ -136,10 +143,3 @@ export const fromHub = Effect.fn("PolicyImport.fromHub")(function* (
   yield* clear(directory);
   return summary;
 });
-
-export interface HubOptions {
-  /** One file of the model, a GGUF; without it the model's safetensors. */
-  readonly file?: string;
-  /** Called as bytes of a file arrive. */
-  readonly onDownload?: HubDownload.OnProgress;
-}

@@ -3,6 +3,7 @@ import * as Fs from "node:fs";
 import * as Path from "node:path";
 import * as ModelConfig from "../model/ModelConfig.ts";
 import type * as Policy from "../model/Policy.ts";
+import * as PolicyImport from "../model/PolicyImport.ts";
 import * as Room from "../model/Room.ts";
 
 export interface Facts {
@@ -37,8 +38,7 @@ const bytesBelow = (directory: string): number => {
 
 export const of = (policy: Policy.PolicyFiles): Facts => {
   const { card, config, weights, tokenizer } = policy;
-  const dtypes: Record<string, number> = {};
-  for (const { dtype } of weights?.tensors.values() ?? []) dtypes[dtype] = (dtypes[dtype] ?? 0) + 1;
+  const dtypes = weights === null ? {} : PolicyImport.typesOf(weights);
   const { num_hidden_layers: layers, num_key_value_heads: heads, head_dim: width } = config;
   return {
     name: card.name,

@@ -24,7 +24,9 @@ export interface HubOptions {
 }
 
 /** How many tensors are stored as each type. */
-const typesOf = (weights: Policy.TensorSource): Readonly<Partial<Record<Policy.StoredType, number>>> => {
+export const typesOf = (
+  weights: Policy.TensorSource,
+): Readonly<Partial<Record<Policy.StoredType, number>>> => {
   const types: Partial<Record<Policy.StoredType, number>> = {};
   for (const { dtype } of weights.tensors.values()) types[dtype] = (types[dtype] ?? 0) + 1;
   return types;

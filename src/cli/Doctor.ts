@@ -10,6 +10,7 @@ import * as PolicyFiles from "../model/Policy.ts";
 import * as DockerCheck from "../sandbox/docker/DockerCheck.ts";
 import * as SandboxDocker from "../sandbox/docker/SandboxDocker.ts";
 import * as MemoryLimit from "../tensor/MemoryLimit.ts";
+import * as Speed from "../tensor/Speed.ts";
 import * as Binding from "../tensor/native/Binding.ts";
 import * as NativeStore from "../tensor/native/NativeStore.ts";
 import type * as Setup from "../tensor/native/Setup.ts";
@@ -68,33 +69,45 @@ const tensors = (found: Setup.Result): Check => {
   };
 };
 
-const giga = (perSecond: number, unit: string): string => `${(perSecond / 1e9).toFixed(0)} ${unit}`;
-
 /** A doctor goes on with what it can look at. */
-const unmeasured = (defect: unknown): Check => ({
-  what: "matrix products",
-  state: "limited",
-  found: `cannot be measured: ${defect instanceof Error ? defect.message : String(defect)}`,
-  remedy: "`npm run setup` prepares the backend again",
-});
+const unmeasured = (defect: unknown): ReadonlyArray<Check> => [
+  {
+    what: "matrix products",
+    state: "limited",
+    found: `cannot be measured: ${defect instanceof Error ? defect.message : String(defect)}`,
+    remedy: "`npm run setup` prepares the backend again",
+  },
+];
 
-/** How fast the backend multiplies matrices, in float32 and where it can in bfloat16. */
-const products = Effect.fnUntraced(
-  function* (found: Setup.Result) {
-    const backend = { gpu: "native-gpu", cpu: "native", wasm: "wasm" } as const;
-    const float32 = yield* Machine.products(backend[found.kind], "float32");
-    const bfloat16 = found.kind === "wasm" ? 0 : yield* Machine.products(backend[found.kind], "bfloat16");
-    const half = bfloat16 === 0 ? "" : `, ${giga(bfloat16, "GFLOP/s")} in bfloat16`;
-    return {
-      what: "matrix products",
-      state: "ok",
-      found: `${giga(float32, "GFLOP/s")} in float32${half}`,
-      remedy:
-        bfloat16 > 1.2 * float32
-          ? "bfloat16 is faster here: --dtype bfloat16, or policy.frozenType in a configuration"
-          : "",
-      figures: { float32FlopPerSecond: float32, bfloat16FlopPerSecond: bfloat16 },
-    } satisfies Check;
+/** How fast the backend multiplies matrices, and how fast the memory feeds it. */
+const speed = Effect.fnUntraced(
+  function* (found: Setup.Result): Effect.fn.Return<ReadonlyArray<Check>> {
+    const what = "matrix products";
+    if (found.kind === "wasm") {
+      const float32 = yield* Machine.wasmProducts;
+      const figures = { float32GigaflopPerSecond: float32 };
+      return [{ what, state: "ok", found: `${float32.toFixed(0)} GFLOP/s in float32`, remedy: "", figures }];
+    }
+    const { float32, bfloat16, bandwidth } = Speed.measure(Binding.load(found.kind));
+    return [
+      {
+        what,
+        state: "ok",
+        found: `${float32.toFixed(0)} GFLOP/s in float32, ${bfloat16.toFixed(0)} in bfloat16`,
+        remedy:
+          bfloat16 > 1.2 * float32
+            ? "bfloat16 is faster here: --dtype bfloat16, or policy.frozenType in a configuration"
+            : "",
+        figures: { float32GigaflopPerSecond: float32, bfloat16GigaflopPerSecond: bfloat16 },
+      },
+      {
+        what: "memory bandwidth",
+        state: "ok",
+        found: `${bandwidth.toFixed(0)} GB/s: it bounds writing one sample at a time, which reads every weight for each token`,
+        remedy: "",
+        figures: { gigabytesPerSecond: bandwidth },
+      },
+    ];
   },
   Effect.catchDefect((defect) => Effect.succeed(unmeasured(defect))),
 );
@@ -115,17 +128,6 @@ const processor = Effect.map(Machine.cpu, ({ model, cores, instructions }): Chec
     figures: { cores },
   };
 });
-
-const bandwidth = Effect.map(
-  Machine.memoryBandwidth,
-  (bytes): Check => ({
-    what: "memory bandwidth",
-    state: "ok",
-    found: `${giga(bytes, "GB/s")} (one thread that copies); writing one sample at a time is bound by it`,
-    remedy: "",
-    figures: { bytesPerSecond: bytes },
-  }),
-);
 
 const gpu = Effect.fnUntraced(function* (found: Setup.Result) {
   const names = yield* Machine.gpus;
@@ -218,9 +220,8 @@ export const doctor = Command.make(
     const checks: ReadonlyArray<Check> = [
       node,
       tensors(looked),
-      yield* products(looked),
+      ...(yield* speed(looked)),
       yield* processor,
-      yield* bandwidth,
       yield* gpu(looked),
       yield* docker,
       memory(),

@@ -49,23 +49,6 @@ export const cpu = Effect.sync((): Cpu => {
   }
 });
 
-/** More than a cache holds. */
-const COPIED = 128 * 2 ** 20;
-
-/** Bytes read and written a second, by one thread that copies memory: the best of five. */
-export const memoryBandwidth = Effect.gen(function* () {
-  const from = new Uint8Array(COPIED).fill(1);
-  const to = new Uint8Array(COPIED).fill(2);
-  let best = 0;
-  for (let i = 0; i < 5; i++) {
-    const start = yield* Clock.currentTimeNanos;
-    to.set(from);
-    const seconds = Number((yield* Clock.currentTimeNanos) - start) / 1e9;
-    best = Math.max(best, (2 * COPIED) / seconds);
-  }
-  return best;
-});
-
 /** Names and memory of the NVIDIA GPUs whose driver answers. */
 export const gpus = Effect.callback<ReadonlyArray<string>>((resume) => {
   const args = ["--query-gpu=name,memory.total", "--format=csv,noheader"];
@@ -77,31 +60,30 @@ export const gpus = Effect.callback<ReadonlyArray<string>>((resume) => {
 
 const SIDE = 1024;
 /** Products in one run, so that calling it costs nothing beside them. */
-const PRODUCTS = 8;
+const PRODUCTS = 2;
 
-/** Floating-point operations a second of products of 1024 x 1024 matrices on a backend: the best of five runs. */
-export const products = (backend: Executor.Backend, dtype: "float32" | "bfloat16") =>
-  Effect.acquireUseRelease(
-    Effect.promise(async () => {
-      const g = new Graph();
-      // Rows of 1 / SIDE: a product of these is one again, however many there are.
-      const a = g.variable("a", [SIDE, SIDE], dtype);
-      let product = g.matMul(a, a);
-      for (let i = 1; i < PRODUCTS; i++) product = g.matMul(product, a);
-      g.program("products", { fetches: { largest: g.max(g.cast(product, "float32"), [0, 1]) } });
-      const executor = await Executor.load(backend);
-      return executor.open(g, () => new Float32Array(SIDE * SIDE).fill(1 / SIDE));
-    }),
-    Effect.fnUntraced(function* (session) {
-      let best = 0;
-      for (let i = 0; i < 6; i++) {
-        const start = yield* Clock.currentTimeNanos;
-        session.run("products", {});
-        const seconds = Number((yield* Clock.currentTimeNanos) - start) / 1e9;
-        // The first run makes what the others use again.
-        if (i > 0) best = Math.max(best, (PRODUCTS * 2 * SIDE ** 3) / seconds);
-      }
-      return best;
-    }),
-    (session) => Effect.sync(() => session.dispose()),
-  );
+/** GFLOP/s of products of 1024 x 1024 matrices on WebAssembly, the best of three runs; tensor/Speed measures native ones. */
+export const wasmProducts = Effect.acquireUseRelease(
+  Effect.promise(async () => {
+    const g = new Graph();
+    // Rows of 1 / SIDE: a product of these is one again, however many there are.
+    const a = g.variable("a", [SIDE, SIDE]);
+    let product = a;
+    for (let i = 0; i < PRODUCTS; i++) product = g.matMul(product, a);
+    g.program("products", { fetches: { largest: g.max(product, [0, 1]) } });
+    const executor = await Executor.load("wasm");
+    return executor.open(g, () => new Float32Array(SIDE * SIDE).fill(1 / SIDE));
+  }),
+  Effect.fnUntraced(function* (session) {
+    let best = 0;
+    for (let i = 0; i < 4; i++) {
+      const start = yield* Clock.currentTimeNanos;
+      session.run("products", {});
+      const nanoseconds = Number((yield* Clock.currentTimeNanos) - start);
+      // The first run makes what the others use again.
+      if (i > 0) best = Math.max(best, (PRODUCTS * 2 * SIDE ** 3) / nanoseconds);
+    }
+    return best;
+  }),
+  (session) => Effect.sync(() => session.dispose()),
+);

@@ -29,9 +29,9 @@ describe("drydock doctor", () => {
   });
 
   it("measures products on WebAssembly, where nothing else is", async () => {
-    const rate = await Effect.runPromise(Machine.products("wasm", "float32"));
-    assert.isAbove(rate, 1e8);
-    assert.isBelow(rate, 1e13);
+    const rate = await Effect.runPromise(Machine.wasmProducts);
+    assert.isAbove(rate, 0.1);
+    assert.isBelow(rate, 10_000);
   });
 
   it("says what there is and how fast it is", async () => {
@@ -41,12 +41,12 @@ describe("drydock doctor", () => {
     assert.strictEqual(code, 0, stderr);
     const checks: ReadonlyArray<Check> = JSON.parse(stdout);
     const named = (what: string): Check => checks.find((check) => check.what === what) ?? assert.fail(what);
-    assert.isAbove(named("matrix products").figures?.["float32FlopPerSecond"] ?? 0, 1e8);
-    assert.isAbove(named("memory bandwidth").figures?.["bytesPerSecond"] ?? 0, 1e8);
+    assert.isAbove(named("matrix products").figures?.["float32GigaflopPerSecond"] ?? 0, 0.1);
     assert.match(named("processor").found, /\d+ cores/);
     assert.include(["ok", "limited"], named("GPU").state);
     const { figures, remedy, found } = named("tensors");
-    if (found.startsWith("native TensorFlow (") && (figures?.["cores"] ?? 0) > 1)
-      assert.match(remedy, /TF_NUM_INTRAOP_THREADS is 1: unset it/);
+    if (!found.startsWith("native TensorFlow (")) return;
+    assert.isAbove(named("memory bandwidth").figures?.["gigabytesPerSecond"] ?? 0, 0.1);
+    if ((figures?.["cores"] ?? 0) > 1) assert.match(remedy, /TF_NUM_INTRAOP_THREADS is 1: unset it/);
   }, 60_000);
 });

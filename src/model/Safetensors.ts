@@ -270,8 +270,8 @@ export function* writing(
   }
   const text = JSON.stringify(header);
   const bytes = Buffer.from(text);
-  // Padded with spaces so that the data begins at a multiple of 8.
-  const padded = Buffer.concat([bytes, Buffer.alloc((8 - (bytes.length % 8)) % 8, " ")]);
+  // Padded with spaces so that the data begins at a multiple of 64: an aligned tensor is mapped without a copy.
+  const padded = Buffer.concat([bytes, Buffer.alloc((64 - ((bytes.length + 8) % 64)) % 64, " ")]);
   const prefix = Buffer.alloc(8);
   prefix.writeBigUInt64LE(BigInt(padded.length));
   yield* writingFile(path, function* (fd) {

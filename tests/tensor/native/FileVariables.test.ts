@@ -26,7 +26,8 @@ const variable = (
   return { name, parts, columns, transposed, dtype, shape, copy: false };
 };
 
-const shapes = { odd: [7], a: [5, 6], b: [3, 6], wide: [1, 33], e: [40, 6] };
+// The first begin at multiples of 64 bytes, where TensorFlow does not copy a piece of the file; the others do not.
+const shapes = { e: [40, 6], f: [32], odd: [7], a: [5, 6], b: [3, 6], wide: [1, 33] };
 const variables = [
   variable("alone", [{ name: "e", rows: 40 }], 6, false),
   variable("turned", [{ name: "e", rows: 40 }], 6, true),
@@ -41,6 +42,7 @@ const variables = [
   ),
   variable("row", [{ name: "wide", rows: 1 }], 33, true),
   variable("gain", [{ name: "odd", rows: 7 }], 1, false),
+  variable("aligned", [{ name: "f", rows: 32 }], 1, true),
   variable("low", [{ name: "e", rows: 40 }], 6, false, "bfloat16"),
 ];
 

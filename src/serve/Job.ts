@@ -156,4 +156,5 @@ export const run = (model: Model, job: Job): Stream.Stream<ChoiceEvent, ApiError
     Stream.mapError(({ reason, remedy }) =>
       ApiError.failed(remedy === undefined ? reason : `${reason} ${remedy}`),
     ),
+    Stream.tapError(({ message }) => Effect.logError(message)),
   );

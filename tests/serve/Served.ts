@@ -41,7 +41,7 @@ const SLOTS = 4;
 /** Serves with 4 slots, a context of 200 and up to `capacity` choices at once. */
 export const open = async (
   directory: string,
-  options: { readonly capacity?: number; readonly apiKey?: string } = {},
+  options: { readonly capacity?: number; readonly apiKey?: string; readonly name?: string } = {},
 ): Promise<Served> => {
   const context = 200;
   const scope = Scope.makeUnsafe();
@@ -66,7 +66,7 @@ export const open = async (
       },
     });
     const server = yield* Server.serve({
-      model: { name: "js", files, text: Text.make(files), context, stream: compute.stream },
+      model: { name: options.name ?? "js", files, text: Text.make(files), context, stream: compute.stream },
       host: "127.0.0.1",
       port: 0,
       apiKey: options.apiKey ?? null,
@@ -76,8 +76,8 @@ export const open = async (
     return { files, compute, server };
   });
   const parts = await Effect.runPromise(
-    Effect.flatMap(Layer.buildWithScope(ComputeWorker.layer, scope), (context) =>
-      made.pipe(Effect.provideContext(context), Scope.provide(scope)),
+    Effect.flatMap(Layer.buildWithScope(ComputeWorker.layer, scope), (services) =>
+      made.pipe(Effect.provideContext(services), Scope.provide(scope)),
     ),
   );
   return {

@@ -138,6 +138,16 @@ describe("completions", () => {
     }
   });
 
+  it("names tokens by their ids where that is asked for, and they decode to the text", async () => {
+    const request = { model: MODEL, prompt: PROMPT, logprobs: 0, seed: 4, max_tokens: 12, stop: [] };
+    const { choices } = await client.completions.create({
+      ...request,
+      return_tokens_as_token_ids: true,
+    } as typeof request);
+    const ids = choices[0]?.logprobs?.tokens?.map((name) => Number(/^token_id:(\d+)$/.exec(name)?.[1]));
+    assert.strictEqual(served.files.tokenizer.decode(ids ?? []), choices[0]?.text);
+  });
+
   it("takes several prompts, as texts and as token ids, with n choices of each", async () => {
     const other = "Given words ws, take the word lengths.\n";
     const ids = [PROMPT, other].map((text) => [...served.files.tokenizer.encode(text)]);
@@ -390,9 +400,10 @@ describe("refusals", () => {
 
 describe("access", () => {
   it("asks for the key where there is one; its health is everyone's to see", async () => {
-    const locked = await Served.open(directory, { apiKey: "right" });
+    const locked = await Served.open(directory, { apiKey: "right", name: "team/js" });
     try {
       assert.strictEqual((await locked.client.models.list()).data.length, 1);
+      assert.strictEqual((await locked.client.models.retrieve("team/js")).id, "team/js");
       const wrong = new OpenAI({ baseURL: locked.server.url, apiKey: "wrong", maxRetries: 0 });
       const error = await refusal(wrong.models.list());
       assert.instanceOf(error, OpenAI.AuthenticationError);

@@ -87,6 +87,8 @@ const make = Effect.fnUntraced(function* ({ config, tokenizer, key }: Options) {
     });
     const { response, text } = yield* answered.pipe(
       Effect.provideService(HttpIncomingMessage.MaxBodySize, LONGEST_ANSWER),
+      // Our traces are no business of somebody else's server.
+      Effect.provideService(HttpClient.TracerPropagationEnabled, false),
       Effect.mapError((error) => Failure.ofTransport(config, error)),
       Effect.timeoutOrElse({
         duration: config.timeoutSeconds * 1000,

@@ -98,6 +98,7 @@ describe("asking a completions server", () => {
       const { path, headers, body } = server.received[0];
       assert.strictEqual(path, "/v1/completions");
       assert.strictEqual(headers.authorization, `Bearer ${SECRET}`);
+      assert.isUndefined(headers["traceparent"]);
       assert.deepStrictEqual(body, {
         model: "other",
         prompt: "p",

@@ -12,6 +12,7 @@ import { RunStore, type StoredCandidate } from "../store/RunStore.ts";
 import * as CircuitBreaker from "./CircuitBreaker.ts";
 import { rollout, type RolloutItem } from "./Rollout.ts";
 import type { Carried, RunContext } from "./RunContext.ts";
+import { SafePoint } from "./SafePoint.ts";
 
 export interface Writing {
   readonly index: number;
@@ -103,6 +104,7 @@ export const writeRound = Effect.fn("WriteRound.writeRound")(function* (
   writing: Writing,
 ) {
   const { remote } = yield* Generator;
+  const safePoint = yield* SafePoint;
   const open = writing.items
     .map((item, slot): Slot => ({ ...item, slot }))
     .filter(({ slot }) => !writing.written.has(slot));
@@ -119,7 +121,9 @@ export const writeRound = Effect.fn("WriteRound.writeRound")(function* (
     const reason = `${lost} of ${done + lost} programs could not be had; the last error: ${error.reason}`;
     return yield* new GeneratorError({ reason, remedy: error.remedy, lasting: true });
   });
-  yield* Effect.forEach(
+  // A server may take its time: a stop does not wait for the answers under way.
+  const stopped = safePoint.pass.pipe(Effect.delay("1 second"), Effect.forever);
+  const written = Effect.forEach(
     byTask(open),
     (slots) =>
       writeSlots(context, writing, slots).pipe(
@@ -129,5 +133,6 @@ export const writeRound = Effect.fn("WriteRound.writeRound")(function* (
         Effect.catchTag("BudgetExhausted", () => Effect.void),
       ),
     { concurrency: remote.concurrency, discard: true },
-  ).pipe(Effect.ensuring(Effect.ignore(record(writing))));
+  );
+  yield* Effect.raceFirst(written, stopped).pipe(Effect.ensuring(Effect.ignore(record(writing))));
 });

@@ -3,9 +3,11 @@ import * as Fs from "node:fs";
 import * as Os from "node:os";
 import * as Path from "node:path";
 import { afterAll, assert, describe, it } from "@effect/vitest";
+import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as GeneratorFor from "../../src/generator/GeneratorFor.ts";
 import * as Report from "../../src/orchestrator/Report.ts";
+import { Commands } from "../../src/store/Commands.ts";
 import { RunStore } from "../../src/store/RunStore.ts";
 import * as TinyRun from "../orchestrator/TinyRun.ts";
 import * as Served from "../serve/Served.ts";
@@ -50,7 +52,7 @@ const prepared = Effect.fn(function* (name: string, change: ReturnType<typeof st
 
 const within = <A, E>(
   { directory }: { readonly directory: string },
-  body: Effect.Effect<A, E, Effect.Services<ReturnType<typeof TinyRun.go>>>,
+  body: Effect.Effect<A, E, Effect.Services<ReturnType<typeof TinyRun.go>> | Commands>,
 ) => body.pipe(Effect.provide(TinyRun.services(directory)));
 
 /** What a finished run shows. */
@@ -111,6 +113,39 @@ describe("a run whose programs another model writes", () => {
           assert.strictEqual(asked(shaky).filter((one) => one === question).length, 1, question);
         }
         assert.isTrue(weights(broken).equals(weights(straight)), "final weights differ");
+      }),
+    120_000,
+  );
+
+  it.live(
+    "is stopped while its server is silent, and goes on",
+    () =>
+      Effect.gen(function* () {
+        const silent = yield* Deferred.make<void>();
+        const fork = Effect.runForkWith(yield* Effect.context());
+        const hold: FakeServer.Behaviour = () => void fork(Deferred.succeed(silent, undefined));
+        const server = yield* FakeServer.start(author, author, hold, author);
+        const change = { rounds: 1, programsPerRound: 8 };
+        const run = yield* prepared("stopped", stages({ url: server.url, concurrency: 1 }, change));
+        yield* within(
+          run,
+          Effect.gen(function* () {
+            const { submit } = yield* Commands;
+            yield* Deferred.await(silent).pipe(
+              Effect.andThen(submit({ command: { _tag: "Stop" }, from: "test" })),
+              Effect.forkChild,
+            );
+            const error = yield* Effect.flip(TinyRun.go(run.config));
+            assert.strictEqual(error._tag, "StopRequested");
+            const store = yield* RunStore;
+            assert.deepStrictEqual(yield* store.budget("generated"), { limit: 60, spent: 4, reserved: 0 });
+          }),
+        );
+        const { candidates } = yield* within(run, Effect.andThen(TinyRun.go(run.config), shown));
+        assert.strictEqual(candidates.length, 8);
+        // Four problems, and the one that was not answered twice.
+        assert.strictEqual(server.received.length, 5);
+        assert.strictEqual(asked(server)[2], asked(server)[3]);
       }),
     120_000,
   );

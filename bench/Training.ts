@@ -100,7 +100,7 @@ export const options = (mode: Mode, args: ReadonlyArray<string>): Options => {
   };
 };
 
-export const policyOf = async ({ mode, model }: Options): Promise<Parameters<typeof Learner.record>[1]> => {
+const policyOf = async ({ mode, model }: Options): Promise<Parameters<typeof Learner.record>[1]> => {
   if (mode === "small") return { directory: "", config: small, weights: null, heads: null };
   if (!Fs.existsSync(Path.join(model, "model.safetensors"))) {
     throw new Error(`There is no policy in ${model}: import SmolLM2-135M there by "drydock policy import".`);
@@ -135,7 +135,7 @@ export const spec = ({ mode, dtype, batch, time, microBatch, recompute }: Option
 });
 
 /** Episodes of random tokens, as many as a batch takes, each of `time` actions. */
-export const episodes = (batch: number, time: number, vocabulary: number) =>
+const episodes = (batch: number, time: number, vocabulary: number) =>
   Array.from({ length: batch }, (_, i) => {
     const random = Random.make(`episode ${i}`);
     return {
@@ -149,20 +149,24 @@ export const episodes = (batch: number, time: number, vocabulary: number) =>
     };
   });
 
-/** Opens the learner; each call of the result is one step. */
-export const open = async (o: Options): Promise<() => Record<string, number>> => {
+/** Records the training; `open` makes a session of it, and each call of what that gives is one step. */
+export const record = async (o: Options) => {
   const policy = await policyOf(o);
-  const executor = await Executors.load(Executors.nativeBackend(), { threads: o.threads });
-  const g = new Graph();
-  const recorded = Learner.record(g, policy, spec(o));
-  const learner = recorded.attach(executor.open(g, recorded.initial), executor.name);
-  learner.addEpisodes("offline", episodes(o.batch, o.time, policy.config.vocab_size));
-  return () => learner.trainStep({ training: "bench", learningRate: 1e-5, offlineFraction: 1 });
+  const executor = await Executors.load("native", { threads: o.threads });
+  const graph = new Graph();
+  const recorded = Learner.record(graph, policy, spec(o));
+  const open = (): (() => Record<string, number>) => {
+    const session = executor.open(graph, recorded.initial, recorded.files);
+    const learner = recorded.attach(session, executor.name);
+    learner.addEpisodes("offline", episodes(o.batch, o.time, policy.config.vocab_size));
+    return () => learner.trainStep({ training: "bench", learningRate: 1e-5, offlineFraction: 1 });
+  };
+  return { graph, open, weights: policy.weights };
 };
 
 export const bench = async (mode: Mode, args: ReadonlyArray<string>) => {
   const o = options(mode, args);
-  const step = await open(o);
+  const step = (await record(o)).open();
   const rate = (steps: number): number => {
     const start = performance.now();
     for (let i = 0; i < steps; i++) step();

@@ -15,6 +15,7 @@ import { data } from "./cli/Data.ts";
 import { doctor } from "./cli/Doctor.ts";
 import { evaluate } from "./cli/Eval.ts";
 import { generate } from "./cli/Generate.ts";
+import { planCommand } from "./cli/Plan.ts";
 import { policy } from "./cli/Policy.ts";
 import { resume } from "./cli/Resume.ts";
 import { runs } from "./cli/Runs.ts";
@@ -42,6 +43,7 @@ const drydock = Command.make("drydock").pipe(
     data,
     sandbox,
     config,
+    planCommand,
     bench,
     doctor,
   ]),

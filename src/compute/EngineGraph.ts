@@ -96,17 +96,13 @@ export const footprint = ({ graph }: EngineGraph, policy: PolicyFiles, spec: Ope
     );
   const mapped = spec.policy.init === "random" ? 0 : stored(policy);
   const opening = Memory.opening(graph, mapped);
-  return {
-    opening,
-    trainings: Object.fromEntries(
-      spec.trainings.map(({ id }) => [id, of((name) => name.startsWith(`train/${id}/`))]),
-    ),
-    generation: of((name) => !name.startsWith("train/")),
-    peak: Math.max(
-      opening,
-      of(() => true),
-    ),
-  };
+  const trainings = Object.fromEntries(
+    spec.trainings.map(({ id }) => [id, of((name) => name.startsWith(`train/${id}/`))]),
+  );
+  const generation = of((name) => !name.startsWith("train/"));
+  const together = of(() => true);
+  const peak = Math.max(opening, generation, together, ...Object.values(trainings));
+  return { opening, trainings, generation, peak };
 };
 
 /** What takes less memory, given what the run does now. */

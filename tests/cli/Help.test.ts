@@ -31,6 +31,7 @@ const commands = [
   "generate",
   "serve",
   "bench",
+  "plan",
   "doctor",
   "policy import",
   "policy inspect",

@@ -158,7 +158,7 @@ const make = Effect.fnUntraced(function* ({ config, tokenizer, key }: Options) {
   const completion = (choice: OpenAi.Choice, stop: ReadonlyArray<string>): Completion => {
     const fenced = config.api === "chat" ? Fence.code(choice.text) : null;
     const text = fenced ?? Stop.cut(choice.text, stop);
-    const own = [...tokenizer.encode(text), tokenizer.eos];
+    const own = [...tokenizer.encode(text, "inside"), tokenizer.eos];
     const { tokens } = choice;
     const logProbs =
       tokens === null || choice.cut || text !== choice.text

@@ -3,25 +3,24 @@
  *
  * Pre-norm layers with RMSNorm, rotary position embeddings, grouped-query attention and SwiGLU
  * (Touvron et al., "LLaMA", arXiv 2302.13971; Ainslie et al., "GQA", arXiv 2305.13245), numerically that of
- * Hugging Face's LlamaForCausalLM and Qwen2ForCausalLM. Sequences are right-padded: under the causal mask no real position sees
- * padding, so training needs no other mask.
+ * Hugging Face's LlamaForCausalLM and Qwen2ForCausalLM. Sequences are right-padded where nothing else is
+ * said: under the causal mask no real position sees padding, so training needs no other mask.
  *
- * Shapes: B sequences of T positions, N = B * T rows, d the model's width, H query heads and KV key-value
- * heads of width hd, G = H / KV, V the vocabulary. The same layer serves whole sequences and decoding with a
- * cache: a decoding step is T = 1 with keys and values that the cache returns.
+ * Shapes: B sequences of T positions, N = B * T rows, d the model's width, hd a head's, V the vocabulary. The
+ * same layer serves whole sequences and decoding with a cache: a decoding step is T = 1 with keys and values
+ * that the cache returns.
  */
 import * as Random from "../random/Random.ts";
 import type { Graph, Value } from "../tensor/Graph.ts";
+import * as Layer from "./Layer.ts";
 import * as Lora from "./Lora.ts";
 import * as ModelConfig from "./ModelConfig.ts";
 import * as Rotary from "./Rotary.ts";
 import * as WeightLayout from "./WeightLayout.ts";
 
-export interface Model {
-  readonly config: ModelConfig.ModelConfig;
-  readonly storage: WeightLayout.Storage;
-  readonly lora: Lora.Lora | null;
-}
+export type { Attend, Model } from "./Layer.ts";
+type Model = Layer.Model;
+type Attend = Layer.Attend;
 
 /** A model whose own weights train. */
 export const trainable = (config: ModelConfig.ModelConfig): Model => ({
@@ -40,112 +39,7 @@ export const frozen = (
 /** Added to the scores of positions that may not be seen. */
 export const HIDDEN = -1e9;
 
-/** A weight of the model by its stored name. */
-const weight = (g: Graph, model: Model, name: string, shape: ReadonlyArray<number>): Value => {
-  const [first, second] = shape;
-  if (second === undefined) return g.variable(name, shape);
-  const { dtype } = model.storage;
-  // Matrices are asked for as [in, out] and stored as WeightLayout says; the embedding is [vocab, d] always.
-  const stored = dtype === "bfloat16" && name !== WeightLayout.EMBEDDING ? [second, first] : shape;
-  return g.variable(name, stored, dtype);
-};
-
-/** x [n, in] times a stored matrix -> [n, out] float32; bfloat16 matrices multiply in bfloat16. */
-const linear = (
-  g: Graph,
-  model: Model,
-  name: string,
-  x: Value,
-  [input, output]: readonly [number, number],
-): Value => {
-  const w = weight(g, model, name, [input, output]);
-  return w.dtype === "bfloat16"
-    ? g.cast(g.matMul(g.cast(x, "bfloat16"), w, { transposeB: true }), "float32")
-    : g.matMul(x, w);
-};
-
-/** The projections of a layer that are one product: x [n, in] -> [n, out], with their bias where there is one. */
-const project = (g: Graph, model: Model, layer: number, fused: WeightLayout.Fused, x: Value): Value => {
-  const { config } = model;
-  const widths = WeightLayout.widths(config, fused);
-  const y = linear(g, model, WeightLayout.layerNames(layer)[fused], x, widths);
-  const bias = WeightLayout.biasName(config, layer, fused);
-  return bias === null ? y : g.add(y, weight(g, model, bias, [widths[1]]));
-};
-
-/** x / sqrt(mean(x^2) + eps) * gain, over rows (Zhang and Sennrich, arXiv 1910.07467). */
-const rmsNorm = (g: Graph, model: Model, name: string, x: Value): Value => {
-  const { hidden_size, rms_norm_eps } = model.config;
-  const scale = g.rsqrt(g.add(g.mean(g.square(x), 1, true), rms_norm_eps));
-  return g.mul(g.mul(x, scale), weight(g, model, name, [hidden_size]));
-};
-
 export const rotaryTables = Rotary.tables;
-
-/** What a pass through the layers needs besides its input. */
-export interface Attend {
-  readonly batch: number;
-  /** T: positions a sequence in the input. */
-  readonly time: number;
-  /** cos and sin, broadcasting over [B, H + KV, T, hd]. */
-  readonly cos: Value;
-  readonly sin: Value;
-  /** Added to scores; broadcasts over [B, H, T, S]. */
-  readonly mask: Value;
-  /** Called with this step's keys and values [B, KV, T, hd] of a layer; returns those to attend to [B, KV, S, hd]. */
-  readonly cache?: (layer: number, keys: Value, values: Value) => readonly [Value, Value];
-  /** Masks of `Lora.maskFeed`, while adapters train with dropout. */
-  readonly dropout?: Value | undefined;
-}
-
-const withDelta = (g: Graph, x: Value, delta: Value | null): Value => (delta === null ? x : g.add(x, delta));
-
-/** Grouped-query attention without repeating keys and values; h [N, d] normed -> [N, H * hd]. */
-const attention = (g: Graph, model: Model, layer: number, h: Value, a: Attend): Value => {
-  const { config: c, lora } = model;
-  const { num_attention_heads: H, num_key_value_heads: KV, head_dim: hd } = c;
-  const { batch: B, time: T } = a;
-  const widths = [H * hd, KV * hd, KV * hd];
-  let qkv = project(g, model, layer, "qkv", h);
-  const deltas = (["q", "k", "v"] as const).map((target) =>
-    Lora.delta(g, c, lora, layer, target, h, a.dropout),
-  );
-  if (deltas.some((delta) => delta !== null)) {
-    const parts = g.split(qkv, widths, 1);
-    qkv = g.concat(
-      parts.map((part, i) => withDelta(g, part, deltas[i] ?? null)),
-      1,
-    );
-  }
-  const heads = g.transpose(g.reshape(qkv, [B, T, H + 2 * KV, hd]), [0, 2, 1, 3]);
-  const [queryKey, newValues] = g.split(heads, [H + KV, KV], 1) as [Value, Value];
-  const turned = g.add(g.mul(queryKey, a.cos), g.mul(g.roll(queryKey, hd / 2, 3), a.sin));
-  const [query, newKeys] = g.split(turned, [H, KV], 1) as [Value, Value];
-  const [keys, values] = a.cache?.(layer, newKeys, newValues) ?? [newKeys, newValues];
-  const S = keys.shape[2];
-  const G = H / KV;
-  const scaled = g.reshape(g.mul(query, 1 / Math.sqrt(hd)), [B, KV, G * T, hd]);
-  const scores = g.reshape(g.batchMatMul(scaled, keys, { adjointB: true }), [B, H, T, S]);
-  const weights = g.reshape(g.softmax(g.add(scores, a.mask)), [B, KV, G * T, S]);
-  const mixed = g.reshape(g.batchMatMul(weights, values), [B, H, T, hd]);
-  return g.reshape(g.transpose(mixed, [0, 2, 1, 3]), [B * T, H * hd]);
-};
-
-/** SwiGLU: (silu(h gate) * (h up)) down (Shazeer, arXiv 2002.05202); h [N, d] normed -> [N, d]. */
-const feedForward = (g: Graph, model: Model, layer: number, h: Value, a: Attend): Value => {
-  const { config: c, lora } = model;
-  const f = c.intermediate_size;
-  const both = project(g, model, layer, "gateUp", h);
-  const [gate, up] = (["gate", "up"] as const).map((target, i) =>
-    withDelta(g, g.split(both, [f, f], 1)[i], Lora.delta(g, c, lora, layer, target, h, a.dropout)),
-  ) as [Value, Value];
-  const inner = g.mul(g.mul(gate, g.sigmoid(gate)), up);
-  return withDelta(
-    g,
-    project(g, model, layer, "down", inner),
-    Lora.delta(g, c, lora, layer, "down", inner, a.dropout),
-  );
-};
 
 /** The residual stream x [N, d] after layers 0 .. `layers`-1, all by default. */
 export const layers = (
@@ -155,15 +49,9 @@ export const layers = (
   attend: Attend,
   count = model.config.num_hidden_layers,
 ): Value => {
-  const { config: c, lora } = model;
   let out = x;
   for (let layer = 0; layer < count; layer++) {
-    out = g.checkpoint(out);
-    const names = WeightLayout.layerNames(layer);
-    const mixed = attention(g, model, layer, rmsNorm(g, model, names.norm1, out), attend);
-    const projected = project(g, model, layer, "o", mixed);
-    out = g.add(out, withDelta(g, projected, Lora.delta(g, c, lora, layer, "o", mixed, attend.dropout)));
-    out = g.add(out, feedForward(g, model, layer, rmsNorm(g, model, names.norm2, out), attend));
+    out = Layer.apply(g, model, layer, g.checkpoint(out), attend);
   }
   return out;
 };
@@ -172,14 +60,14 @@ export const layers = (
 export const embed = (g: Graph, model: Model, ids: Value): Value => {
   const { vocab_size, hidden_size } = model.config;
   return g.cast(
-    g.gather(weight(g, model, WeightLayout.EMBEDDING, [vocab_size, hidden_size]), ids),
+    g.gather(Layer.weight(g, model, WeightLayout.EMBEDDING, [vocab_size, hidden_size]), ids),
     "float32",
   );
 };
 
 /** The final norm of the residual stream: what the output matrix and the value heads see. */
 export const finalNorm = (g: Graph, model: Model, x: Value): Value =>
-  rmsNorm(g, model, WeightLayout.FINAL_NORM, x);
+  Layer.rmsNorm(g, model, WeightLayout.FINAL_NORM, x);
 
 /** The attention of whole right-padded sequences [B, T] from position 0. */
 export const causal = (g: Graph, model: Model, batch: number, time: number): Attend => {
@@ -270,9 +158,9 @@ export const forward = (g: Graph, model: Model, ids: Value, options: ForwardOpti
 export const logits = (g: Graph, model: Model, hidden: Value): Value => {
   const { hidden_size: d, vocab_size: V, tie_word_embeddings: tied } = model.config;
   if (!tied || (model.storage.outputCopy && model.storage.dtype === "float32")) {
-    return linear(g, model, WeightLayout.OUTPUT, hidden, [d, V]);
+    return Layer.linear(g, model, WeightLayout.OUTPUT, hidden, [d, V]);
   }
-  const embedding = weight(g, model, WeightLayout.EMBEDDING, [V, d]);
+  const embedding = Layer.weight(g, model, WeightLayout.EMBEDDING, [V, d]);
   const x = g.cast(hidden, embedding.dtype);
   return g.cast(g.matMul(x, embedding, { transposeB: true }), "float32");
 };

@@ -253,7 +253,6 @@ export const bench = Command.make(
     const positions = files.config.max_position_embeddings;
     const maxPromptTokens = Math.min(PROMPT_TOKENS, Math.floor(positions / 2));
     const limits = { maxPromptTokens, maxNewTokens: Math.min(NEW_TOKENS, positions - maxPromptTokens) };
-    yield* Inference.checkThreads(options);
     yield* Backend.prepare(options.backend);
     const opened: Array<{ readonly value: ModelInfo; readonly seconds: number }> = [];
     const measured: Array<Generated> = [];

@@ -12,6 +12,7 @@ import { Compute } from "../compute/Compute.ts";
 import * as ComputeWorker from "../compute/ComputeWorker.ts";
 import * as ChatTemplate from "../model/ChatTemplate.ts";
 import * as PolicyFiles from "../model/Policy.ts";
+import * as Sampling from "../model/Sampling.ts";
 import type { StreamEvent, StreamRequest } from "../policy/Streaming.ts";
 import * as Text from "../policy/Text.ts";
 import * as Random from "../random/Random.ts";
@@ -152,19 +153,27 @@ export const generate = Command.make(
       Flag.withDescription("Put the prompt into the model's chat template, as a user's message"),
       Flag.withDefault(false),
     ),
-    maxTokens: Flag.Int("max-tokens").pipe(
+    maxTokens: Inference.count("max-tokens").pipe(
       Flag.withDescription("New tokens at most; default: the policy's card"),
       Flag.optional,
     ),
     temperature: Flag.Finite("temperature").pipe(
+      Flag.filter(
+        (x) => x >= 0,
+        () => "a number of 0 or more",
+      ),
       Flag.withDescription("0 is greedy; default: the policy's card"),
       Flag.optional,
     ),
-    topK: Flag.Int("top-k").pipe(
+    topK: Inference.between("top-k", 1, Sampling.WINDOW).pipe(
       Flag.withDescription("Choose among the K most probable tokens; default: the policy's card"),
       Flag.optional,
     ),
     topP: Flag.Finite("top-p").pipe(
+      Flag.filter(
+        (x) => x > 0 && x <= 1,
+        () => "a number above 0 and up to 1",
+      ),
       Flag.withDescription("Choose among the most probable tokens that hold P; default: the policy's card"),
       Flag.optional,
     ),
@@ -176,7 +185,7 @@ export const generate = Command.make(
       Flag.withDescription("Seed of the first sample; default: a new one each time"),
       Flag.optional,
     ),
-    samples: Flag.Int("samples").pipe(Flag.withDescription("How many samples"), Flag.withDefault(1)),
+    samples: Inference.count("samples").pipe(Flag.withDescription("How many samples"), Flag.withDefault(1)),
     tilt: Flag.Finite("tilt").pipe(
       Flag.withDescription("How much the critic has a say; default: the policy's card"),
       Flag.optional,
@@ -200,12 +209,6 @@ export const generate = Command.make(
         reason: `${options.policy} has no value heads, so ${options.value ? "there are no values to show" : "nothing can tilt it"}`,
         remedy:
           "take a policy that was trained with a critic (a run whose training is CQL writes one into runs/ID/policy), or leave the option out",
-      });
-    }
-    if (options.samples < 1) {
-      return yield* new Inference.InferenceError({
-        reason: `--samples must be 1 or more, found ${options.samples}`,
-        remedy: "leave it out for one",
       });
     }
     const text = yield* readPrompt(options.prompt, options.file);

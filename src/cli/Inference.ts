@@ -19,12 +19,30 @@ export const policy = Argument.String("policy").pipe(
   Argument.withDescription("A policy directory, e.g. policies/js-compose or runs/ID/policy"),
 );
 
+/** An option that is a whole number in a range. */
+export const between = (name: string, minimum: number, maximum: number) =>
+  Flag.Int(name).pipe(
+    Flag.filter(
+      (n) => n >= minimum && n <= maximum,
+      () => `a whole number from ${minimum} to ${maximum}`,
+    ),
+  );
+
+/** An option that is a whole number of 1 or more. */
+export const count = (name: string) =>
+  Flag.Int(name).pipe(
+    Flag.filter(
+      (n) => n >= 1,
+      () => "a whole number of 1 or more",
+    ),
+  );
+
 export const flags = {
   backend: Flag.Literals("backend", ["auto", "native-gpu", "native", "wasm"]).pipe(
     Flag.withDescription("Tensor backend"),
     Flag.withDefault("auto"),
   ),
-  threads: Flag.Int("threads").pipe(
+  threads: count("threads").pipe(
     Flag.withDescription("Threads of native TensorFlow; default: one a core"),
     Flag.optional,
   ),
@@ -73,23 +91,12 @@ export const spec = (files: PolicyFiles, options: Options, generation: OpenSpec[
   generation,
 });
 
-export const checkThreads = ({ threads }: Options): Effect.Effect<void, InferenceError> =>
-  Option.isNone(threads) || threads.value >= 1
-    ? Effect.void
-    : Effect.fail(
-        new InferenceError({
-          reason: `--threads must be 1 or more, found ${threads.value}`,
-          remedy: "leave it out for one thread a core",
-        }),
-      );
-
 /** Prepares the backend and opens the policy in the compute worker. */
 export const open = Effect.fnUntraced(function* (
   files: PolicyFiles,
   options: Options,
   generation: OpenSpec["generation"],
 ) {
-  yield* checkThreads(options);
   yield* Backend.prepare(options.backend);
   const compute = yield* Compute;
   return yield* compute.open(spec(files, options, generation));

@@ -55,7 +55,10 @@ export const serve = Command.make(
       Flag.withDescription("Address to listen on; only this machine can reach the default"),
       Flag.withDefault("127.0.0.1"),
     ),
-    port: Flag.Int("port").pipe(Flag.withDescription("Port; 0: a free one"), Flag.withDefault(8000)),
+    port: Inference.between("port", 0, 65_535).pipe(
+      Flag.withDescription("Port; 0: a free one"),
+      Flag.withDefault(8000),
+    ),
     modelName: Flag.String("model-name").pipe(
       Flag.withDescription("What clients call the model; default: the policy's name"),
       Flag.optional,
@@ -65,8 +68,11 @@ export const serve = Command.make(
       Flag.withMetavar("ENV"),
       Flag.optional,
     ),
-    slots: Flag.Int("slots").pipe(Flag.withDescription("Choices decoded at once"), Flag.withDefault(8)),
-    maxQueue: Flag.Int("max-queue").pipe(
+    slots: Inference.count("slots").pipe(
+      Flag.withDescription("Choices decoded at once"),
+      Flag.withDefault(8),
+    ),
+    maxQueue: Inference.between("max-queue", 0, 1_000_000).pipe(
       Flag.withDescription("Choices that may wait for a slot; requests beyond are answered 429"),
       Flag.withDefault(64),
     ),
@@ -83,12 +89,6 @@ export const serve = Command.make(
       const files = yield* PolicyFiles.read(options.policy);
       const apiKey = yield* keyOf(options.apiKey);
       const context = yield* contextOf(files, options.context);
-      if (options.slots < 1 || options.maxQueue < 0) {
-        return yield* new Inference.InferenceError({
-          reason: `--slots must be 1 or more and --max-queue 0 or more, found ${options.slots} and ${options.maxQueue}`,
-          remedy: "leave them out for 8 and 64",
-        });
-      }
       const info = yield* Inference.open(files, options, {
         batch: options.slots,
         maxPromptTokens: context - 1,

@@ -1,7 +1,7 @@
 /**
  * A training step (forward, backward, Adam) of a Llama of 0.87 million parameters, 8 sequences of 128 tokens, on
  * WebAssembly, in tokens/s: our executor beside the same model written with tf.* operations and trained by
- * tf.variableGrads on tfjs's own WebAssembly backend, in one process. Options: --rounds N (5), --no-peer.
+ * tf.variableGrads on tfjs's own WebAssembly backend, in one process, which has one thread. Options: --threads N of ours (2), --rounds N (5), --no-peer.
  */
 import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
@@ -44,8 +44,8 @@ const draw = () => Int32Array.from({ length: B * T }, () => random.int(config.vo
 const read = Transformer.randomWeights(config, 1);
 
 /** One step of ours, giving the loss. */
-const ours = async (): Promise<(ids: Int32Array, labels: Int32Array) => number> => {
-  const executor = await Executors.load("wasm");
+const ours = async (threads: number): Promise<(ids: Int32Array, labels: Int32Array) => number> => {
+  const executor = await Executors.load("wasm", { threads });
   const model = Transformer.trainable(config);
   const g = new Graph();
   const hidden = Transformer.forward(g, model, g.feed("ids", [B, T], "int32"));
@@ -136,9 +136,13 @@ const plain = (): ((ids: Int32Array, labels: Int32Array) => number) => {
 export default async (args: ReadonlyArray<string>) => {
   const { values } = parseArgs({
     args: [...args],
-    options: { rounds: { type: "string", default: "5" }, "no-peer": { type: "boolean", default: false } },
+    options: {
+      rounds: { type: "string", default: "5" },
+      threads: { type: "string", default: "2" },
+      "no-peer": { type: "boolean", default: false },
+    },
   });
-  const mine = await ours();
+  const mine = await ours(Number(values.threads));
   const theirs = values["no-peer"] ? null : plain();
   // Same weights and batches, hence the same losses.
   const batches = Array.from({ length: 3 }, () => [draw(), draw()] as const);

@@ -21,8 +21,9 @@ let engine: Engine.Engine | undefined;
 const open = async (spec: OpenSpec): Promise<Engine.Engine["info"]> => {
   if (engine !== undefined) throw new Error("A policy is open already: use another compute worker.");
   const backend = await choose(spec.backend);
-  const executor = await Executor.load(backend, spec.threads === undefined ? {} : { threads: spec.threads });
-  const threads = backend === "wasm" ? 1 : Binding.threads();
+  const threads =
+    backend === "wasm" ? Executor.wasmThreads(spec.threads) : (spec.threads ?? Binding.threads());
+  const executor = await Executor.load(backend, { threads });
   engine = await Effect.runPromise(Engine.open(spec, { executor, threads }));
   return engine.info;
 };

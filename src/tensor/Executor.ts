@@ -1,4 +1,5 @@
 /** From the name of a backend to its executor. */
+import * as Os from "node:os";
 import { isMainThread } from "node:worker_threads";
 import * as NativeGraph from "./NativeGraph.ts";
 import * as Binding from "./native/Binding.ts";
@@ -11,6 +12,7 @@ export interface LoadOptions {
   /**
    * Threads inside one native op; part of what exact resume depends on. TensorFlow reads it once per process:
    * a worker can only confirm what the main thread set (Binding.setThreads) before the worker started.
+   * WebAssembly: 1 by default, 2 for a second thread, which changes no bit.
    */
   readonly threads?: number;
 }
@@ -23,12 +25,15 @@ export const nativeBackend = (): "native" | "native-gpu" =>
 export const flavourOf = (backend: "native" | "native-gpu"): "cpu" | "gpu" =>
   backend === "native-gpu" ? "gpu" : "cpu";
 
+/** Threads that WebAssembly takes of those asked for (default: the cores): one, or two for large products. */
+export const wasmThreads = (asked = Os.availableParallelism()): number => Math.min(2, asked);
+
 /**
  * Loads a backend's executor.
  * @throws Error with what to do when the backend is not installed or cannot have that many threads.
  */
 export const load = async (backend: Backend, options: LoadOptions = {}): Promise<Executor> => {
-  if (backend === "wasm") return Tfjs.make("wasm");
+  if (backend === "wasm") return Tfjs.make("wasm", options.threads);
   const { threads } = options;
   if (threads !== undefined) {
     if (isMainThread) Binding.setThreads(threads);

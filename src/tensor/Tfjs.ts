@@ -9,6 +9,7 @@ import type * as WasmModule from "@tensorflow/tfjs-backend-wasm";
 import * as Interpreter from "./Interpreter.ts";
 import type { DType, Node } from "./Ir.ts";
 import type { Executor } from "./Session.ts";
+import * as WasmHelper from "./WasmHelper.ts";
 import * as WasmMemory from "./WasmMemory.ts";
 import { broadcastAll, fail, sameShape, sizeOf } from "./Shapes.ts";
 
@@ -62,7 +63,7 @@ const product = (tf: Tfjs, mover: Mover, a: Tensor, b: Tensor, flipA: boolean, f
   };
   const [x, y] = [whole(plainA), whole(plainB)];
   const count = sizeOf(batch);
-  if (count === 1 || m * k * n < WORTH_SPLITTING) return tf.matMul(x, y);
+  if (m * k * n < WORTH_SPLITTING) return tf.matMul(x, y);
   return mover.products(x, y, [count, m, k, n], [...batch, m, n]);
 };
 
@@ -245,8 +246,8 @@ const kernels = (tf: Tfjs, movers: Movers): Interpreter.Kernels<Tensor> => ({
   tensors: () => tf.memory().numTensors,
 });
 
-/** @throws Error when tfjs has no such backend here. */
-export const make = async (backend: "wasm" | "cpu"): Promise<Executor> => {
+/** tfjs on a backend. @throws Error when tfjs has no such backend here. */
+export const start = async (backend: "wasm" | "cpu"): Promise<Tfjs> => {
   const require = createRequire(import.meta.url);
   const tf = require("@tensorflow/tfjs") as Tfjs;
   tf.enableProdMode();
@@ -256,10 +257,20 @@ export const make = async (backend: "wasm" | "cpu"): Promise<Executor> => {
     wasm.setWasmPaths(`${Path.dirname(main)}${Path.sep}`);
   }
   if (!(await tf.setBackend(backend))) throw new Error(`tfjs cannot start its ${backend} backend here.`);
-  const other = plainMover(tf);
-  const movers: Movers = { float: backend === "wasm" ? WasmMemory.make(tf) : other, other };
-  return {
-    name: `tfjs ${tf.version_core} (${backend === "wasm" ? "WebAssembly" : "plain JavaScript"}, 1 thread)`,
-    open: (graph, initial) => Interpreter.open(kernels(tf, movers), graph, initial),
-  };
+  return tf;
 };
+
+/** WebAssembly has at most two `threads`, whose results are the same. @throws Error as `start` does. */
+export const make = async (backend: "wasm" | "cpu", threads = 1): Promise<Executor> => {
+  const tf = await start(backend);
+  const other = plainMover(tf);
+  if (backend === "cpu") return named(tf, "plain JavaScript, 1 thread", { float: other, other });
+  const helper = threads > 1 ? await WasmHelper.open() : undefined;
+  const where = `WebAssembly, ${helper === undefined ? "1 thread" : "2 threads"}`;
+  return named(tf, where, { float: WasmMemory.make(tf, helper), other });
+};
+
+const named = (tf: Tfjs, where: string, movers: Movers): Executor => ({
+  name: `tfjs ${tf.version_core} (${where})`,
+  open: (graph, initial) => Interpreter.open(kernels(tf, movers), graph, initial),
+});

@@ -7,6 +7,7 @@
  * All tensors here are float32.
  */
 import type * as TfjsModule from "@tensorflow/tfjs";
+import type { Helper, Sizes } from "./WasmHelper.ts";
 
 type Tensor = TfjsModule.Tensor;
 
@@ -51,12 +52,7 @@ export interface Memory {
   /** Swaps the last two axes. */
   readonly swapLast: (x: Tensor) => Tensor;
   /** Products of `count` pairs: [count, m, k] x [count, k, n] -> `shape`. */
-  readonly products: (
-    a: Tensor,
-    b: Tensor,
-    sizes: readonly [count: number, m: number, k: number, n: number],
-    shape: ReadonlyArray<number>,
-  ) => Tensor;
+  readonly products: (a: Tensor, b: Tensor, sizes: Sizes, shape: ReadonlyArray<number>) => Tensor;
   readonly split: (x: Tensor, sizes: ReadonlyArray<number>, axis: number) => Array<Tensor>;
   readonly concat: (list: ReadonlyArray<Tensor>, axis: number) => Tensor;
   /** Moves every element `shift` >= 0 places up an axis; those beyond its end come in at its beginning. */
@@ -65,10 +61,11 @@ export interface Memory {
   readonly view: (x: Tensor) => Float32Array;
 }
 
-/** The memory of tfjs's current backend, which must be the WebAssembly one. */
-export const make = (tf: typeof TfjsModule): Memory => {
+/** The memory of tfjs's current backend, which must be the WebAssembly one. A helper takes half of large products. */
+export const make = (tf: typeof TfjsModule, helper?: Helper): Memory => {
   const backend = tf.backend() as unknown as Backend;
   const { wasm } = backend;
+  const { registerTensor, disposeData } = wasm.tfjs;
   const multiply = wasm.cwrap("BatchMatMul", null, [
     "number",
     "array",
@@ -105,23 +102,37 @@ export const make = (tf: typeof TfjsModule): Memory => {
       }
       return out;
     },
-    products: (a, b, [count, m, k, n], shape) => {
+    products: (a, b, sizes, shape) => {
+      const [count, m, k, n] = sizes;
       const out = allocate(shape);
-      const [left, right, result] = [view(a).byteOffset, view(b).byteOffset, view(out).byteOffset];
-      const [aShape, bShape] = [bytes([1, m, k]), bytes([1, k, n])];
-      const { registerTensor, disposeData } = wasm.tfjs;
-      for (let i = 0; i < count; i++) {
-        registerTensor(LEFT, m * k, left + 4 * i * m * k);
-        registerTensor(RIGHT, k * n, right + 4 * i * k * n);
-        registerTensor(OUT, m * n, result + 4 * i * m * n);
-        multiply(LEFT, aShape, 3, RIGHT, bShape, 3, false, false, OUT);
-        for (const id of [LEFT, RIGHT, OUT]) disposeData(id);
+      const multiplyPart = (pairs: number, rows: number): void => {
+        const [left, right, result] = [view(a).byteOffset, view(b).byteOffset, view(out).byteOffset];
+        const [aShape, bShape] = [bytes([1, rows, k]), bytes([1, k, n])];
+        for (let i = 0; i < pairs; i++) {
+          registerTensor(LEFT, rows * k, left + 4 * i * m * k);
+          registerTensor(RIGHT, k * n, right + 4 * i * k * n);
+          registerTensor(OUT, rows * n, result + 4 * i * m * n);
+          multiply(LEFT, aShape, 3, RIGHT, bShape, 3, false, false, OUT);
+          for (const id of [LEFT, RIGHT, OUT]) disposeData(id);
+        }
+      };
+      if (helper === undefined || !helper.takes(sizes)) {
+        multiplyPart(count, m);
+        return out;
       }
+      // The helper's half: the last pairs, or the last rows of the only one.
+      const [ownPairs, ownRows] = count > 1 ? [Math.ceil(count / 2), m] : [1, 4 * Math.ceil(m / 8)];
+      const theirs: Sizes = count > 1 ? [count - ownPairs, m, k, n] : [1, m - ownRows, k, n];
+      const skipped = count > 1 ? ownPairs * m : ownRows;
+      const right = count > 1 ? view(b).subarray(ownPairs * k * n) : view(b);
+      helper.start(view(a).subarray(skipped * k), right, theirs);
+      multiplyPart(ownPairs, ownRows);
+      helper.finish(view(out).subarray(skipped * n));
       return out;
     },
     split: (x, sizes, axis) => {
       const inner = size(x.shape.slice(axis + 1));
-      const stride = inner * (x.shape[axis]);
+      const stride = inner * x.shape[axis];
       const outer = size(x.shape.slice(0, axis));
       const parts = sizes.map((part) => allocate(x.shape.map((d, i) => (i === axis ? part : d))));
       const from = view(x);
@@ -135,16 +146,16 @@ export const make = (tf: typeof TfjsModule): Memory => {
       return parts;
     },
     concat: (list, axis) => {
-      const shape = (list[0]).shape;
+      const shape = list[0].shape;
       const inner = size(shape.slice(axis + 1));
-      const total = list.reduce((sum, x) => sum + (x.shape[axis]), 0);
+      const total = list.reduce((sum, x) => sum + x.shape[axis], 0);
       const outer = size(shape.slice(0, axis));
       const out = allocate(shape.map((d, i) => (i === axis ? total : d)));
       const to = view(out);
       let start = 0;
       for (const x of list) {
         const from = view(x);
-        const width = (x.shape[axis]) * inner;
+        const width = x.shape[axis] * inner;
         for (let o = 0; o < outer; o++) copy(from, o * width, to, o * total * inner + start, width);
         start += width;
       }
@@ -152,7 +163,7 @@ export const make = (tf: typeof TfjsModule): Memory => {
     },
     roll: (x, shift, axis) => {
       const inner = size(x.shape.slice(axis + 1));
-      const stride = inner * (x.shape[axis]);
+      const stride = inner * x.shape[axis];
       const out = allocate(x.shape);
       const [from, to] = [view(x), view(out)];
       const back = shift * inner;

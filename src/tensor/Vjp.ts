@@ -79,10 +79,38 @@ const product = (g: Graph, a: Value, b: Value, flipA: boolean, flipB: boolean): 
     ? g.matMul(a, b, { transposeA: flipA, transposeB: flipB })
     : g.batchMatMul(a, b, { adjointA: flipA, adjointB: flipB });
 
+/** The cotangent of a loss's logits [n, v] as its rows, and the scale [n, 1] or [] that they have yet to be multiplied by. */
+const scaledRows = (g: Graph, dy: Value): { readonly rows: Value; readonly scale: Value } | undefined => {
+  const last = g.producer(dy);
+  const { op, inputs } = last.op.kind === "cast" ? g.producer(last.inputs[0]) : last;
+  const [rows, scale] = inputs;
+  return op.kind === "mul" && g.producer(rows).op.kind === "sparseCrossEntropy"
+    ? { rows: g.cast(rows, dy.dtype), scale }
+    : undefined;
+};
+
+/** x times a float32 scale, in x's dtype. */
+const times = (g: Graph, x: Value, scale: Value): Value =>
+  g.cast(g.mul(g.cast(x, "float32"), scale), x.dtype);
+
 /** C = op(A) op(B). */
 const productVjp = (context: VjpContext, dyLazy: Value, flipA: boolean, flipB: boolean) => {
   const { g, node, needs } = context;
   const [a, b, dy] = [input(node, 0), input(node, 1), full(g, dyLazy, node)];
+  const scaled = flipA ? undefined : scaledRows(g, dy);
+  if (scaled !== undefined) {
+    // Logits are many times wider than what they are made of: it is cheaper to scale that.
+    const { rows, scale } = scaled;
+    const small = () => times(g, a, scale);
+    return [
+      needs(0) ? times(g, product(g, rows, b, false, !flipB), scale) : undefined,
+      needs(1)
+        ? flipB
+          ? product(g, rows, small(), true, false)
+          : product(g, small(), rows, true, false)
+        : undefined,
+    ];
+  }
   const da = () => (flipA ? product(g, b, dy, flipB, true) : product(g, dy, b, false, !flipB));
   const db = () => (flipB ? product(g, dy, a, true, flipA) : product(g, a, dy, !flipA, false));
   // The batch dimensions of an operand may have been repeated; its matrix dimensions never are.

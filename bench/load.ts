@@ -27,17 +27,11 @@ export default async (args: ReadonlyArray<string>) => {
     );
     return 1 / first;
   };
+  const start = () => Peer.open("load", ["--model", model, "--dtype", dtype, "--threads", String(threads)]);
   const theirs = async (): Promise<number> => {
     const started = performance.now();
-    const python = await Peer.open("load", [
-      "--model",
-      model,
-      "--dtype",
-      dtype,
-      "--threads",
-      String(threads),
-    ]);
-    if (python === null) return Number.NaN;
+    const python = await start();
+    if (python === null) throw new Error("the peer does not start any more");
     const rate = await python.round({ prompt: PROMPT });
     const whole = (performance.now() - started) / 1000;
     console.error(`peer: first token at ${(1 / rate).toFixed(2)} s, the process ${whole.toFixed(2)} s`);
@@ -45,7 +39,10 @@ export default async (args: ReadonlyArray<string>) => {
     return rate;
   };
   ours();
-  const found = await Peer.interleave(rounds, ours, peer ? theirs : null);
-  const has = found.peer !== null && !Number.isNaN(found.peer);
-  return { ours: found.ours, peer: has ? found.peer : null, unit: "openings/s" };
+  const first = peer ? await start() : null;
+  first?.close();
+  return {
+    ...(await Peer.interleave(rounds, ours, first === null ? null : theirs)),
+    unit: "openings/s",
+  };
 };

@@ -25,6 +25,8 @@ export interface Attend {
   readonly sin: Value;
   /** Added to scores; broadcasts over [B, H, T, S]. */
   readonly mask: Value;
+  /** Queries are taken in so many blocks, each with the keys that its last one sees: for causal masks. Default 1. */
+  readonly blocks?: number;
   /** Called with this step's keys and values [B, KV, T, hd] of a layer; returns those to attend to [B, KV, S, hd]. */
   readonly cache?: (layer: number, keys: Value, values: Value) => readonly [Value, Value];
   /** Takes the place of all of it: a layer's queries, keys and values [N, (H + 2 KV) * hd] -> [N, H * hd]. */
@@ -75,7 +77,52 @@ export const rmsNorm = (g: Graph, model: Model, name: string, x: Value): Value =
 
 const withDelta = (g: Graph, x: Value, delta: Value | null): Value => (delta === null ? x : g.add(x, delta));
 
-/** Grouped-query attention without repeating keys and values; h [N, d] normed -> [N, H * hd]. */
+/**
+ * softmax(q k' + mask) v in groups of heads, without repeating keys and values: queries [B, H, T, hd] (scaled),
+ * keys and values [B, KV, S, hd], the mask broadcasting over [B, H, T, S] -> [B, H, T, hd].
+ */
+const mix = (g: Graph, query: Value, keys: Value, values: Value, mask: Value): Value => {
+  const [B, H, T, hd] = query.shape as readonly [number, number, number, number];
+  const [, KV, S] = keys.shape as readonly [number, number, number];
+  const rows = (H / KV) * T;
+  const scores = g.batchMatMul(g.reshape(query, [B, KV, rows, hd]), keys, { adjointB: true });
+  const weights = g.softmax(g.add(g.reshape(scores, [B, H, T, S]), mask));
+  return g.reshape(g.batchMatMul(g.reshape(weights, [B, KV, rows, S]), values), [B, H, T, hd]);
+};
+
+/** `mix` by blocks of queries: the last query of a block sees T - end keys fewer than that of the last block. */
+const mixBlocks = (
+  g: Graph,
+  blocks: number,
+  query: Value,
+  keys: Value,
+  values: Value,
+  mask: Value,
+): Value => {
+  const [T, S] = [query.shape[2], keys.shape[2]];
+  const size = Math.ceil(T / blocks);
+  const cut = (x: Value, axis: number, begin: number, end: number): Value =>
+    g.slice(
+      x,
+      x.shape.map((_, i) => (i === axis ? begin : 0)),
+      x.shape.with(axis, end - begin),
+    );
+  const parts = Array.from({ length: Math.ceil(T / size) }, (_, i) => {
+    const [begin, end] = [i * size, Math.min(T, (i + 1) * size)];
+    const seen = S - T + end;
+    const rows = mask.shape.length - 2;
+    return mix(
+      g,
+      cut(query, 2, begin, end),
+      cut(keys, 2, 0, seen),
+      cut(values, 2, 0, seen),
+      cut(cut(mask, rows, begin, end), rows + 1, 0, seen),
+    );
+  });
+  return g.concat(parts, 2);
+};
+
+/** Attention of a layer; h [N, d] normed -> [N, H * hd]. */
 const attention = (g: Graph, model: Model, layer: number, h: Value, a: Attend): Value => {
   const { config: c, lora } = model;
   const { num_attention_heads: H, num_key_value_heads: KV, head_dim: hd } = c;
@@ -98,12 +145,7 @@ const attention = (g: Graph, model: Model, layer: number, h: Value, a: Attend): 
   const turned = g.add(g.mul(queryKey, a.cos), g.mul(g.roll(queryKey, hd / 2, 3), a.sin));
   const [query, newKeys] = g.split(turned, [H, KV], 1) as [Value, Value];
   const [keys, values] = a.cache?.(layer, newKeys, newValues) ?? [newKeys, newValues];
-  const S = keys.shape[2];
-  const G = H / KV;
-  const scaled = g.reshape(g.mul(query, 1 / Math.sqrt(hd)), [B, KV, G * T, hd]);
-  const scores = g.reshape(g.batchMatMul(scaled, keys, { adjointB: true }), [B, H, T, S]);
-  const weights = g.reshape(g.softmax(g.add(scores, a.mask)), [B, KV, G * T, S]);
-  const mixed = g.reshape(g.batchMatMul(weights, values), [B, H, T, hd]);
+  const mixed = mixBlocks(g, a.blocks ?? 1, g.mul(query, 1 / Math.sqrt(hd)), keys, values, a.mask);
   return g.reshape(g.transpose(mixed, [0, 2, 1, 3]), [B * T, H * hd]);
 };
 

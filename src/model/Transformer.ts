@@ -39,6 +39,10 @@ export const frozen = (
 /** Added to the scores of positions that may not be seen. */
 export const HIDDEN = -1e9;
 
+/** Queries of a block at the least, and blocks at the most: a fifth of the scores that nobody sees are left. */
+const BLOCK = 64;
+const MOST_BLOCKS = 4;
+
 export const rotaryTables = Rotary.tables;
 
 /** The residual stream x [N, d] after layers 0 .. `layers`-1, all by default. */
@@ -81,6 +85,7 @@ export const causal = (g: Graph, model: Model, batch: number, time: number): Att
     cos: g.constant(tables.cos, shape),
     sin: g.constant(tables.sin, shape),
     mask: g.constant(mask, [time, time]),
+    blocks: Math.min(MOST_BLOCKS, Math.max(1, Math.floor(time / BLOCK))),
   };
 };
 

@@ -1,7 +1,7 @@
 /** POST /v1/chat/completions: messages, put into a prompt by the model's own chat template. */
 import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
-import * as ChatTemplate from "../model/ChatTemplate.ts";
+import type * as ChatTemplate from "../model/ChatTemplate.ts";
 import * as ApiError from "./ApiError.ts";
 import { type Endpoint, nameOf } from "./Endpoint.ts";
 import * as Fields from "./Fields.ts";
@@ -46,13 +46,15 @@ export const endpoint: Endpoint = {
           ApiError.invalid("'top_logprobs' goes with 'logprobs': true only.", "top_logprobs"),
         );
       }
-      const prompt = yield* ChatTemplate.render(tokenizer, request.messages.map(plain), {
-        addGenerationPrompt: true,
-      }).pipe(
-        Effect.mapError(({ reason, remedy }) =>
-          ApiError.invalid(remedy === undefined ? reason : `${reason} ${remedy}`, "messages"),
-        ),
-      );
+      const prompt = yield* model
+        .chat(tokenizer, request.messages.map(plain), {
+          addGenerationPrompt: true,
+        })
+        .pipe(
+          Effect.mapError(({ reason, remedy }) =>
+            ApiError.invalid(remedy === undefined ? reason : `${reason} ${remedy}`, "messages"),
+          ),
+        );
       return yield* Job.make(model, request, {
         prompts: [yield* Tokens.encode(model, prompt, tokenizer.encode, "messages")],
         promptParam: "messages",

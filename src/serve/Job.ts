@@ -3,6 +3,7 @@ import { randomInt } from "node:crypto";
 import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
 import type { ComputeError } from "../compute/Compute.ts";
+import type * as ChatTemplate from "../model/ChatTemplate.ts";
 import type { PolicyFiles } from "../model/Policy.ts";
 import * as Sampling from "../model/Sampling.ts";
 import type { StreamEvent, StreamRequest } from "../policy/Streaming.ts";
@@ -16,6 +17,7 @@ export interface Model {
   readonly name: string;
   readonly files: PolicyFiles;
   readonly text: Text;
+  readonly chat: ChatTemplate.Render;
   /** Tokens of a prompt and its continuation together at most. */
   readonly context: number;
   readonly stream: (request: StreamRequest) => Stream.Stream<StreamEvent, ComputeError>;

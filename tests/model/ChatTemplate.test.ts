@@ -34,8 +34,64 @@ describe("ChatTemplate", () => {
       assert.match(none.message, /^policies\/x: the model has no chat template.*chat_template\.jinja/);
       const messages = [{ role: "judge", content: "Hm." }];
       const refused = yield* Effect.flip(ChatTemplate.render(tokenizerOf("llama3"), messages, options));
-      assert.match(refused.message, /roles judge.*Only user and assistant roles are supported, found judge/);
+      assert.match(
+        refused.message,
+        /Only user and assistant roles are supported, found judge \(roles judge\)\. Change/,
+      );
     }),
+  );
+
+  const LIMITS = { seconds: 3, megabytes: 64 };
+  const doubled = (filter: string) =>
+    `{% set ns = namespace(s='a,a,a,a,') %}{% for i in range(25) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s${filter} }}`;
+  for (const [what, template, expected] of [
+    [
+      "a loop within a loop",
+      "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}",
+      /^policies\/x: the chat template took longer than 3 s to render \(roles user\)\./,
+    ],
+    ["a list of a billion numbers", "{% for i in range(1000000000) %}{% endfor %}", /more than 64 MB/],
+    ["a text that doubles, in capitals", doubled(" | upper | length"), /more than 64 MB/],
+    ["a text that doubles, in parts", doubled(".split(',') | length"), /longer than 3 s|more than 64 MB/],
+    ["a long answer", doubled(""), /it wrote 268435456 characters, expected at most 16777216/],
+    ["a long complaint", "{{ raise_exception('a' ~ 'bc' * 100) }}", /does not render/],
+  ] as const) {
+    it.live(
+      `a hostile template is stopped, and the next one is rendered: ${what}`,
+      () =>
+        Effect.gen(function* () {
+          const render = yield* ChatTemplate.make(LIMITS);
+          const of = (chatTemplate: string) =>
+            render({ ...tokenizerOf("none"), chatTemplate }, [{ role: "user", content: "Hi" }], {
+              addGenerationPrompt: true,
+            });
+          assert.match((yield* Effect.flip(of(template))).message, expected);
+          assert.equal(yield* of("{{ messages[0].content }}!"), "Hi!");
+        }),
+      20_000,
+    );
+  }
+
+  it.live(
+    "chats that are asked for at once are rendered one after the other; one that is given up stops",
+    () =>
+      Effect.gen(function* () {
+        const render = yield* ChatTemplate.make(LIMITS);
+        const of = (chatTemplate: string) =>
+          render({ ...tokenizerOf("none"), chatTemplate }, [], { addGenerationPrompt: true });
+        const numbers = Array.from({ length: 20 }, (_, i) => String(i));
+        const [first] = yield* Effect.all(
+          [
+            Effect.forEach(numbers, of, { concurrency: "unbounded" }),
+            of("{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}").pipe(
+              Effect.timeoutOption("100 millis"),
+            ),
+          ],
+          { concurrency: "unbounded" },
+        );
+        assert.deepEqual(first, numbers);
+        assert.equal(yield* of("after"), "after");
+      }),
   );
 
   it.effect("takes the default of several named templates", () =>

@@ -9,6 +9,7 @@ import * as Scope from "effect/Scope";
 import OpenAI from "openai";
 import { Compute } from "../../src/compute/Compute.ts";
 import * as ComputeWorker from "../../src/compute/ComputeWorker.ts";
+import * as ChatTemplate from "../../src/model/ChatTemplate.ts";
 import * as PolicyFiles from "../../src/model/Policy.ts";
 import * as Text from "../../src/policy/Text.ts";
 import * as Server from "../../src/serve/Server.ts";
@@ -66,7 +67,14 @@ export const open = async (
       },
     });
     const server = yield* Server.serve({
-      model: { name: options.name ?? "js", files, text: Text.make(files), context, stream: compute.stream },
+      model: {
+        name: options.name ?? "js",
+        files,
+        text: Text.make(files),
+        chat: yield* ChatTemplate.make(),
+        context,
+        stream: compute.stream,
+      },
       host: "127.0.0.1",
       port: 0,
       apiKey: options.apiKey ?? null,

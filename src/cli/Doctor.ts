@@ -9,6 +9,7 @@ import * as Dataset from "../dataset/Dataset.ts";
 import * as PolicyFiles from "../model/Policy.ts";
 import * as DockerCheck from "../sandbox/docker/DockerCheck.ts";
 import * as SandboxDocker from "../sandbox/docker/SandboxDocker.ts";
+import * as Executor from "../tensor/Executor.ts";
 import * as MemoryLimit from "../tensor/MemoryLimit.ts";
 import * as Speed from "../tensor/Speed.ts";
 import * as Binding from "../tensor/native/Binding.ts";
@@ -54,7 +55,7 @@ const backendName = { gpu: "native TensorFlow on the GPU", cpu: "native TensorFl
 
 const tensors = (found: Setup.Result): Check => {
   const cores = Os.availableParallelism();
-  const threads = found.kind === "wasm" ? 1 : Binding.threads();
+  const threads = found.kind === "wasm" ? Executor.wasmThreads() : Binding.threads();
   const few = found.kind === "cpu" && threads < cores;
   const better = [
     ...(found.betterBy === undefined ? [] : [`for a faster one: ${found.betterBy}`]),
@@ -63,7 +64,7 @@ const tensors = (found: Setup.Result): Check => {
   return {
     what: "tensors",
     state: found.kind === "wasm" || few ? "limited" : "ok",
-    found: `${backendName[found.kind]} (${found.reason})${found.kind === "wasm" ? "" : `; ${threads} threads`}`,
+    found: `${backendName[found.kind]} (${found.reason}); ${threads} threads`,
     remedy: better.join("; "),
     figures: { threads, cores },
   };

@@ -6,6 +6,7 @@ import * as Command from "effect/cli/Command";
 import * as Flag from "effect/cli/Flag";
 import { Compute } from "../compute/Compute.ts";
 import * as ComputeWorker from "../compute/ComputeWorker.ts";
+import * as ChatTemplate from "../model/ChatTemplate.ts";
 import * as PolicyFiles from "../model/Policy.ts";
 import * as Text from "../policy/Text.ts";
 import * as Server from "../serve/Server.ts";
@@ -89,6 +90,7 @@ export const serve = Command.make(
       const files = yield* PolicyFiles.read(options.policy);
       const apiKey = yield* keyOf(options.apiKey);
       const context = yield* contextOf(files, options.context);
+      yield* Server.checkPlace(options);
       const info = yield* Inference.open(files, options, {
         batch: options.slots,
         maxPromptTokens: context - 1,
@@ -98,7 +100,14 @@ export const serve = Command.make(
       const compute = yield* Compute;
       const name = Option.getOrElse(options.modelName, () => files.card.name);
       const { url } = yield* Server.serve({
-        model: { name, files, text: Text.make(files), context, stream: compute.stream },
+        model: {
+          name,
+          files,
+          text: Text.make(files),
+          chat: yield* ChatTemplate.make(),
+          context,
+          stream: compute.stream,
+        },
         host: options.host,
         port: options.port,
         apiKey,

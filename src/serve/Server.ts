@@ -55,7 +55,9 @@ const MAX_BODY = 4 * 2 ** 20;
 /** Requests under way get this long when the server ends. */
 const GRACE = "5 seconds";
 
-const listenProblem = (cause: unknown, { host, port }: Options): ServeError => {
+type Place = Pick<Options, "host" | "port">;
+
+const listenProblem = (cause: unknown, { host, port }: Place): ServeError => {
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
   const at = `port ${port} of ${host}`;
   switch (code) {
@@ -248,6 +250,15 @@ const routes = Effect.fnUntraced(function* (
   );
   return router.asHttpEffect();
 });
+
+/** Fails where `serve` could not listen now: asked before a model is loaded. */
+export const checkPlace = (place: Place): Effect.Effect<void, ServeError> =>
+  Effect.callback((resume) => {
+    const probe = Net.createServer();
+    probe.once("error", (cause) => resume(Effect.fail(listenProblem(cause, place))));
+    probe.listen({ host: place.host, port: place.port }, () => probe.close(() => resume(Effect.void)));
+    return Effect.sync(() => probe.close());
+  });
 
 /** Serves until the scope closes. */
 export const serve = Effect.fnUntraced(function* (options: Options) {

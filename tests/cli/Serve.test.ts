@@ -39,7 +39,11 @@ describe("drydock serve", () => {
       server.listen(0, "127.0.0.1", () => resolve((server.address() as Net.AddressInfo).port));
     });
     const cases: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
-      [[POLICY, "--port", String(port)], new RegExp(`port ${port} of 127.0.0.1 is in use.*--port N`, "s")],
+      // Before a model is loaded: no backend is looked for.
+      [
+        [POLICY, "--backend", "native-gpu", "--port", String(port)],
+        new RegExp(`port ${port} of 127.0.0.1 is in use.*--port N`, "s"),
+      ],
       [["nowhere"], /nowhere: no such directory.*drydock policy import/s],
       [[POLICY, "--api-key", "UNSET_KEY"], /UNSET_KEY, which is not set.*UNSET_KEY=\.\.\. drydock serve/s],
       [[POLICY, "--context", "300"], /256 positions.*--context a number from 2 to 256/s],

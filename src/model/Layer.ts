@@ -129,11 +129,14 @@ const attention = (g: Graph, model: Model, layer: number, h: Value, a: Attend): 
   const { batch: B, time: T } = a;
   const widths = [H * hd, KV * hd, KV * hd];
   let qkv = project(g, model, layer, "qkv", h);
-  const deltas = (["q", "k", "v"] as const).map((target) =>
-    Lora.delta(g, c, lora, layer, target, h, a.dropout),
-  );
-  if (deltas.some((delta) => delta !== null)) {
+  if (a.dropout === undefined) {
+    qkv = withDelta(g, qkv, Lora.jointDelta(g, c, lora, layer, ["q", "k", "v"], h));
+  } else {
+    // Each target has its own mask.
     const parts = g.split(qkv, widths, 1);
+    const deltas = (["q", "k", "v"] as const).map((target) =>
+      Lora.delta(g, c, lora, layer, target, h, a.dropout),
+    );
     qkv = g.concat(
       parts.map((part, i) => withDelta(g, part, deltas[i] ?? null)),
       1,

@@ -120,6 +120,40 @@ export const delta = (
   return g.matMul(g.mul(low, g.scalar(scale / (1 - (lora.dropout ?? 0)))), b);
 };
 
+/**
+ * The `delta`s of targets that read the same x [n, in], side by side: [n, outs], zeros where a target has no
+ * adapter; null where none has. All low products are one, and so are all high ones.
+ */
+export const jointDelta = (
+  g: Graph,
+  c: ModelConfig,
+  lora: Lora | null,
+  layer: number,
+  targets: ReadonlyArray<Target>,
+  x: Value,
+): Value | null => {
+  if (lora === null || !targets.some((target) => lora.targets.includes(target))) return null;
+  const total = targets.reduce((sum, target) => sum + widths(c, target)[1], 0);
+  const [low, high]: [Array<Value>, Array<Value>] = [[], []];
+  let before = 0;
+  for (const target of targets) {
+    const [input, output] = widths(c, target);
+    if (lora.targets.includes(target)) {
+      low.push(g.variable(nameOf("A", layer, target), [input, lora.rank]));
+      const b = g.variable(nameOf("B", layer, target), [lora.rank, output]);
+      high.push(
+        g.pad(b, [
+          [0, 0],
+          [before, total - before - output],
+        ]),
+      );
+    }
+    before += output;
+  }
+  const scaled = g.mul(g.matMul(x, g.concat(low, 1)), g.scalar(lora.alpha / lora.rank));
+  return g.matMul(scaled, g.concat(high, 0));
+};
+
 /** A [rows, columns] matrix as [columns, rows]. */
 export const transposed = (data: Float32Array, rows: number): Float32Array => {
   const columns = data.length / rows;

@@ -1,5 +1,6 @@
 /** A Hugging Face tokenizer.json and tokenizer_config.json from the tokenizer in a GGUF's metadata. */
 import * as Effect from "effect/Effect";
+import { isRecord } from "./Files.ts";
 import * as GgufMerges from "./GgufMerges.ts";
 import type { TokenizerFiles } from "./Policy.ts";
 import { PolicyError } from "./PolicyError.ts";
@@ -50,6 +51,9 @@ export interface SpecialIds {
   readonly ends: ReadonlyArray<number>;
 }
 
+/** Where a file has its whole tokenizer.json; llama.cpp does without. */
+const HUGGING_FACE = "tokenizer.huggingface.json";
+
 type Metadata = Readonly<Record<string, unknown>>;
 
 interface Converted extends TokenizerFiles {
@@ -60,12 +64,6 @@ export const convert = (metadata: Metadata, path: string): Effect.Effect<Convert
   Effect.gen(function* () {
     const refuse = (reason: string) =>
       new PolicyError({ path, reason, remedy: "Use a GGUF of a Llama or Qwen2 model, such as SmolLM2." });
-    const model = metadata["tokenizer.ggml.model"];
-    if (model !== "gpt2" && model !== "llama") {
-      return yield* refuse(
-        `the tokenizer is of model ${JSON.stringify(model)}; "gpt2" (byte-level BPE) and "llama" (SentencePiece) are supported.`,
-      );
-    }
     const tokens = metadata["tokenizer.ggml.tokens"];
     if (!isStrings(tokens)) return yield* refuse("tokenizer.ggml.tokens is missing.");
     const vocab = new Map<string, number>();
@@ -96,19 +94,20 @@ export const convert = (metadata: Metadata, path: string): Effect.Effect<Convert
       const isSpecial = type === CONTROL || type === UNKNOWN;
       return isSpecial || type === USER_DEFINED ? [TokenizerJson.addedToken(i, token, isSpecial)] : [];
     });
-    const begins = metadata["tokenizer.ggml.add_bos_token"] ?? model === "llama";
+    const begins = metadata["tokenizer.ggml.add_bos_token"] ?? metadata["tokenizer.ggml.model"] === "llama";
     const begin =
       begins === true && special.bos !== null
         ? TokenizerJson.addedToken(special.bos, tokens[special.bos], true)
         : undefined;
     const parts = { vocab: Object.fromEntries(vocab), addedTokens, begin };
-    const build = model === "llama" ? sentencePiece : byteLevel;
+    const unknown = content(id("unknown"));
+    const build = HUGGING_FACE in metadata ? fromFile : fromParts;
+    const tokenizer = yield* build(metadata, { ...parts, tokens, unknown, refuse });
     const template = metadata["tokenizer.chat_template"];
     const contextLength = metadata[`${String(metadata["general.architecture"])}.context_length`];
-    const unknown = content(id("unknown"));
     return {
       special,
-      tokenizer: { ...(yield* build(metadata, { ...parts, tokens, unknown, refuse })) },
+      tokenizer: { ...tokenizer },
       config: {
         // The class that takes tokenizer.json as it is: others put their own pre-tokenizer in.
         tokenizer_class: "PreTrainedTokenizerFast",
@@ -118,6 +117,8 @@ export const convert = (metadata: Metadata, path: string): Effect.Effect<Convert
         eos_token: content(special.eos),
         pad_token: content(special.pad),
         unk_token: unknown,
+        // A rule of tokenizer.json too, but not of every one.
+        ...(HUGGING_FACE in metadata && begin !== undefined ? { add_bos_token: true } : {}),
         ...(typeof contextLength === "number" ? { model_max_length: contextLength } : {}),
         ...(typeof template === "string" ? { chat_template: template } : {}),
       },
@@ -132,6 +133,51 @@ interface Vocabulary {
   readonly unknown: string | null;
   readonly refuse: (reason: string) => PolicyError;
 }
+
+/** Characters; the largest of published models have 34 million. */
+const LONGEST_FILE = 2 ** 26;
+
+/** A tokenizer.json says all that the other keys would have to be turned into; its tokens are to be theirs. */
+const fromFile = (metadata: Metadata, { refuse, tokens }: Vocabulary): Effect.Effect<object, PolicyError> =>
+  Effect.try({
+    try: () => {
+      const text = metadata[HUGGING_FACE];
+      if (typeof text !== "string" || text.length > LONGEST_FILE) {
+        throw new Error(`expected a text of at most ${LONGEST_FILE} characters`);
+      }
+      const tokenizer: unknown = JSON.parse(text);
+      const model = isRecord(tokenizer) ? tokenizer["model"] : undefined;
+      if (!isRecord(tokenizer) || !isRecord(model) || !isRecord(model["vocab"])) {
+        throw new Error("there is no model.vocab in it");
+      }
+      for (const [token, id] of Object.entries(model["vocab"])) {
+        const other = tokens[Number(id)];
+        if (other !== token) {
+          throw new Error(
+            `token ${String(id)} is ${JSON.stringify(token)}, but ${JSON.stringify(other)} in tokenizer.ggml.tokens`,
+          );
+        }
+      }
+      return tokenizer;
+    },
+    catch: (cause) => refuse(`${HUGGING_FACE}: ${cause instanceof Error ? cause.message : String(cause)}.`),
+  });
+
+/** A tokenizer.json of what llama.cpp needs. */
+const fromParts = (metadata: Metadata, vocabulary: Vocabulary): Effect.Effect<object, PolicyError> => {
+  switch (metadata["tokenizer.ggml.model"]) {
+    case "gpt2":
+      return byteLevel(metadata, vocabulary);
+    case "llama":
+      return sentencePiece(metadata, vocabulary);
+    default:
+      return Effect.fail(
+        vocabulary.refuse(
+          `the tokenizer is of model ${JSON.stringify(metadata["tokenizer.ggml.model"])}; "gpt2" (byte-level BPE) and "llama" (SentencePiece) are supported.`,
+        ),
+      );
+  }
+};
 
 const byteLevel = (
   metadata: Metadata,

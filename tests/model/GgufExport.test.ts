@@ -123,6 +123,60 @@ describe("GgufExport", () => {
     );
   });
 
+  it.effect("a tokenizer that llama.cpp has no name for comes back whole: js-compose", () =>
+    Effect.gen(function* () {
+      const policy = yield* Policy.read(Path.resolve(import.meta.dirname, "../../policies/js-compose"));
+      yield* Effect.promise(() =>
+        TinyPolicy.withDirectory((parent) =>
+          Effect.runPromise(
+            Effect.gen(function* () {
+              const file = Path.join(parent, "js.gguf");
+              const again = Path.join(parent, "again");
+              yield* GgufExport.run(policy, file, { pre: "gpt-2" });
+              yield* GgufImport.run(file, again);
+              const read = yield* Policy.read(again);
+              const { tokenizer } = policy;
+              assert.deepEqual(read.tokenizerFiles.tokenizer, policy.tokenizerFiles.tokenizer);
+              assert.deepEqual([...read.endTokens], [...policy.endTokens]);
+              assert.deepEqual([...read.tokenizer.prefix], [...tokenizer.prefix]);
+              const text =
+                "Given numbers xs, double each, drop multiples of 3.\nfunction f(xs) { return xs.map((x) => x * 17) }";
+              const ids = tokenizer.encode(text);
+              assert.deepEqual([...read.tokenizer.encode(text)], [...ids]);
+              assert.equal(read.tokenizer.decode(ids), tokenizer.decode(ids));
+              for (const { name, shape } of ModelConfig.tensorShapes(policy.config)) {
+                const values = policy.weights?.read(name) ?? new Float32Array();
+                const expected = shape.length === 1 ? values : rounded(values, "F16");
+                assert.deepEqual(read.weights?.read(name), expected, name);
+              }
+            }),
+          ),
+        ),
+      );
+    }),
+  );
+
+  it.effect("a tokenizer.json in a GGUF that is not what the rest says is refused", () =>
+    withPolicy(TinyFamilies.policy("qwen2"), (policy, parent) =>
+      Effect.gen(function* () {
+        const file = Path.join(parent, "tiny.gguf");
+        yield* GgufExport.run(policy, file, { pre: "qwen2" });
+        const { metadata } = yield* Gguf.open(file);
+        for (const [json, says] of [
+          ["{", /tiny\.gguf: tokenizer\.huggingface\.json: .*JSON/],
+          ["[]", /no model\.vocab/],
+          [7, /expected a text of at most/],
+          ['{"model": {"vocab": {"other": 2}}}', /token 2 is "other", but ".*" in tokenizer\.ggml\.tokens/],
+          ['{"model": {"vocab": {"other": "__proto__"}}}', /token __proto__ is "other", but undefined/],
+        ] as const) {
+          const changed = { ...metadata, "tokenizer.huggingface.json": json };
+          const error = yield* Effect.flip(GgufTokenizer.convert(changed, file));
+          assert.match(error.message, says);
+        }
+      }),
+    ),
+  );
+
   it.effect("further end tokens come back: the end of a turn, of a message", () =>
     withPolicy({ ...TinyFamilies.policy("llama3"), endTokens: [1, 5, 7] }, (policy, parent) =>
       Effect.gen(function* () {

@@ -39,12 +39,27 @@ export const endpoint = ({ url, api }: RemoteGenerator): string => {
   return `${root.endsWith("/v1") ? root : `${root}/v1`}/${path}`;
 };
 
+/** What the longest answer is called: OpenAI's newer models refuse a chat with the old name, most other servers know only that. */
+export type LengthField = "max_tokens" | "max_completion_tokens";
+
+/** Whether a chat server refuses the old name and says the new one. */
+export const wantsNewLength = (
+  api: RemoteGenerator["api"],
+  sent: LengthField,
+  status: number,
+  text: string,
+) => api === "chat" && sent === "max_tokens" && status === 400 && text.includes("max_completion_tokens");
+
 /** A request's body. Stop strings are not sent to a chat model: its program stands in a fence, after a line or two. */
-export const body = (generator: RemoteGenerator, question: Question): Schema.JsonObject => {
+export const body = (
+  generator: RemoteGenerator,
+  question: Question,
+  lengthField: LengthField,
+): Schema.JsonObject => {
   const { prompt, samples, seed, maxTokens, of } = question;
   const shared = {
     model: generator.model,
-    max_tokens: maxTokens,
+    [lengthField]: maxTokens,
     temperature: of.temperature,
     seed,
     ...(samples === 1 ? {} : { n: samples }),

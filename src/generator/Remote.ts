@@ -59,6 +59,8 @@ const make = Effect.fnUntraced(function* ({ config, tokenizer, key }: Options) {
   let figures = { ...none };
   /** Until a server shows that it does not take `n`. */
   let grouping = true;
+  /** Until a server asks for the new name. */
+  let lengthField: OpenAi.LengthField = "max_tokens";
 
   const within = (kind: string, limit: number | undefined, cost: () => number) =>
     limit === undefined
@@ -68,7 +70,7 @@ const make = Effect.fnUntraced(function* ({ config, tokenizer, key }: Options) {
         );
 
   /** One request, without repetition. */
-  const attempt = Effect.fnUntraced(function* (question: OpenAi.Question) {
+  const send = Effect.fnUntraced(function* (question: OpenAi.Question, field: OpenAi.LengthField) {
     const { prompt, samples, maxTokens } = question;
     yield* within("requests", config.requestsPerMinute, () => 1);
     yield* within(
@@ -78,14 +80,14 @@ const make = Effect.fnUntraced(function* ({ config, tokenizer, key }: Options) {
     );
     figures.requests++;
     const request = HttpClientRequest.post(endpoint).pipe(
-      HttpClientRequest.bodyJsonUnsafe(OpenAi.body(config, question)),
+      HttpClientRequest.bodyJsonUnsafe(OpenAi.body(config, question, field)),
       key === null ? (same) => same : HttpClientRequest.bearerToken(key),
     );
     const answered = Effect.gen(function* () {
       const response = yield* client.execute(request);
       return { response, text: yield* response.text };
     });
-    const { response, text } = yield* answered.pipe(
+    return yield* answered.pipe(
       Effect.provideService(HttpIncomingMessage.MaxBodySize, LONGEST_ANSWER),
       // Our traces are no business of somebody else's server.
       Effect.provideService(HttpClient.TracerPropagationEnabled, false),
@@ -95,6 +97,16 @@ const make = Effect.fnUntraced(function* ({ config, tokenizer, key }: Options) {
         orElse: () => Effect.fail(Failure.timedOut(config)),
       }),
     );
+  });
+
+  /** What the server answers; asked anew where it only wants the longest answer by its other name. */
+  const attempt = Effect.fnUntraced(function* (question: OpenAi.Question) {
+    const field = lengthField;
+    let { response, text } = yield* send(question, field);
+    if (OpenAi.wantsNewLength(config.api, field, response.status, text)) {
+      lengthField = "max_completion_tokens";
+      ({ response, text } = yield* send(question, lengthField));
+    }
     if (response.status < 200 || response.status > 299) {
       const wait = Failure.retryAfter(response.headers["retry-after"], yield* Clock.currentTimeMillis);
       // Some servers say which key it was that they refuse.
@@ -110,7 +122,8 @@ const make = Effect.fnUntraced(function* ({ config, tokenizer, key }: Options) {
     );
     const { choices } = answer;
     if (choices.length === 0) return yield* Failure.malformed(config, "there is no choice in it");
-    if (choices.length > samples) return yield* Failure.tooMany(config, choices.length, samples);
+    if (choices.length > question.samples)
+      return yield* Failure.tooMany(config, choices.length, question.samples);
     if (config.logprobs === "required" && choices.some((choice) => choice.tokens === null)) {
       return yield* Failure.noLogProbs(config);
     }

@@ -232,6 +232,50 @@ describe("asking a chat server", () => {
     }),
   );
 
+  it.live("names the longest answer as the server wants it, and remembers that", () =>
+    Effect.gen(function* () {
+      const server = yield* FakeServer.start((response, received) => {
+        const behave =
+          "max_tokens" in received.body
+            ? FakeServer.error(
+                400,
+                "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+              )
+            : FakeServer.json({ choices: [{ message: { content: "x" }, finish_reason: "stop" }] });
+        behave(response, received);
+      });
+      const time = virtual();
+      const ask = using(
+        settings(server.url, { api: "chat" }),
+        ({ generate, takeFigures }) =>
+          Effect.gen(function* () {
+            assert.strictEqual((yield* generate(request()))[0].text, "x");
+            assert.strictEqual((yield* generate(request()))[0].text, "x");
+            const { requests, retries, failures } = yield* takeFigures;
+            assert.deepStrictEqual({ requests, retries, failures }, { requests: 3, retries: 0, failures: 0 });
+          }),
+        time,
+      );
+      yield* ask;
+      const lengths = server.received.map(({ body }) => [body["max_tokens"], body["max_completion_tokens"]]);
+      assert.deepStrictEqual(lengths, [
+        [24, undefined],
+        [undefined, 24],
+        [undefined, 24],
+      ]);
+      assert.deepStrictEqual(time.slept, []);
+    }),
+  );
+
+  it.live("a server that refuses both names is asked twice and not again", () =>
+    Effect.gen(function* () {
+      const server = yield* FakeServer.start(FakeServer.error(400, "max_completion_tokens is too large"));
+      const error = yield* failing(settings(server.url, { api: "chat" }));
+      assert.include(error.reason, "max_completion_tokens is too large");
+      assert.strictEqual(server.received.length, 2);
+    }),
+  );
+
   it.live("reads the chat API's log-probs by their bytes", () =>
     Effect.gen(function* () {
       const tokenizer = yield* Tokenizer.make(TinyPolicy.tokenizer, "tiny");

@@ -11,6 +11,7 @@
  */
 import * as Random from "../random/Random.ts";
 import type { Session } from "../tensor/Session.ts";
+import * as DecodeGraph from "./DecodeGraph.ts";
 import * as GenerationGraph from "./GenerationGraph.ts";
 import * as Prefill from "./Prefill.ts";
 import * as Sampling from "./Sampling.ts";
@@ -270,55 +271,79 @@ export class Generator {
     this.#groups = this.#groups.filter(({ waiting }) => waiting.length > 0);
   }
 
-  /** Runs one step of the live slots; gives each row's token by its settings. */
+  /** Runs one step of the live slots, by the smallest program that holds them; gives each one's token by its settings. */
   #decode(
     live: ReadonlyArray<{ readonly running: Running; readonly slot: number }>,
-  ): (row: number, settings: Settings.Settings) => Omit<Token, "item" | "finished"> {
+  ): (index: number, settings: Settings.Settings) => Omit<Token, "item" | "finished"> {
     const p = this.#programs;
-    const ints = (): Int32Array => new Int32Array(p.batch);
-    const floats = (): Float32Array => new Float32Array(p.batch);
-    const [tokens, positions, topK] = [ints(), ints(), ints().fill(p.vocabulary)];
-    const [uniform, temperature, topP, beta] = [floats(), floats().fill(1), floats().fill(1), floats()];
+    const longest = Math.max(...live.map(({ running }) => running.position + 1));
+    const shape = p.shapes.find(
+      ({ batch, chunks }) => batch >= live.length && chunks * DecodeGraph.CHUNK >= longest,
+    ) as DecodeGraph.Shape;
+    const { batch } = shape;
+    // All slots have their own row, or else the live ones have the first rows and the rest repeat the first one.
+    const whole = batch === p.batch;
+    const rowOf = (index: number): number => (whole ? (live[index]?.slot ?? 0) : index);
+    const floats = (fill = 0): Float32Array => new Float32Array(batch).fill(fill);
+    const ints = (fill = 0): Int32Array => new Int32Array(batch).fill(fill);
+    const [tokens, positions, slots, topK] = [ints(), ints(), ints(), ints(p.vocabulary)];
+    const [uniform, temperature, topP, beta] = [floats(), floats(1), floats(1), floats()];
     const modes = new Set<Sampling.Mode>();
     let tilted = false;
     let report = false;
-    for (const { running, slot } of live) {
+    if (whole) slots.forEach((_, slot) => (slots[slot] = slot));
+    else {
+      slots.fill(live[0].slot);
+      tokens.fill(live[0].running.token);
+      positions.fill(live[0].running.position);
+    }
+    for (const [index, { running, slot }] of live.entries()) {
       const { settings, mode } = running.group;
-      tokens[slot] = running.token;
-      positions[slot] = running.position;
-      temperature[slot] = settings.temperature;
-      topK[slot] = Math.min(settings.topK ?? p.vocabulary, p.vocabulary);
-      topP[slot] = settings.topP ?? 1;
-      beta[slot] = settings.tilt;
-      if (mode !== "greedy") uniform[slot] = Sampling.uniform(running.random.next());
+      const row = rowOf(index);
+      tokens[row] = running.token;
+      positions[row] = running.position;
+      slots[row] = slot;
+      temperature[row] = settings.temperature;
+      topK[row] = Math.min(settings.topK ?? p.vocabulary, p.vocabulary);
+      topP[row] = settings.topP ?? 1;
+      beta[row] = settings.tilt;
+      if (mode !== "greedy") uniform[row] = Sampling.uniform(running.random.next());
       modes.add(mode);
       tilted ||= settings.tilt !== 0;
       report ||= Settings.reports(settings);
     }
-    const mode = modes.size === 1 ? ([...modes][0] as Sampling.Mode) : "mixed";
+    const KV = p.keyValueHeads;
+    const rows = Int32Array.from({ length: batch * KV }, (_, i) => {
+      const row = Math.floor(i / KV);
+      return DecodeGraph.rowOf(p.cache, slots[row], i % KV, positions[row]);
+    });
+    const [first] = modes;
+    const mode = modes.size === 1 && first !== undefined ? first : "mixed";
     if (!p.modes.includes(mode)) throw new RangeError(`generate: the mode ${mode} was not recorded`);
-    const feed = (name: string): string => `${p.name}/${name}`;
-    const out = this.#session.run(GenerationGraph.decodeProgram(p.name, { mode, tilted, report }), {
+    const feed = (name: string): string => `${p.name}/${name}-${batch}`;
+    const out = this.#session.run(GenerationGraph.decodeProgram(p.name, { shape, mode, tilted, report }), {
       [feed("tokens")]: tokens,
       [feed("positions")]: positions,
+      [feed("rows")]: rows,
+      ...(whole ? {} : { [feed("slots")]: slots }),
       ...(mode === "greedy" ? {} : { [feed("uniform")]: uniform, [feed("temperature")]: temperature }),
       ...(mode === "mixed" ? { [feed("topK")]: topK, [feed("topP")]: topP } : {}),
       ...(tilted ? { [feed("beta")]: beta } : {}),
     });
-    const at = (name: string, index: number): number => out[name]?.[index] as number;
+    const at = (name: string, i: number): number => out[name]?.[i] ?? Number.NaN;
     const width = Math.min(Sampling.REPORTED, p.vocabulary);
-    return (row, settings) => {
-      const { slot } = live[row] as (typeof live)[number];
+    return (index, settings) => {
+      const row = rowOf(index);
       return {
-        token: at("next", slot),
-        logProb: at("logProb", slot),
+        token: at("next", row),
+        logProb: at("logProb", row),
         top: Array.from({ length: Math.min(settings.topLogProbs ?? 0, width) }, (_, i) => ({
-          token: at("topTokens", slot * width + i),
-          logProb: at("topLogProbs", slot * width + i),
+          token: at("topTokens", row * width + i),
+          logProb: at("topLogProbs", row * width + i),
         })),
         values:
           settings.values === true
-            ? { value: at("value", slot), q: at("q", slot), expected: at("expected", slot) }
+            ? { value: at("value", row), q: at("q", row), expected: at("expected", row) }
             : null,
       };
     };

@@ -8,8 +8,12 @@
  */
 import type { Graph, Value } from "../tensor/Graph.ts";
 import type * as Heads from "./Heads.ts";
+import * as DecodeGraph from "./DecodeGraph.ts";
 import * as Sampling from "./Sampling.ts";
 import * as Transformer from "./Transformer.ts";
+
+/** Positions that the shortest decoding program attends to. */
+const SMALLEST_WINDOW = 128;
 
 export interface Spec {
   /** Prefix of the programs', feeds' and buffers' names; distinct within a graph. */
@@ -26,6 +30,8 @@ export interface Spec {
   readonly prefillBatch?: number;
   /** Record what shares a common prefix; by default where prompts may have 256 tokens or more. */
   readonly sharePrefix?: boolean;
+  /** Record the largest decoding program only; by default smaller ones too, for short sequences and few live slots. */
+  readonly wholeWindow?: boolean;
   /** Modes to record; all by default. */
   readonly modes?: ReadonlyArray<Sampling.Mode>;
 }
@@ -36,8 +42,11 @@ export interface Programs {
   readonly batch: number;
   readonly maxPrompt: number;
   readonly maxNew: number;
-  /** S: cache rows a slot and key-value head. The last one is never read: what must go nowhere goes there. */
+  /** S: positions a slot. The last one is never read: what must go nowhere goes there. */
   readonly length: number;
+  readonly cache: DecodeGraph.Cache;
+  /** Sizes of the decoding programs, the cheapest first; the last one holds everything. */
+  readonly shapes: ReadonlyArray<DecodeGraph.Shape>;
   readonly vocabulary: number;
   readonly tilts: boolean;
   readonly prefillBatch: number;
@@ -58,12 +67,13 @@ export const suffixProgram = (name: string, length: number, fan: number): string
   `${name}/suffix-${length}-${fan}`;
 /** How a decoding program chooses tokens and what it gives beside them. */
 export interface Decode {
+  readonly shape: DecodeGraph.Shape;
   readonly mode: Sampling.Mode;
   readonly tilted: boolean;
   readonly report: boolean;
 }
-export const decodeProgram = (name: string, { mode, tilted, report }: Decode): string =>
-  `${name}/decode-${mode}${tilted ? "-tilted" : ""}${report ? "-report" : ""}`;
+export const decodeProgram = (name: string, { shape, mode, tilted, report }: Decode): string =>
+  `${name}/decode-${shape.batch}-${shape.chunks}-${mode}${tilted ? "-tilted" : ""}${report ? "-report" : ""}`;
 
 /** Padded lengths for prompts up to `longest`: quarters of it, in multiples of 4. */
 const paddedLengths = (longest: number): ReadonlyArray<number> => {
@@ -154,43 +164,41 @@ const recordShared = (g: Graph, model: Transformer.Model, p: Programs, write: Wr
   }
 };
 
-/** One step of every slot: its token in, the next one out, as each slot's settings say. */
+/** One step of a shape's rows: their tokens in, the next ones out, as each row's settings say. */
 const recordDecode = (
   g: Graph,
   model: Transformer.Model,
   p: Programs,
   heads: Heads.Heads | null,
   write: Write,
+  shape: DecodeGraph.Shape,
 ): void => {
-  const { name, batch, length: S, keyValueHeads: KV } = p;
-  const { head_dim: hd } = model.config;
-  const tokens = g.feed(`${name}/tokens`, [batch], "int32");
-  const positions = g.feed(`${name}/positions`, [batch], "int32");
-  const controls: Sampling.Controls = {
-    uniform: g.feed(`${name}/uniform`, [batch]),
-    temperature: g.feed(`${name}/temperature`, [batch]),
-    topK: g.feed(`${name}/topK`, [batch], "int32"),
-    topP: g.feed(`${name}/topP`, [batch]),
-  };
-  const beta = g.feed(`${name}/beta`, [batch]);
-  const base = Int32Array.from({ length: batch * KV }, (_, i) => i * S);
-  const rows = g.reshape(g.add(g.constant(base, [batch, KV]), g.reshape(positions, [batch, 1])), [
-    batch * KV,
-  ]);
-  const all = (part: "keys" | "values", layer: number, fresh: Value): Value =>
-    g.reshape(write(part, layer, rows, g.reshape(fresh, [batch * KV, hd])), [batch, KV, S, hd]);
-  const attend = Transformer.decoding(g, model, positions, S, (layer, keys, values) => [
-    all("keys", layer, keys),
-    all("values", layer, values),
-  ]);
-  // The programs differ in what they do with the last hidden state only.
+  const { batch } = shape;
+  const feed = (what: string, dtype: "int32" | "float32" = "float32", size = batch): Value =>
+    g.feed(`${p.name}/${what}-${batch}`, [size], dtype);
+  // The programs of a shape differ in what they do with the last hidden state only.
   const hidden = g.stopGradient(
-    Transformer.finalNorm(
+    DecodeGraph.hidden(
       g,
       model,
-      Transformer.layers(g, model, Transformer.embed(g, model, tokens), attend),
+      p.cache,
+      shape,
+      {
+        tokens: feed("tokens", "int32"),
+        positions: feed("positions", "int32"),
+        slots: feed("slots", "int32"),
+        rows: feed("rows", "int32", batch * p.keyValueHeads),
+      },
+      write,
     ),
   );
+  const controls: Sampling.Controls = {
+    uniform: feed("uniform"),
+    temperature: feed("temperature"),
+    topK: feed("topK", "int32"),
+    topP: feed("topP"),
+  };
+  const beta = feed("beta");
   const logits = Transformer.logits(g, model, hidden);
   const logZ = Sampling.logSum(g, logits);
   for (const mode of p.modes) {
@@ -199,11 +207,26 @@ const recordDecode = (
       const next = Sampling.choose(g, mode, scores, controls);
       const chosen = g.gatherBatch(logits, g.reshape(next, [batch, 1]));
       const fetches = { next, logProb: g.reshape(g.sub(chosen, logZ), [batch]) };
-      g.program(decodeProgram(name, { mode, tilted, report: false }), { fetches });
+      const decode = { mode, tilted, shape };
+      g.program(decodeProgram(p.name, { ...decode, report: false }), { fetches });
       const report = Sampling.report(g, model, heads, hidden, logits, logZ, next);
-      g.program(decodeProgram(name, { mode, tilted, report: true }), { fetches: { ...fetches, ...report } });
+      g.program(decodeProgram(p.name, { ...decode, report: true }), { fetches: { ...fetches, ...report } });
     }
   }
+};
+
+/**
+ * Sizes of decoding programs, the cheapest first: few, because each costs time to open and at its first run. The
+ * windows are powers of two chunks and the whole; a large batch has a small one for when most slots are empty,
+ * with the smallest window and the whole.
+ */
+const decodeShapes = (batch: number, chunks: number): ReadonlyArray<DecodeGraph.Shape> => {
+  const windows: Array<number> = [];
+  for (let n = SMALLEST_WINDOW / DecodeGraph.CHUNK; n < chunks; n *= 2) windows.push(n);
+  windows.push(chunks);
+  const few = [...new Set([windows[0], chunks])];
+  const small = batch >= 16 ? few.map((n) => ({ batch: batch >> 3, chunks: n })) : [];
+  return [...small, ...windows.map((n) => ({ batch, chunks: n }))];
 };
 
 /** Records the programs of a generator. @throws RangeError where the model has too few positions. */
@@ -218,7 +241,14 @@ export const record = (g: Graph, model: Transformer.Model, spec: Spec): Programs
   }
   const lengths = paddedLengths(maxPrompt);
   const prefillBatch = Math.min(batch, spec.prefillBatch ?? Math.max(1, Math.floor(512 / maxPrompt)));
+  const cache: DecodeGraph.Cache = {
+    slots: batch,
+    chunks: Math.ceil(length / DecodeGraph.CHUNK),
+    keyValueHeads: config.num_key_value_heads,
+  };
   const programs: Programs = {
+    cache,
+    shapes: spec.wholeWindow === true ? [{ batch, chunks: cache.chunks }] : decodeShapes(batch, cache.chunks),
     name,
     batch,
     maxPrompt,
@@ -234,11 +264,11 @@ export const record = (g: Graph, model: Transformer.Model, spec: Spec): Programs
     modes: spec.modes ?? Sampling.MODES,
   };
   const write: Write = (part, layer, rows, values) => {
-    const shape = [batch * config.num_key_value_heads * length, config.head_dim];
+    const shape = [DecodeGraph.rows(cache), config.head_dim];
     return g.updateRows(g.buffer(`${name}/${part}${layer}`, shape), rows, values);
   };
   recordPrefill(g, model, programs, write);
   if (programs.suffixLengths.length > 0) recordShared(g, model, programs, write);
-  recordDecode(g, model, programs, heads, write);
+  for (const shape of programs.shapes) recordDecode(g, model, programs, heads, write, shape);
   return programs;
 };

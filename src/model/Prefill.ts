@@ -1,5 +1,6 @@
 /** Filling slots of the key-value cache with prompts: each distinct prompt once, a prefix of all of them once. */
 import type { Session } from "../tensor/Session.ts";
+import * as DecodeGraph from "./DecodeGraph.ts";
 import * as GenerationGraph from "./GenerationGraph.ts";
 
 type Prompt = ReadonlyArray<number>;
@@ -70,7 +71,7 @@ export const make = (session: Session, p: GenerationGraph.Programs): Prefills =>
       source[i] = rows.get(prompt.join(","))?.row as number;
       for (let h = 0; h < KV; h++) {
         for (let t = 0; t < count; t++) {
-          at[(i * KV + h) * count + t] = (slot * KV + h) * S + Math.min(start + t, S - 1);
+          at[(i * KV + h) * count + t] = DecodeGraph.rowOf(p.cache, slot, h, Math.min(start + t, S - 1));
         }
       }
     }

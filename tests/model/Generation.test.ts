@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
+import * as DecodeGraph from "../../src/model/DecodeGraph.ts";
 import * as Generation from "../../src/model/Generation.ts";
+import * as GenerationGraph from "../../src/model/GenerationGraph.ts";
 import * as Heads from "../../src/model/Heads.ts";
 import type * as Sampling from "../../src/model/Sampling.ts";
+import * as Scoring from "../../src/model/Scoring.ts";
 import * as Transformer from "../../src/model/Transformer.ts";
 import * as Random from "../../src/random/Random.ts";
 import { Graph } from "../../src/tensor/Graph.ts";
@@ -156,6 +159,144 @@ describe("Generation", () => {
     });
   }
 
+  it("is the same with short windows and few rows as with the whole window and all slots", () => {
+    const long = { ...tiny, max_position_embeddings: 256 };
+    const random = Random.make(SEED + 2);
+    // Around the first window's end, 128, so that sequences begin in it and leave it.
+    const asked = Array.from({ length: 40 }, (_, i) => ({
+      promptIds: randomIds(random, 1 + ((i * 37) % 135), tiny.vocab_size),
+      seed: i,
+    }));
+    const run = (wholeWindow: boolean) => {
+      const g = new Graph();
+      const programs = Generation.record(g, Transformer.frozen(long, "float32"), {
+        name: "generate",
+        batch: 16,
+        maxPrompt: 135,
+        maxNew: 12,
+        heads: null,
+        modes: ["full"],
+        wholeWindow,
+      });
+      const session = open(g, Transformer.frozen(long, "float32"));
+      const ran = new Set<string>();
+      const spied = {
+        ...session,
+        run: (program: string, feeds: Parameters<typeof session.run>[1]) => {
+          ran.add(program);
+          return session.run(program, feeds);
+        },
+      };
+      const samples = new Generation.Generator(spied, programs).generate(asked, {
+        temperature: 1,
+        tilt: 0,
+        maxNewTokens: 12,
+        ends: [0],
+      });
+      session.dispose();
+      return { samples, decodes: [...ran].filter((name) => name.includes("/decode-")), programs };
+    };
+    const whole = run(true);
+    const short = run(false);
+    expect(whole.decodes.length).toBe(1);
+    expect(short.decodes.length).toBeGreaterThanOrEqual(3);
+    expect(short.samples.map((s) => s.tokens)).toEqual(whole.samples.map((s) => s.tokens));
+    const logProbs = ({ samples }: typeof whole) => samples.flatMap((s) => s.logProbs);
+    expect(distance(logProbs(short), logProbs(whole))).toBeLessThan(1e-4);
+  });
+
+  it("a sample depends on its seed and settings only: requests of all kinds in any grouping and order", () => {
+    const g = new Graph();
+    const programs = Generation.record(g, model, {
+      name: "generate",
+      batch: 5,
+      maxPrompt: 10,
+      maxNew: 12,
+      heads,
+    });
+    const session = open(g, model, { heads, headNoise: 0.5 });
+    const base = { temperature: 1, tilt: 0, maxNewTokens: 12, ends: [0] };
+    const decode = (ids: ReadonlyArray<number>) => ids.map((id) => String.fromCharCode(97 + id)).join("");
+    const kinds: ReadonlyArray<Generation.Settings> = [
+      base,
+      { ...base, temperature: 0, maxNewTokens: 7 },
+      { ...base, topK: 4, temperature: 1.5 },
+      { ...base, topP: 0.7, ends: [] },
+      { ...base, tilt: 8, stop: { strings: ["d", "ab"], decode } },
+      { ...base, topLogProbs: 3 },
+      { ...base, temperature: 0.6, values: true, ends: [1, 2] },
+    ];
+    const asked = items(21).map((item, i) => ({ item, settings: kinds[i % kinds.length] }));
+    const alone = asked.map(({ item, settings }) => {
+      const [sample] = new Generation.Generator(session, programs).generate([item], settings);
+      return sample.tokens;
+    });
+    const random = Random.make(SEED + 3);
+    for (let round = 0; round < 4; round++) {
+      const live = new Generation.Generator(session, programs);
+      const found: Array<Array<number>> = asked.map(() => []);
+      const order = asked
+        .map((_, i) => i)
+        .sort((a, b) => random.split(`${round} ${a}`).next() - random.split(`${round} ${b}`).next());
+      let left = asked.length;
+      for (const i of order) {
+        const { item, settings } = asked[i];
+        const onToken = ({ token, finished }: Generation.Token) => {
+          found[i].push(token);
+          if (finished !== null) left--;
+        };
+        live.submit([item], settings, onToken, { urgent: random.int(2) === 0 });
+        // Others are submitted while these run, and one is given up.
+        for (let n = random.int(3); n > 0; n--) live.step();
+        const given = live.submit([item], settings, () => {});
+        if (random.int(2) === 0) live.step();
+        given.cancel();
+      }
+      while (live.step());
+      expect(left, "samples that did not end").toBe(0);
+      expect(found, `round ${round}, seed ${SEED}`).toEqual(alone);
+    }
+    session.dispose();
+  });
+
+  it("reports the most probable tokens, and scores samples as Scoring does", () => {
+    const g = new Graph();
+    const programs = Generation.record(g, model, {
+      name: "generate",
+      batch: 4,
+      maxPrompt: 10,
+      maxNew: 12,
+      heads,
+    });
+    const scoring = Scoring.record(g, model, { name: "score", batch: 3, maxTokens: 22, heads });
+    const session = open(g, model, { heads, headNoise: 0.5 });
+    const asked = items(9);
+    const settings = { temperature: 1, tilt: 0, maxNewTokens: 12, ends: [0], values: true };
+    const samples = new Generation.Generator(session, programs).generate(asked, settings);
+    const scores = Scoring.score(
+      session,
+      scoring,
+      samples.map(({ tokens }, i) => ({ promptIds: asked[i].promptIds, programIds: tokens })),
+    );
+    samples.forEach(({ scores: own, logProbs }, i) => {
+      expect(own?.advantage).toBeCloseTo(scores[i].advantage ?? Number.NaN, 4);
+      expect(own?.value).toBeCloseTo(scores[i].value ?? Number.NaN, 5);
+      expect(logProbs.reduce((a, b) => a + b, 0)).toBeCloseTo(scores[i].logProb, 4);
+    });
+    const live = new Generation.Generator(session, programs);
+    const [item] = asked;
+    const rows = reference(tiny, Transformer.randomWeights(tiny, 1), item.promptIds);
+    const logits = rows.at(-1) ?? [];
+    const logSum = Math.log(logits.reduce((sum, x) => sum + Math.exp(x), 0));
+    const order = logits.map((_, v) => v).sort((a, b) => logits[b] - logits[a]);
+    const first: Array<Generation.Token> = [];
+    live.submit([item], { ...settings, values: false, topLogProbs: 5 }, (token) => first.push(token));
+    live.step();
+    expect(first[0].top.map(({ token }) => token)).toEqual(order.slice(0, 5));
+    first[0].top.forEach(({ token, logProb }) => expect(logProb).toBeCloseTo(logits[token] - logSum, 4));
+    session.dispose();
+  });
+
   it("ends at the end-of-sequence token, at a stop string and at the length", () => {
     const { session, generate } = generator({ batch: 8, modes: ["full"] });
     const decode = (ids: ReadonlyArray<number>) => ids.map((id) => String.fromCharCode(97 + id)).join("");
@@ -226,18 +367,25 @@ describe("Generation", () => {
       heads,
     });
     const session = open(g, model, { heads, headNoise: 0.5 });
-    const run = (program: string, beta?: number) => {
+    const decode = programs.shapes[0];
+    const run = (tilted: boolean) => {
       session.clearBuffers();
-      return session.run(program, {
-        "generate/tokens": Int32Array.of(3, 1, 4, 1),
-        "generate/positions": new Int32Array(4),
-        "generate/uniform": Float32Array.of(0.1, 0.4, 0.6, 0.9),
-        "generate/temperature": new Float32Array(4).fill(1),
-        ...(beta === undefined ? {} : { "generate/beta": new Float32Array(4).fill(beta) }),
-      });
+      const name = (what: string): string => `generate/${what}-4`;
+      return session.run(
+        GenerationGraph.decodeProgram("generate", { shape: decode, mode: "full", tilted, report: false }),
+        {
+          [name("tokens")]: Int32Array.of(3, 1, 4, 1),
+          [name("positions")]: new Int32Array(4),
+          [name("rows")]: Int32Array.from({ length: 8 }, (_, i) =>
+            DecodeGraph.rowOf(programs.cache, i >> 1, i & 1, 0),
+          ),
+          [name("uniform")]: Float32Array.of(0.1, 0.4, 0.6, 0.9),
+          [name("temperature")]: new Float32Array(4).fill(1),
+          ...(tilted ? { [name("beta")]: new Float32Array(4) } : {}),
+        },
+      );
     };
-    const plain = run("generate/decode-full");
-    expect(run("generate/decode-full-tilted", 0)).toEqual(plain);
+    expect(run(true)).toEqual(run(false));
     const asked = items(9);
     const settings = { temperature: 1, maxNewTokens: 12, ends: [0] };
     const generate = new Generation.Generator(session, programs);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import * as Stop from "../../src/model/Stop.ts";
+import * as Random from "../../src/random/Random.ts";
 
 const pieces = ["", "a", "\n", "\nde", "f", " ", "f x", "é", "END"];
 const decode = (ids: ReadonlyArray<number>): string => ids.map((id) => pieces[id]).join("");
@@ -29,5 +30,28 @@ describe("Stop", () => {
   });
   it("takes the earliest of several", () => {
     expect(Stop.cut("one END two STOP", ["STOP", "END"])).toBe("one ");
+  });
+
+  it("gives certain text only, and with the end all of it", () => {
+    const random = Random.make(17);
+    const alphabet = ["a", "b", "\n", "é", "🙂", "d"].map((c) => Buffer.from(c));
+    const strings = ["ab", "\nd", "bbé", "🙂🙂"];
+    for (let round = 0; round < 300; round++) {
+      const bytes = Buffer.concat(
+        Array.from({ length: 12 }, () => alphabet[random.int(alphabet.length)] ?? Buffer.of()),
+      );
+      // Tokens of 1 to 3 bytes: characters and stop strings lie across their borders; some bytes are no UTF-8.
+      if (round % 5 === 0) bytes[random.int(bytes.length)] = 0xf0;
+      const certain = new Stop.Certain(strings);
+      const whole = Stop.cut(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes), strings);
+      let text = "";
+      for (let at = 0; at < bytes.length; ) {
+        const size = 1 + random.int(3);
+        text += certain.push(bytes.subarray(at, at + size));
+        at += size;
+        expect(whole.startsWith(text), `round ${round}: ${JSON.stringify([text, whole])}`).toBe(true);
+      }
+      expect(text + certain.end(), `round ${round}`).toBe(whole);
+    }
   });
 });

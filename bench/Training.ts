@@ -175,8 +175,12 @@ export const bench = async (mode: Mode, args: ReadonlyArray<string>) => {
   rate(mode === "small" ? 20 : 2);
   const peer = o.peer
     ? await Peer.open("train", [
-        ...["--mode", mode, "--model", o.model, "--dtype", o.dtype, "--threads", String(o.threads)],
-        ...["--batch", String(o.batch), "--time", String(o.time)],
+        `--mode=${mode}`,
+        `--model=${o.model}`,
+        `--dtype=${o.dtype}`,
+        `--threads=${o.threads}`,
+        `--batch=${o.batch}`,
+        `--time=${o.time}`,
       ])
     : null;
   if (peer !== null) console.error(`peer: ${JSON.stringify(peer.about)}`);

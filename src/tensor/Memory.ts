@@ -30,11 +30,12 @@ export const resident = (graph: Graph): number =>
 const views: ReadonlySet<string> = new Set(["reshape", "stopGradient", "checkpoint", "after", "updateRows"]);
 
 /** Ops that copy, whatever becomes of their inputs; all other results may take the buffer of an input. */
-const fresh: ReadonlySet<string> = new Set([
-  ...["matMul", "batchMatMul", "sum", "mean", "max", "argMax", "cumsum", "topK", "broadcastTo", "transpose"],
-  ...["concat", "split", "slice", "pad", "roll", "tile", "oneHot", "gather", "gatherBatch"],
-  ...["unsortedSegmentSum", "select", "cast", "feed"],
-]);
+const fresh: ReadonlySet<string> = new Set(
+  (
+    "matMul batchMatMul sum mean max argMax cumsum topK broadcastTo transpose concat split slice pad roll tile " +
+    "oneHot gather gatherBatch unsortedSegmentSum select cast feed"
+  ).split(" "),
+);
 
 /** Held by the session, or by the graph itself. */
 const sources: ReadonlySet<string> = new Set(["variable", "buffer", "constant"]);

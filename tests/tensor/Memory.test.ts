@@ -35,12 +35,12 @@ describe("the heap", () => {
     const held: Array<Chunk> = [];
     for (let i = 0; i < 3000; i++) {
       if (random.chance(0.55)) held.push(heap.take(1 + random.int(5000)));
-      else if (held.length > 0) heap.free(held.splice(random.int(held.length), 1)[0] as Chunk);
+      else if (held.length > 0) heap.free(held.splice(random.int(held.length), 1)[0]);
       if (i % 100 !== 0) continue;
       const sorted = held.toSorted((x, y) => x.begin - y.begin);
       for (let k = 1; k < sorted.length; k++) {
-        const before = sorted[k - 1] as Chunk;
-        expect(before.begin + before.bytes).toBeLessThanOrEqual((sorted[k] as Chunk).begin);
+        const before = sorted[k - 1];
+        expect(before.begin + before.bytes).toBeLessThanOrEqual(sorted[k].begin);
       }
     }
     for (const chunk of held) heap.free(chunk);

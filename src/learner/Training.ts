@@ -90,11 +90,11 @@ const intColumns = ["position", "action", "next", "sequence"] as const;
 /** The networks in the states of a micro-batch's actions. */
 const networksOf = (g: Graph, { model, heads }: Network, hidden: Value, action: Value): Networks => {
   const frozen = g.stopGradient(hidden);
-  // Unfrozen, so that log pi and the most probable tokens share their logits.
   const chunk = logitRows(model.config.vocab_size);
   return {
     logProb: () => Transformer.logProbs(g, model, hidden, action, chunk),
     top: (k) => {
+      // Of the same hidden values as log pi, so that both share their logits.
       const top = Transformer.topTokens(g, model, hidden, action, k, chunk);
       return { tokens: top.ids, logProbs: g.stopGradient(top.logProbs) };
     },

@@ -85,7 +85,12 @@ export const open = async (
     g,
     Transformer.initial(model, (name) => weights.read(name), 1),
   );
-  return { generator: new Generation.Generator(session, programs), tokenizer: policy.tokenizer, session };
+  return {
+    generator: new Generation.Generator(session, programs),
+    tokenizer: policy.tokenizer,
+    session,
+    programs,
+  };
 };
 
 export const peerArguments = ({ model, dtype, threads, variant }: Options): ReadonlyArray<string> => [

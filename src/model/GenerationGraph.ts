@@ -217,15 +217,16 @@ const recordDecode = (
 
 /**
  * Sizes of decoding programs, the cheapest first: few, because each costs time to open and at its first run. The
- * windows are powers of two chunks and the whole; a large batch has a small one for when most slots are empty,
- * with the smallest window and the whole.
+ * windows are powers of two chunks and the whole; a large batch has its half and its eighth for when slots are
+ * empty, with the smallest window and the whole.
  */
 const decodeShapes = (batch: number, chunks: number): ReadonlyArray<DecodeGraph.Shape> => {
   const windows: Array<number> = [];
   for (let n = SMALLEST_WINDOW / DecodeGraph.CHUNK; n < chunks; n *= 2) windows.push(n);
   windows.push(chunks);
   const few = [...new Set([windows[0], chunks])];
-  const small = batch >= 16 ? few.map((n) => ({ batch: batch >> 3, chunks: n })) : [];
+  const fewer = batch >= 16 ? [batch >> 3, batch >> 1] : [];
+  const small = fewer.flatMap((rows) => few.map((n) => ({ batch: rows, chunks: n })));
   return [...small, ...windows.map((n) => ({ batch, chunks: n }))];
 };
 

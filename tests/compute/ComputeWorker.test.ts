@@ -193,7 +193,7 @@ describe("ComputeWorker", () => {
           for (const event of events) if (event.kind !== "started") out[event.sample] += event.text;
           return out;
         };
-        const collect = (request: StreamRequest) => Stream.runCollect(compute.stream(request));
+        const collect = (one: StreamRequest) => Stream.runCollect(compute.stream(one));
         const [together, again] = yield* Effect.all(
           [
             Effect.all(

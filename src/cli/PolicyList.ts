@@ -43,19 +43,22 @@ export const list = Command.make(
     json,
   },
   Effect.fn(function* (options) {
-    const entries = yield* attempt(options.directory, () =>
+    const directories = yield* attempt(options.directory, () =>
       Fs.readdirSync(options.directory)
+        // What begins with a point is being written or fetched.
+        .filter((name) => !name.startsWith("."))
         .sort()
-        .map((name) => Path.join(options.directory, name)),
-    );
-    // What begins with a point is being written or fetched.
-    const directories = entries.filter(
-      (path) => !Path.basename(path).startsWith(".") && Fs.statSync(path).isDirectory(),
+        .map((name) => Path.join(options.directory, name))
+        // A link may lead nowhere.
+        .filter((path) => Fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true),
     );
     const found = yield* Effect.forEach(directories, look);
     yield* print(options.json, found, () =>
       [
         table(["policy", "architecture", "parameters", "weights", "on disk", "value heads"], found.map(row)),
+        ...(found.length === 0
+          ? [`There is no policy in ${options.directory}: \`drydock policy import SOURCE\` makes one.`]
+          : []),
         ...found.flatMap((one) => ("reason" in one ? [`broken: ${one.reason}`] : [])),
       ].join("\n"),
     );

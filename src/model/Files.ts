@@ -14,7 +14,15 @@ export const toPolicyError = (file: string, cause: unknown): PolicyError => {
   if (cause instanceof PolicyError) return cause;
   switch (code(cause)) {
     case "ENOENT":
-      return new PolicyError({ path: file, reason: "no such file.", remedy: "Check the path." });
+      return new PolicyError({ path: file, reason: "no such file or directory.", remedy: "Check the path." });
+    case "EISDIR":
+      return new PolicyError({ path: file, reason: "this is a directory, expected a file." });
+    case "ENOTDIR":
+      return new PolicyError({
+        path: file,
+        reason: "this is a file or within one, expected a directory.",
+        remedy: "Choose another name.",
+      });
     case "ENOSPC":
     case "EDQUOT":
     case "EFBIG":

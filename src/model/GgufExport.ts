@@ -125,7 +125,7 @@ export const run = Effect.fn("GgufExport.run")(function* (
     return yield* new PolicyError({
       path: file,
       reason: isFile ? "there is a file here already." : "this is a directory, expected the name of a file.",
-      remedy: isFile ? "Choose another name, or ask for it to be replaced." : "Choose another name.",
+      remedy: isFile ? "Choose another name, or replace it with --force." : "Choose another name.",
     });
   }
   const vocabulary = yield* GgufVocabulary.make(policy, options.pre);

@@ -87,7 +87,7 @@ export const write = (
         throw new PolicyError({
           path: directory,
           reason: isAdapter ? "there is an adapter here already." : "the directory holds other files.",
-          remedy: isAdapter ? "Choose another name, or ask for it to be replaced." : "Choose another name.",
+          remedy: isAdapter ? "Choose another name, or replace it with --force." : "Choose another name.",
         });
       }
     });

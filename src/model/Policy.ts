@@ -183,7 +183,11 @@ export const read = Effect.fn("Policy.read")(function* (
   if (!fs.existsSync(path.join(directory, "config.json"))) {
     return yield* new PolicyError({
       path: directory,
-      reason: fs.existsSync(directory) ? "no config.json in this directory." : "no such directory.",
+      reason: !fs.existsSync(directory)
+        ? "no such directory."
+        : fs.statSync(directory).isDirectory()
+          ? "no config.json in this directory."
+          : "this is a file, expected a directory.",
       remedy:
         "Give a policy directory (one with config.json, tokenizer.json and model.safetensors), or make one with `drydock policy import SOURCE` (a GGUF file, a model's directory, or ORG/NAME of the hub).",
     });
@@ -228,9 +232,7 @@ export const checkPlace = (
     throw new PolicyError({
       path: directory,
       reason: isPolicy(target) ? "there is a policy here already." : "the directory holds other files.",
-      remedy: isPolicy(target)
-        ? "Choose another name, or ask for it to be replaced."
-        : "Choose another name.",
+      remedy: isPolicy(target) ? "Choose another name, or replace it with --force." : "Choose another name.",
     });
   });
 

@@ -196,6 +196,15 @@ export const make = (files: TokenizerFiles, directory: string): Effect.Effect<To
 /** Reads tokenizer.json and tokenizer_config.json of a directory; a chat_template.jinja beside them goes before the latter's template. */
 export const readFiles = (directory: string): Effect.Effect<TokenizerFiles, PolicyError> =>
   Effect.gen(function* () {
+    for (const name of ["tokenizer.json", "tokenizer_config.json"]) {
+      if (fs.existsSync(path.join(directory, name))) continue;
+      return yield* new PolicyError({
+        path: directory,
+        reason: `there is no ${name} beside config.json.`,
+        remedy:
+          "Copy it from where the model came from. A model that has a tokenizer.model alone gets one by transformers: AutoTokenizer.from_pretrained(...).save_pretrained(...).",
+      });
+    }
     const template = path.join(directory, "chat_template.jinja");
     const own = fs.existsSync(template)
       ? { chat_template: yield* attempt(template, () => fs.readFileSync(template, "utf8")) }

@@ -300,9 +300,18 @@ describe("Policy", () => {
       assert.match(yield* damage("model.safetensors", "short"), /model\.safetensors: the file has 5 bytes/);
       assert.match(
         yield* refusal((directory) => Fs.rmSync(Path.join(directory, "tokenizer.json"))),
-        /tokenizer\.json: no such file/,
+        /tiny: there is no tokenizer\.json beside config\.json\. Copy it/,
+      );
+      assert.match(
+        yield* refusal((directory) => {
+          Fs.rmSync(Path.join(directory, "config.json"));
+          Fs.mkdirSync(Path.join(directory, "config.json"));
+        }),
+        /config\.json: this is a directory, expected a file/,
       );
       assert.match((yield* Effect.flip(Policy.read("/nowhere/policy"))).message, /no such directory/);
+      const file = import.meta.filename;
+      assert.match((yield* Effect.flip(Policy.read(file))).message, /this is a file, expected a directory/);
     }),
   );
 });

@@ -139,7 +139,7 @@ export const merge = Command.make(
     adapter: Argument.String("adapter").pipe(
       Argument.withDescription("An adapter directory of PEFT's layout"),
     ),
-    out,
+    out: Flag.String("out").pipe(Flag.withDescription("Policy directory to write")),
     dtype,
     maxShardSize,
     force,

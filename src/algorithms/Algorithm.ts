@@ -42,6 +42,10 @@ export interface Columns {
   readonly behaviourLogProb: Value;
   /** [N]: 1 where the behaviour policy's log-prob is known. */
   readonly behaviourKnown: Value;
+  /** [N]: how often the first critic's bootstrap sample holds the episode: Poisson(1), fixed by the episode's id. */
+  readonly bag1: Value;
+  /** The same of the second critic. */
+  readonly bag2: Value;
 }
 
 /** The critic's heads over the states of the N actions. Logits: their sigmoid is the value, in (0, 1). */
@@ -62,6 +66,16 @@ export interface Networks {
   readonly top: (k: number) => { readonly tokens: Value; readonly logProbs: Value };
   /** Throws where the model was opened without value heads. */
   readonly critic: () => Critic;
+  /** A variable of the algorithm's own (`Configured.parameters`), which its loss also trains. */
+  readonly own: (name: string) => Value;
+}
+
+/** A variable that belongs to an algorithm, such as a multiplier; a checkpoint holds it. */
+export interface OwnParameter {
+  readonly name: string;
+  readonly shape: ReadonlyArray<number>;
+  /** Every element starts here. */
+  readonly initial: number;
 }
 
 export interface Loss {
@@ -79,10 +93,13 @@ export interface Configured {
   readonly loss: (graph: Graph, networks: Networks, columns: Columns) => Loss;
   /** Polyak rate of the target heads a step, target += rate * (live - target); null: no target heads. */
   readonly polyak: number | null;
+  /** Variables of its own that its gradient moves too; usually none. */
+  readonly parameters: ReadonlyArray<OwnParameter>;
 }
 
 export interface Algorithm {
   readonly name: string;
+  readonly trains: Configured["trains"];
   readonly configure: (config: unknown) => Result.Result<Configured, AlgorithmError>;
 }
 
@@ -98,10 +115,14 @@ export const make = <
   readonly trains: "policy" | "critic";
   readonly loss: (graph: Graph, networks: Networks, columns: Columns, config: S["Type"]) => Loss;
   readonly polyak: (config: S["Type"]) => number | null;
+  readonly parameters?: (config: S["Type"]) => ReadonlyArray<OwnParameter>;
+  /** What is wrong with settings that do not go together, and what to change; null: nothing. */
+  readonly refuse?: (config: S["Type"]) => { readonly reason: string; readonly remedy: string } | null;
 }): Algorithm => {
   const decode = Schema.decodeUnknownResult(options.config, { errors: "all", onExcessProperty: "error" });
   return {
     name: options.name,
+    trains: options.trains,
     configure: (input) => {
       const settings = Object.keys(options.config.fields);
       const keys = typeof input === "object" && input !== null ? Object.keys(input) : [];
@@ -123,11 +144,17 @@ export const make = <
         );
       }
       const config: S["Type"] = decoded.success;
+      const refused = options.refuse?.(config) ?? null;
+      if (refused !== null) {
+        const reason = `Settings of algorithm "${options.name}": ${refused.reason}`;
+        return Result.fail(new AlgorithmError({ reason, remedy: refused.remedy }));
+      }
       return Result.succeed({
         name: options.name,
         trains: options.trains,
         loss: (graph, networks, columns) => options.loss(graph, networks, columns, config),
         polyak: options.polyak(config),
+        parameters: options.parameters?.(config) ?? [],
       });
     },
   };

@@ -28,3 +28,7 @@ export const lastColumn = (g: Graph, x: Value): Value => {
   const [rows, columns] = x.shape as [number, number];
   return g.reshape(g.slice(x, [0, columns - 1], [rows, 1]), [rows]);
 };
+
+/** sum_v m_v x_v / sum_v m_v over the last axis of [N, n]: an expectation, with masses m renormalised. */
+export const expectation = (g: Graph, mass: Value, x: Value): Value =>
+  g.div(g.sum(g.mul(mass, x), 1), g.sum(mass, 1));

@@ -1,10 +1,14 @@
 /** The table of algorithms: what a training's `algorithm` may name. A new one is a line here. */
 import * as Result from "effect/Result";
 import { type Algorithm, AlgorithmError, type Configured } from "./Algorithm.ts";
+import { awac } from "./Awac.ts";
+import { calQl } from "./CalQl.ts";
 import { cql } from "./Cql.ts";
+import { iql } from "./Iql.ts";
+import { iqlPolicy } from "./IqlPolicy.ts";
 import { sft } from "./Sft.ts";
 
-export const algorithms: ReadonlyArray<Algorithm> = [sft, cql];
+export const algorithms: ReadonlyArray<Algorithm> = [sft, cql, calQl, iql, iqlPolicy, awac];
 
 export const names: ReadonlyArray<string> = algorithms.map((a) => a.name);
 

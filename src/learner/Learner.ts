@@ -170,6 +170,11 @@ export const record = (g: Graph, policy: Source, spec: LearnerSpec): Recorded =>
   const kept = [...ofPolicy, ...headParameters];
   for (const { name, shape } of kept) g.variable(name, shape);
 
+  const own = new Map(recorded.flatMap((r) => r.own).map((p) => [p.name, p]));
+  const ofOwn = (name: string): Float32Array | undefined => {
+    const found = own.get(name);
+    return found && new Float32Array(count([found])).fill(found.initial);
+  };
   const source = spec.init === "random" ? Transformer.randomWeights(config, spec.seed) : read(policy);
   const ofModel = Transformer.initial(model, source, spec.seed);
   const ofHeads = heads === null ? () => undefined : initialHeads(policy, heads, headParameters, spec.seed);
@@ -177,7 +182,7 @@ export const record = (g: Graph, policy: Source, spec: LearnerSpec): Recorded =>
   return {
     network,
     trainableParameters: count(ofPolicy) + (heads === null ? 0 : count(Heads.parameters(config, heads))),
-    initial: (name) => ofModel(name) ?? ofHeads(name),
+    initial: (name) => ofModel(name) ?? ofHeads(name) ?? ofOwn(name),
     files:
       spec.init === "random" || policy.weights === null
         ? () => undefined
@@ -194,7 +199,7 @@ export const record = (g: Graph, policy: Source, spec: LearnerSpec): Recorded =>
       const live = heads === null ? [] : Heads.parameters(config, heads);
       const readHeads = (name: string) =>
         session.getVariables(live.map((p) => p.name)).get(name) as Float32Array;
-      const saved = [...kept, ...recorded.flatMap((r) => r.slots)];
+      const saved = [...kept, ...own.values(), ...recorded.flatMap((r) => r.slots)];
       return {
         addEpisodes: (part, episodes) => {
           let added = 0;

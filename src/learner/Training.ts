@@ -7,7 +7,7 @@
  * shared by all trainings. `train/ID/targets` moves the target heads afterwards. Adam's moments are each
  * training's own.
  */
-import type { Columns, Configured, Networks } from "../algorithms/Algorithm.ts";
+import type { Columns, Configured, Networks, OwnParameter } from "../algorithms/Algorithm.ts";
 import * as Heads from "../model/Heads.ts";
 import * as Lora from "../model/Lora.ts";
 import * as Transformer from "../model/Transformer.ts";
@@ -17,6 +17,7 @@ import type { Random } from "../random/Random.ts";
 import { gradients } from "../tensor/Gradient.ts";
 import type { Graph, Value } from "../tensor/Graph.ts";
 import type { Session } from "../tensor/Session.ts";
+import * as Targets from "./Targets.ts";
 
 /** AdamW's settings; clipNorm 0 is no clipping. */
 export interface Optimizer {
@@ -58,8 +59,12 @@ const accumulator = (
 };
 const slots = (id: string, name: string): string => `optimizer/${id}/${name}`;
 
-/** What a training moves: the policy's trainable weights, or the heads. */
-const parametersOf = (
+/** Variables of the algorithm's own, by the name that its loss calls them. */
+const ownParameters = ({ algorithm, id }: TrainingOptions) =>
+  algorithm.parameters.map((own) => ({ ...own, name: `algorithm/${id}/${own.name}` }));
+
+/** The weights that a training moves: the policy's trainable ones, or the heads. */
+const networkParameters = (
   { model, heads, parameters }: Network,
   { algorithm, id }: TrainingOptions,
 ): ReadonlyArray<Lora.Parameter> => {
@@ -84,11 +89,19 @@ const floatColumns = [
   "passRate",
   "behaviourLogProb",
   "behaviourKnown",
+  "bag1",
+  "bag2",
 ] as const;
 const intColumns = ["position", "action", "next", "sequence"] as const;
 
 /** The networks in the states of a micro-batch's actions. */
-const networksOf = (g: Graph, { model, heads }: Network, hidden: Value, action: Value): Networks => {
+const networksOf = (
+  g: Graph,
+  { model, heads }: Network,
+  hidden: Value,
+  action: Value,
+  options: TrainingOptions,
+): Networks => {
   const frozen = g.stopGradient(hidden);
   const chunk = logitRows(model.config.vocab_size);
   return {
@@ -110,6 +123,11 @@ const networksOf = (g: Graph, { model, heads }: Network, hidden: Value, action: 
         },
         v: () => Heads.valueLogits(g, model, heads, frozen),
       };
+    },
+    own: (name) => {
+      const own = ownParameters(options).find((p) => p.name === `algorithm/${options.id}/${name}`);
+      if (own === undefined) throw new RangeError(`${options.algorithm.name} has no variable "${name}"`);
+      return g.variable(own.name, own.shape);
     },
   };
 };
@@ -141,7 +159,7 @@ const recordLayout = (
     : undefined;
   const forward = Transformer.forward(g, network.model, tokens, { dropout });
   const hidden = g.gather(forward, columns.position);
-  const { total, parts } = options.algorithm.loss(g, networksOf(g, network, hidden, columns.action), columns);
+  const { total, parts } = options.algorithm.loss(g, networksOf(g, network, hidden, columns.action, options), columns);
   const values = parameters.map(({ name, shape }) => g.variable(name, shape));
   const found = gradients(g, total, values, options);
   const fetches = { loss: total, ...parts };
@@ -196,21 +214,6 @@ const recordApply = (g: Graph, options: TrainingOptions, parameters: ReadonlyArr
   g.program(`train/${options.id}/apply`, { fetches: { gradient_norm: norm } });
 };
 
-/** target += rate * (live - target), of every head. */
-const recordTargets = (
-  g: Graph,
-  { id }: TrainingOptions,
-  parameters: ReadonlyArray<Lora.Parameter>,
-  rate: number,
-): void => {
-  for (const { name, shape } of parameters) {
-    const target = g.variable(Heads.targetOf(name), shape);
-    const next = g.add(target, g.mul(g.sub(g.variable(name, shape), target), rate));
-    g.assign(Heads.targetOf(name), next);
-  }
-  g.program(`train/${id}/targets`, { fetches: {} });
-};
-
 export interface TrainingState {
   /** Optimizer steps made. */
   readonly steps: number;
@@ -231,6 +234,8 @@ export interface Training {
 
 export interface Recorded {
   readonly id: string;
+  /** The algorithm's own variables and where they start. */
+  readonly own: ReadonlyArray<OwnParameter>;
   /** The moments' variables. */
   readonly slots: ReadonlyArray<Lora.Parameter>;
   readonly attach: (session: Session, parts: Parts, random: Random) => Training;
@@ -243,15 +248,18 @@ export const record = (g: Graph, network: Network, options: TrainingOptions): Re
     throw new RangeError(`Training ${id}: microBatch ${microBatch} does not divide batchSize ${batchSize}`);
   }
   const { config, lora } = network.model;
-  const parameters = parametersOf(network, options);
+  const moved = networkParameters(network, options);
+  const own = ownParameters(options);
+  const parameters = [...moved, ...own];
   const layouts = Batch.layouts(options.maxTokens, microBatch);
   for (const layout of layouts) recordLayout(g, network, options, parameters, layout);
   if (!isWhole(options)) recordApply(g, options, parameters);
   const rate = options.algorithm.polyak;
-  if (rate !== null) recordTargets(g, options, parameters, rate);
+  if (rate !== null) Targets.record(g, `train/${id}/targets`, moved, rate);
 
   return {
     id,
+    own,
     slots: parameters.flatMap(({ name, shape }) =>
       ["m", "v"].map((moment) => ({ name: `${slots(id, name)}/${moment}`, shape })),
     ),

@@ -5,6 +5,7 @@
  * input) and N actions laid end to end, each with the flat position of its state. Weights are normalised over
  * the whole batch, so that the sums of micro-batches add up to the batch's means.
  */
+import * as Random from "../random/Random.ts";
 import type { Parts, Pick } from "./Mixture.ts";
 
 /** The static shape of a training program. */
@@ -33,6 +34,8 @@ export interface Arrays {
   readonly sequence: Int32Array;
   readonly behaviourLogProb: Float32Array;
   readonly behaviourKnown: Float32Array;
+  readonly bag1: Float32Array;
+  readonly bag2: Float32Array;
 }
 
 /** Counts of a whole batch, by which its weights are normalised. */
@@ -98,6 +101,8 @@ export const fill = (parts: Parts, picks: ReadonlyArray<Pick>, layout: Layout, b
     sequence: new Int32Array(N),
     behaviourLogProb: new Float32Array(N),
     behaviourKnown: new Float32Array(N),
+    bag1: new Float32Array(N),
+    bag2: new Float32Array(N),
   };
   let n = 0;
   picks.forEach(({ part, row }, b) => {
@@ -106,6 +111,7 @@ export const fill = (parts: Parts, picks: ReadonlyArray<Pick>, layout: Layout, b
     const reward = buffer.reward(row);
     const known = buffer.behaviourLogProbs(row);
     const rate = passRate(parts, buffer.taskId(row));
+    const [bag1, bag2] = bags(buffer.id(row));
     out.tokens.set(tokens.subarray(0, tokens.length - 1), b * T);
     const first = buffer.promptLength(row);
     for (let t = first; t < tokens.length; t++, n++) {
@@ -119,6 +125,8 @@ export const fill = (parts: Parts, picks: ReadonlyArray<Pick>, layout: Layout, b
       if (!last) out.next[n] = n + 1;
       out.passRate[n] = rate;
       out.sequence[n] = b;
+      out.bag1[n] = bag1;
+      out.bag2[n] = bag2;
       if (known !== null) {
         out.behaviourLogProb[n] = known[t - first];
         out.behaviourKnown[n] = 1;
@@ -133,6 +141,22 @@ const passRate = (parts: Parts, taskId: string): number => {
   const { offline, online } = parts;
   const passing = offline.count(taskId, "passing") + online.count(taskId, "passing");
   return passing / (offline.count(taskId, "all") + online.count(taskId, "all"));
+};
+
+/**
+ * How often an episode is in each critic's bootstrap sample: two Poisson(1) counts fixed by its id, so that a critic
+ * sees the same episodes in every epoch, after a resumption too (online bagging, Oza and Russell 2001).
+ */
+export const bags = (id: string): readonly [number, number] => {
+  const random = Random.make(0).split(id);
+  return [poisson(random), poisson(random)];
+};
+
+/** Poisson(1) by multiplication of uniforms (Knuth). */
+const poisson = (random: Random.Random): number => {
+  let count = 0;
+  for (let left = random.next(); left > Math.exp(-1); left *= random.next()) count += 1;
+  return count;
 };
 
 /** Times of the layouts, as shares of the longest sequence. */

@@ -14,12 +14,14 @@ import { gradients } from "../../src/tensor/Gradient.ts";
 import { Graph, type Value } from "../../src/tensor/Graph.ts";
 import { testExecutor } from "../support/executor.ts";
 
+type Floats = "weight" | "passingWeight" | "return" | "nonTerminal" | "passRate" | "bag1" | "bag2";
+
 interface Golden {
   readonly torch: string;
   readonly sizes: { readonly rows: number; readonly vocabulary: number; readonly width: number };
   readonly inputs: Readonly<
     Record<
-      "hidden" | "embedding" | "action" | "weight" | "passingWeight" | "return" | "nonTerminal" | "next",
+      "hidden" | "embedding" | "action" | "next" | Floats,
       ReadonlyArray<number>
     >
   > & {
@@ -55,7 +57,7 @@ const setting = () => {
   const hidden = g.variable("hidden", [N, D]);
   const embedding = float(inputs.embedding, [V, D]);
   const parameter = (name: string): Value => g.variable(name, shapeOf(name));
-  const column = (name: "weight" | "passingWeight" | "return" | "nonTerminal") => float(inputs[name], [N]);
+  const column = (name: Floats) => float(inputs[name], [N]);
   const zero = g.constant(new Float32Array(N), [N]);
   const columns: Columns = {
     action: int(inputs.action),
@@ -64,10 +66,12 @@ const setting = () => {
     return: column("return"),
     nonTerminal: column("nonTerminal"),
     next: int(inputs.next),
-    passRate: zero,
+    passRate: column("passRate"),
     sequence: g.constant(new Int32Array(N), [N]),
     behaviourLogProb: zero,
     behaviourKnown: zero,
+    bag1: column("bag1"),
+    bag2: column("bag2"),
   };
   const logits = g.matMul(hidden, embedding, { transposeB: true });
   const q = (name: string, candidates: Value): Value => {
@@ -86,6 +90,7 @@ const setting = () => {
       targetQ: (c) => [g.stopGradient(q("target.q1", c)), g.stopGradient(q("target.q2", c))],
       v: () => g.reshape(g.add(g.matMul(hidden, parameter("heads.v.w")), parameter("heads.v.b")), [N]),
     }),
+    own: (name) => parameter(`own.${name}`),
   };
   return {
     g,

@@ -47,6 +47,10 @@ for name in names:
 heads["heads.v.w"] = f32(0.4 * torch.randn(D, 1))
 heads["heads.v.b"] = f32(torch.randn(1))
 trained = [n for n in heads if "target" not in n]
+programs = [[0, 1, 2, 3], [4, 5, 6], [7, 8]]
+# The first two programs are of one problem, the third of another.
+pass_rate = torch.tensor([0.4375] * 7 + [0.71875] * 2 + [0.0])
+bags = [torch.tensor([2.0] * 4 + [0.0] * 3 + [1.0] * 2 + [0.0]), torch.tensor([0.0] * 4 + [1.0] * 3 + [3.0] * 2 + [0.0])]
 
 
 def q_logits(p, name):
@@ -58,7 +62,7 @@ def mean(w, x):
     return (w * x).sum()
 
 
-def cql(p, alpha, temperature, k, on, backup, tau):
+def cql(p, alpha, temperature, k, on, backup, tau, reference=None, gap=None, bagging=False):
     logits = hidden @ embedding.T  # a tied output matrix
     top = torch.topk(logits, k).indices
     q = [q_logits(p, "q1"), q_logits(p, "q2")]
@@ -73,32 +77,53 @@ def cql(p, alpha, temperature, k, on, backup, tau):
             "sarsa": target_data,
             "expectile": v.sigmoid().detach(),
             "restricted-max": target_min.gather(1, top).max(1).values,
+            "policy": under_policy(target_min, logits, top),
         }[backup][next_row]
         y = non_terminal * after + (1 - non_terminal) * returns
-    td = cql_diff = 0.0
+    td = cql_diff = excess = bound_rate = 0.0
     where = passing if on == "passing" else weight
-    for logit in q:
-        td = td + mean(weight, F.binary_cross_entropy_with_logits(logit[rows, actions], y, reduction="none"))
+    for head, logit in enumerate(q):
+        bag = bags[head] if bagging else torch.ones(N)
+        td = td + mean(weight * bag, F.binary_cross_entropy_with_logits(logit[rows, actions], y, reduction="none"))
         value = logit.sigmoid()
-        diff = []
+        diff, low = [], []
         for t in range(N):
             among = sorted(set(top[t].tolist()) | {actions[t].item()})
             q_among = value[t, torch.tensor(among)]
+            if reference is not None:
+                others = torch.tensor([v != actions[t].item() for v in among])
+                below = others & (q_among < reference[t])
+                low.append(below.double().sum() / max(1, others.sum().item()))
+                q_among = torch.where(below, reference[t], q_among)
             diff.append(
                 temperature * torch.logsumexp(q_among / temperature, 0)
                 - temperature * torch.log(torch.tensor(float(len(among))))
                 - value[t, actions[t]]
             )
-        cql_diff = cql_diff + mean(where, torch.stack(diff))
+        cql_diff = cql_diff + mean(where * bag, torch.stack(diff))
+        if gap is not None:
+            excess = excess + mean(where * bag, torch.stack(diff) - gap)
+        if reference is not None:
+            bound_rate = bound_rate + mean(where, torch.stack(low)) / 2
     if backup == "monte-carlo":
         v_each = F.binary_cross_entropy_with_logits(v, returns, reduction="none")
     else:
-        v_each = F.binary_cross_entropy_with_logits(v, target_data, reduction="none")
+        fitted = under_policy(target_min, logits, top) if backup == "policy" else target_data
+        v_each = F.binary_cross_entropy_with_logits(v, fitted, reduction="none")
         if backup == "expectile":
             below = (target_data < v.sigmoid().detach()).double()
             v_each = (tau - below).abs() * v_each
     v_loss = mean(weight, v_each)
-    total = td + alpha * cql_diff + v_loss
+    more = {}
+    if gap is None:
+        total = td + alpha * cql_diff + v_loss
+    else:
+        # Descent on the critics, ascent on the multiplier's logarithm.
+        learned = (25 * p["own.theta"]).exp().detach().sum()
+        total = td + learned * cql_diff + v_loss - (p["own.theta"] * excess.detach()).sum()
+        more["alpha"] = learned
+    if reference is not None:
+        more["bound_rate"] = bound_rate
     q_data = torch.minimum(q[0], q[1]).sigmoid()[rows, actions]
     log_p = torch.log_softmax(logits.gather(1, top), 1)
     return total, {
@@ -111,7 +136,72 @@ def cql(p, alpha, temperature, k, on, backup, tau):
         "q_twin_gap": mean(weight, (q[0].sigmoid() - q[1].sigmoid())[rows, actions].abs()),
         "v": mean(weight, v.sigmoid()),
         "entropy": mean(weight, -(log_p.exp() * log_p).sum(1)),
+        **more,
     }
+
+
+def under_policy(q, logits, top):
+    """E of q [N, V] under the policy, renormalised over its top tokens."""
+    return (logits.gather(1, top).softmax(1) * q.gather(1, top)).sum(1)
+
+
+def iql(p, tau, bagging=False):
+    rows = torch.arange(N)
+    target = torch.minimum(q_logits(p, "target.q1"), q_logits(p, "target.q2")).sigmoid().detach()[rows, actions]
+    v = (hidden @ p["heads.v.w"] + p["heads.v.b"]).squeeze(1)
+    y = torch.zeros(N)
+    for program in programs:
+        for t in program:
+            y[t] = returns[t] if t == program[-1] else v[t + 1].sigmoid().item()
+    td = 0.0
+    data = [q_logits(p, name)[rows, actions] for name in ["q1", "q2"]]
+    for head, logit in enumerate(data):
+        each = F.binary_cross_entropy_with_logits(logit, y, reduction="none")
+        td = td + mean(weight * (bags[head] if bagging else 1.0), each)
+    # Cross-entropy without its constant is softplus(v) - target v.
+    u = target - v.sigmoid().detach()
+    v_loss = mean(weight, torch.where(u < 0, 1 - tau, tau) * (F.softplus(v) - target * v))
+    q_data = torch.minimum(*data).sigmoid()
+    return td + v_loss, {
+        "td": td,
+        "v_loss": v_loss,
+        "q_data": mean(weight, q_data),
+        "q_data_passing": mean(passing, q_data),
+        "q_minus_return": mean(weight, q_data - returns),
+        "q_twin_gap": mean(weight, (data[0].sigmoid() - data[1].sigmoid()).abs()),
+        "v": mean(weight, v.sigmoid()),
+    }
+
+
+def weighted_cloning(p, advantage, scale, clip, anchor):
+    nll = F.cross_entropy(p["hidden"] @ embedding.T, actions, reduction="none")
+    w = torch.exp(scale * advantage).clamp(max=clip)
+    actor, ce_passing = mean(weight, w * nll), mean(passing, nll)
+    return actor + anchor * ce_passing, {
+        "actor": actor,
+        "ce": mean(weight, nll),
+        "ce_passing": ce_passing,
+        "advantage": mean(weight, advantage),
+        "advantage_passing": mean(passing, advantage),
+        "advantage_abs": mean(weight, advantage.abs()),
+        "weight": mean(weight, w),
+        "weight_passing": mean(passing, w),
+        "clipped": mean(weight, (torch.exp(scale * advantage) > clip).double()),
+    }
+
+
+def iql_policy(p, beta, clip, anchor):
+    rows = torch.arange(N)
+    target = torch.minimum(q_logits(heads, "target.q1"), q_logits(heads, "target.q2")).sigmoid()[rows, actions]
+    v = (hidden @ heads["heads.v.w"] + heads["heads.v.b"]).squeeze(1).sigmoid()
+    return weighted_cloning(p, target - v, beta, clip, anchor)
+
+
+def awac(p, lam, k, clip, anchor):
+    logits = hidden @ embedding.T
+    q = torch.minimum(q_logits(heads, "q1"), q_logits(heads, "q2")).sigmoid()
+    baseline = under_policy(q, logits, torch.topk(logits, k).indices)
+    return weighted_cloning(p, q[torch.arange(N), actions] - baseline, 1 / lam, clip, anchor)
 
 
 def sft(p):
@@ -137,7 +227,7 @@ def case(name, config, loss, parameters):
 
 
 cases = [case("sft", {}, sft, {"hidden": hidden})]
-for backup in ["monte-carlo", "sarsa", "expectile", "restricted-max"]:
+for backup in ["monte-carlo", "sarsa", "expectile", "policy", "restricted-max"]:
     for on, alpha, temperature, k in [("passing", 1.0, 1.0, K), ("all", 0.3, 0.25, K), ("all", 0.5, 0.5, V)]:
         config = {
             "alpha": alpha,
@@ -149,6 +239,34 @@ for backup in ["monte-carlo", "sarsa", "expectile", "restricted-max"]:
         }
         run = lambda p, c=(alpha, temperature, k, on, backup, 0.8): cql(p, *c)
         cases.append(case("cql", config, run, heads))
+
+theta = {"own.theta": f32(torch.tensor([0.7]).log() / 25)}
+for name, reference, on, gap, bagging, k in [
+    ("cql", None, "passing", -0.125, False, K),
+    ("cql", None, "all", 0.0625, True, K),
+    ("cql", None, "all", None, True, V),
+    ("cal-ql", "pass-rate", "passing", None, False, K),
+    ("cal-ql", "pass-rate", "all", None, True, V),
+    ("cal-ql", "return", "all", None, False, K),
+    ("cal-ql", "pass-rate", "all", -0.125, True, K),
+]:
+    config = {"alpha": 0.7, "temperature": 0.5, "candidates": k, "conservativeOn": on, "bagging": bagging}
+    config |= {} if gap is None else {"targetGap": gap}
+    config |= {} if reference is None else {"reference": reference}
+    column = {None: None, "pass-rate": pass_rate, "return": returns}[reference]
+    run = lambda p, c=(0.7, 0.5, k, on, "monte-carlo", 0.7, column, gap, bagging): cql(p, *c)
+    cases.append(case(name, config, run, heads if gap is None else heads | theta))
+for tau, bagging in [(0.5, False), (0.9, False), (0.7, True)]:
+    run = lambda p, c=(tau, bagging): iql(p, *c)
+    cases.append(case("iql", {"expectile": tau, "bagging": bagging}, run, heads))
+for beta, clip, anchor in [(10.0, 100.0, 1.0), (3.0, 1.5, 0.0), (20.0, 2.0, 0.25)]:
+    run = lambda p, c=(beta, clip, anchor): iql_policy(p, *c)
+    config = {"beta": beta, "clip": clip, "anchor": anchor}
+    cases.append(case("iql-policy", config, run, {"hidden": hidden}))
+for lam, k, clip, anchor in [(0.125, K, 100.0, 1.0), (0.5, V, 1.25, 0.0), (0.0625, 1, 2.0, 0.25)]:
+    run = lambda p, c=(lam, k, clip, anchor): awac(p, *c)
+    config = {"lambda": lam, "candidates": k, "clip": clip, "anchor": anchor}
+    cases.append(case("awac", config, run, {"hidden": hidden}))
 
 flat = lambda x: x.flatten().tolist()
 print(
@@ -165,7 +283,10 @@ print(
                 "return": flat(returns),
                 "nonTerminal": flat(non_terminal),
                 "next": flat(next_row),
-                "heads": {n: flat(x) for n, x in heads.items()},
+                "passRate": flat(pass_rate),
+                "bag1": flat(bags[0]),
+                "bag2": flat(bags[1]),
+                "heads": {n: flat(x) for n, x in (heads | theta).items()},
             },
             "cases": cases,
         },

@@ -57,6 +57,8 @@ const floats = [
   "passRate",
   "behaviourLogProb",
   "behaviourKnown",
+  "bag1",
+  "bag2",
 ] as const;
 const ints = ["action", "next", "sequence"] as const;
 
@@ -91,6 +93,9 @@ const prepare = (executor: Executor, rows: number, k: number, chosen: boolean) =
       targetQ: (tokens) => twins(["target.q1", "target.q2"], tokens),
       v: () => Heads.valueLogits(g, model, heads, hidden),
     }),
+    own: (name) => {
+      throw new RangeError(`no variable "${name}" here`);
+    },
   };
   const algorithm = Result.getOrThrow(
     Table.configure("cql", { backup: "expectile", candidates: k, conservativeOn: "all" }),

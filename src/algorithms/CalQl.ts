@@ -35,7 +35,8 @@ export const calQl = make({
   refuse: (config) =>
     config.reference === "return" && config.conservativeOn === "passing"
       ? {
-          reason: "a passing program's return is 1, so that every Q is bounded by it and none is pushed down.",
+          reason:
+            "a passing program's return is 1, so that every Q is bounded by it and none is pushed down.",
           remedy: 'Use "conservativeOn": "all", or "reference": "pass-rate".',
         }
       : Cql.refuse(config),

@@ -7,7 +7,7 @@
  *
  * With a target gap tau the multiplier is learned (dual ascent, equation 30 of the paper's appendix F):
  *
- *     alpha = min(exp(25 theta), 1000),    L_theta = - theta sum_i mean_t [ diff_i(s_t) - tau ]
+ *     alpha = min(exp(25 theta), 10),    L_theta = - theta sum_i mean_t [ diff_i(s_t) - tau ]
  *
  * Sources: CQL (arXiv 2006.04779) equation 4 in its logsumexp form; the log n correction, by which equal Qs give
  * 0, from WSRL (zhouzypaul/wsrl wsrl/agents/cql.py); the token form from ILQL (arXiv 2206.11871). The term runs
@@ -45,7 +45,8 @@ export type Config = typeof Config.Type;
 const MASKED = -1e9;
 /** Adam moves theta by about the learning rate a step, log alpha by this many times as much. */
 const DUAL_RATE = 25;
-const LARGEST_ALPHA = 1000;
+/** Past it the term would leave nothing of the fit; a gap out of reach ends here. */
+const LARGEST_ALPHA = 10;
 
 /**
  * The candidates of N states: the policy's `top` tokens [N, k] and, last, the data token.

@@ -159,7 +159,11 @@ const recordLayout = (
     : undefined;
   const forward = Transformer.forward(g, network.model, tokens, { dropout });
   const hidden = g.gather(forward, columns.position);
-  const { total, parts } = options.algorithm.loss(g, networksOf(g, network, hidden, columns.action, options), columns);
+  const { total, parts } = options.algorithm.loss(
+    g,
+    networksOf(g, network, hidden, columns.action, options),
+    columns,
+  );
   const values = parameters.map(({ name, shape }) => g.variable(name, shape));
   const found = gradients(g, total, values, options);
   const fetches = { loss: total, ...parts };

@@ -20,10 +20,7 @@ interface Golden {
   readonly torch: string;
   readonly sizes: { readonly rows: number; readonly vocabulary: number; readonly width: number };
   readonly inputs: Readonly<
-    Record<
-      "hidden" | "embedding" | "action" | "next" | Floats,
-      ReadonlyArray<number>
-    >
+    Record<"hidden" | "embedding" | "action" | "next" | Floats, ReadonlyArray<number>>
   > & {
     readonly heads: Readonly<Record<string, ReadonlyArray<number>>>;
   };

@@ -34,7 +34,7 @@ interface Golden {
 }
 const golden: Golden = JSON.parse(readFileSync(new URL("golden/losses.json", import.meta.url), "utf8"));
 const { rows: N, vocabulary: V, width: D } = golden.sizes;
-const { inputs } = golden;
+type Inputs = Golden["inputs"];
 
 const configured = (name: string, config: unknown): Configured => {
   const result = Table.configure(name, config);
@@ -46,7 +46,7 @@ const shapeOf = (name: string): ReadonlyArray<number> =>
   name.endsWith(".W") ? [D, D] : name.endsWith(".w") ? [D, 1] : name === "hidden" ? [N, D] : [1];
 
 /** Plain networks over the golden inputs, independent of src/model. */
-const setting = () => {
+const setting = (inputs: Inputs = golden.inputs) => {
   const g = new Graph();
   const float = (data: ReadonlyArray<number>, shape: ReadonlyArray<number>) =>
     g.constant(Float32Array.from(data), shape);
@@ -94,6 +94,7 @@ const setting = () => {
     columns,
     networks,
     parameter,
+    logits,
     all: (name: string) =>
       g.add(
         g.matMul(g.matMul(hidden, parameter(`heads.${name}.W`)), embedding, { transposeB: true }),
@@ -103,15 +104,16 @@ const setting = () => {
 };
 
 const initial = (name: string): Float32Array =>
-  Float32Array.from(name === "hidden" ? inputs.hidden : inputs.heads[name]);
+  Float32Array.from(name === "hidden" ? golden.inputs.hidden : golden.inputs.heads[name]);
 
 /** Runs a loss; parts, total and gradients as plain numbers. */
 const evaluate = async (
   record: (s: ReturnType<typeof setting>) => Loss,
   wrt: ReadonlyArray<string>,
   start = initial,
+  inputs: Inputs = golden.inputs,
 ) => {
-  const s = setting();
+  const s = setting(inputs);
   const loss = record(s);
   const found = gradients(s.g, loss.total, wrt.map(s.parameter));
   const gradient = Object.fromEntries(wrt.map((name, i) => [`gradient:${name}`, found[i]]));
@@ -186,6 +188,79 @@ describe("CQL's candidate form", () => {
   });
 });
 
+describe("candidates that are the whole vocabulary", () => {
+  it("Cal-QL's term is the full form", async () => {
+    const wrt = ["heads.q1.W", "heads.q1.w", "heads.q1.b", "heads.q2.W"];
+    const candidate = configured("cal-ql", { candidates: V, conservativeOn: "all", temperature: 0.5 });
+    const one = await evaluate((s) => {
+      const { parts } = candidate.loss(s.g, s.networks, s.columns);
+      return { total: parts["cql_diff"], parts: {} };
+    }, wrt);
+    const full = await evaluate((s) => {
+      const { g, columns } = s;
+      const written = g.oneHot(columns.action, V);
+      const reference = g.reshape(columns.passRate, [N, 1]);
+      const twin = (name: string): Value => {
+        const q = g.sigmoid(s.all(name));
+        const data = g.sum(g.mul(q, written), 1, true);
+        const bounded = g.select(g.greater(written, 0.5), data, g.maximum(q, reference));
+        const soft = g.mul(g.log(g.mean(g.exp(g.div(bounded, 0.5)), 1)), 0.5);
+        return g.sum(g.mul(columns.weight, g.sub(soft, g.reshape(data, [N]))), 0);
+      };
+      return { total: g.add(twin("q1"), twin("q2")), parts: {} };
+    }, wrt);
+    for (const [name, values] of Object.entries(full)) close(one[name], [...values], name);
+  });
+
+  it("AWAC's baseline is the policy's mean", async () => {
+    const awac = configured("awac", { candidates: V });
+    const one = await evaluate((s) => awac.loss(s.g, s.networks, s.columns), []);
+    const full = await evaluate((s) => {
+      const { g, columns } = s;
+      const q = g.sigmoid(g.minimum(s.all("q1"), s.all("q2")));
+      const pi = g.softmax(s.logits);
+      const data = g.sum(g.mul(q, g.oneHot(columns.action, V)), 1);
+      const advantage = g.sub(data, g.sum(g.mul(q, pi), 1));
+      return { total: g.sum(g.mul(columns.weight, advantage), 0), parts: {} };
+    }, []);
+    close(one["advantage"], [...full["total"]], "advantage");
+  });
+});
+
+describe("the order of a batch", () => {
+  const order = [7, 2, 9, 0, 4, 1, 8, 6, 3, 5];
+  const moved = (values: ReadonlyArray<number>, width = 1): Array<number> =>
+    order.flatMap((row) => values.slice(row * width, (row + 1) * width));
+  const { inputs } = golden;
+  const shuffled: Inputs = {
+    ...inputs,
+    hidden: moved(inputs.hidden, D),
+    action: moved(inputs.action),
+    next: moved(inputs.next).map((row) => order.indexOf(row)),
+    weight: moved(inputs.weight),
+    passingWeight: moved(inputs.passingWeight),
+    return: moved(inputs.return),
+    nonTerminal: moved(inputs.nonTerminal),
+    passRate: moved(inputs.passRate),
+    bag1: moved(inputs.bag1),
+    bag2: moved(inputs.bag2),
+  };
+  const start = (name: string) => (name === "hidden" ? Float32Array.from(shuffled.hidden) : initial(name));
+
+  for (const c of golden.cases.filter(
+    (x, i, all) => all.findLastIndex((y) => y.algorithm === x.algorithm) === i,
+  )) {
+    it(`changes nothing: ${c.algorithm} ${JSON.stringify(c.config)}`, async () => {
+      const algorithm = configured(c.algorithm, c.config);
+      const wrt = Object.keys(c.gradients);
+      const out = await evaluate((s) => algorithm.loss(s.g, s.networks, s.columns), wrt, start, shuffled);
+      for (const [name, value] of Object.entries(c.parts)) close(out[name], [value], name);
+      for (const [name, value] of Object.entries(c.gradients))
+        close(out[`gradient:${name}`], name === "hidden" ? moved(value, D) : value, `gradient of ${name}`);
+    });
+  }
+});
+
 describe("the table of algorithms", () => {
   it("refuses unknown names, unknown settings and values out of range, and says what is allowed", () => {
     const messageOf = (name: string, config: unknown): string => {
@@ -198,6 +273,14 @@ describe("the table of algorithms", () => {
     assert.match(messageOf("cql", { alpha: -1 }), /alpha/);
     assert.match(messageOf("cql", { backup: "td" }), /backup/);
     assert.match(messageOf("sft", { alpha: 1 }), /alpha/);
+    assert.match(messageOf("cql", { alpha: 0, targetGap: 0 }), /cannot start at alpha 0.*positive/);
+    assert.match(messageOf("cql", { targetGap: 2 }), /targetGap/);
+    assert.match(messageOf("cal-ql", { reference: "return" }), /none is pushed down.*"all".*"pass-rate"/);
+    assert.match(messageOf("iql", { expectile: 1 }), /expectile/);
+    assert.match(messageOf("iql", { alpha: 1 }), /alpha/);
+    assert.match(messageOf("iql-policy", { beta: 0 }), /beta/);
+    assert.match(messageOf("awac", { lambda: -1 }), /lambda/);
+    assert.match(messageOf("awac", { clip: 0 }), /clip/);
   });
 
   it("scales the target heads' rate to the run's length", () => {

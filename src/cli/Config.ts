@@ -5,13 +5,14 @@ import * as Argument from "effect/cli/Argument";
 import * as Command from "effect/cli/Command";
 import * as ConfigFile from "../config/ConfigFile.ts";
 import * as ConfigSchema from "../config/ConfigSchema.ts";
+import * as Algorithms from "./Algorithms.ts";
 import { json, print } from "./Output.ts";
 
 const check = Command.make(
   "check",
   { file: Argument.String("config").pipe(Argument.withDescription("A run configuration")), json },
   Effect.fn(function* (options) {
-    const config = yield* ConfigFile.load(options.file);
+    const config = yield* ConfigFile.load(options.file, { more: Algorithms.problems });
     yield* print(
       options.json,
       config,

@@ -12,6 +12,7 @@ import * as PolicyFiles from "../model/Policy.ts";
 import * as Room from "../model/Room.ts";
 import * as Run from "../orchestrator/Run.ts";
 import * as MemoryLimit from "../tensor/MemoryLimit.ts";
+import * as Algorithms from "./Algorithms.ts";
 import { json, print, table } from "./Output.ts";
 
 export interface Plan {
@@ -110,7 +111,7 @@ export const planCommand = Command.make(
     json,
   },
   Effect.fn(function* (options) {
-    const config = yield* ConfigFile.load(options.file);
+    const config = yield* ConfigFile.load(options.file, { more: Algorithms.problems });
     const policy = yield* PolicyFiles.read(config.policy.path, {
       weights: config.policy.init === "random" ? "optional" : "required",
     });

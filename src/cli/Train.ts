@@ -8,6 +8,7 @@ import * as Flag from "effect/cli/Flag";
 import * as ConfigFile from "../config/ConfigFile.ts";
 import type { RunConfig } from "../config/RunConfig.ts";
 import { json } from "./Output.ts";
+import * as Algorithms from "./Algorithms.ts";
 import * as RunSession from "./RunSession.ts";
 
 /** What may be changed from the command line, for `train` and `start`. */
@@ -54,7 +55,7 @@ const applied = (config: RunConfig, o: Overrides): RunConfig => ({
 
 /** Starts a run of a configuration file, or prints what it would be. */
 export const begin = Effect.fn("Train.begin")(function* (file: string, options: Overrides) {
-  const config = applied(yield* ConfigFile.load(file), options);
+  const config = applied(yield* ConfigFile.load(file, { more: Algorithms.problems }), options);
   // The overridden values go through the same checks as the file's own.
   yield* ConfigFile.fromValue(`${file} with the options given`, config);
   if (options.dryRun) return yield* Console.log(JSON.stringify(config, null, 2));

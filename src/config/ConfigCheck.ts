@@ -1,6 +1,12 @@
 /** What a schema cannot say: checks between the parts of a configuration. Pure. */
 import type { Path } from "./ConfigSource.ts";
-import { type RemoteGenerator, type RunConfig, type Stage, valueAlgorithms } from "./RunConfig.ts";
+import {
+  extractionAlgorithms,
+  type RemoteGenerator,
+  type RunConfig,
+  type Stage,
+  valueAlgorithms,
+} from "./RunConfig.ts";
 
 export interface Problem {
   readonly path: Path;
@@ -12,10 +18,14 @@ const names = (values: Iterable<string>): string => {
   return all.length === 0 ? "there are none" : all.map((v) => JSON.stringify(v)).join(", ");
 };
 
+/** The trainings of a stage in the order in which they are first stepped. */
 const trainingsOf = (stage: Stage, index: number): ReadonlyArray<readonly [Path, string]> => {
   switch (stage.kind) {
     case "offline":
-      return [[["stages", index, "training"], stage.training]];
+      return [
+        ...stage.also.map((u, i) => [["stages", index, "also", i, "training"], u.training] as const),
+        [["stages", index, "training"], stage.training],
+      ];
     case "online":
       return stage.updates.map((u, i) => [["stages", index, "updates", i, "training"], u.training] as const);
     default:
@@ -59,7 +69,13 @@ export const check = (config: RunConfig): ReadonlyArray<Problem> => {
   let critic = false;
 
   for (const [id, training] of Object.entries(config.trainings)) {
-    const { batchSize, microBatch, algorithm } = training;
+    const { batchSize, microBatch, algorithm, episodes } = training;
+    if (valueAlgorithms.has(algorithm) && episodes === "passing") {
+      problems.push({
+        path: ["trainings", id, "episodes"],
+        problem: `found "passing"; ${JSON.stringify(algorithm)} is a critic, which learns nothing where it sees no failure: use "all"`,
+      });
+    }
     if (config.policy.trainable.kind === "heads" && !valueAlgorithms.has(algorithm)) {
       problems.push({
         path: ["trainings", id, "algorithm"],
@@ -93,6 +109,12 @@ export const check = (config: RunConfig): ReadonlyArray<Problem> => {
           problem: `unknown training ${JSON.stringify(name)}; defined under "trainings": ${names(Object.keys(config.trainings))}`,
         });
       } else if (valueAlgorithms.has(training.algorithm)) critic = true;
+      else if (extractionAlgorithms.has(training.algorithm) && !critic) {
+        problems.push({
+          path,
+          problem: `${JSON.stringify(training.algorithm)} needs a critic, which nothing before it trains; put a training whose algorithm is one of ${names(valueAlgorithms)} before it`,
+        });
+      }
     }
 
     if (stage.kind === "offline" && stage.warmupSteps > stage.steps) {

@@ -8,7 +8,7 @@ import * as Fs from "node:fs";
 import * as Path from "node:path";
 import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
-import { check } from "./ConfigCheck.ts";
+import { check, type Problem } from "./ConfigCheck.ts";
 import { ConfigError } from "./ConfigError.ts";
 import { validate } from "./ConfigSchema.ts";
 import { type ConfigSource, isIssues, type Path as ConfigPath, parse, showPath } from "./ConfigSource.ts";
@@ -19,11 +19,14 @@ const decode = Schema.decodeUnknownEffect(RunConfig);
 const whole = (file: string, problem: string): ConfigError =>
   new ConfigError({ file, issues: [{ path: "", line: 0, problem }] });
 
-const fromSource = Effect.fnUntraced(function* (file: string, source: ConfigSource) {
+/** Checks beyond those of this folder, such as the algorithms' own settings. */
+export type More = (config: RunConfig) => ReadonlyArray<Problem>;
+
+const fromSource = Effect.fnUntraced(function* (file: string, source: ConfigSource, more?: More) {
   const issues = validate(source);
   if (issues.length > 0) return yield* new ConfigError({ file, issues });
   const config = yield* decode(source.value).pipe(Effect.mapError((error) => whole(file, String(error))));
-  const problems = check(config);
+  const problems = [...check(config), ...(more?.(config) ?? [])];
   if (problems.length > 0) {
     return yield* new ConfigError({
       file,
@@ -45,8 +48,8 @@ export const parseText = Effect.fnUntraced(function* (file: string, text: string
 });
 
 /** Validates plain data, for example the `config.json` of a run directory. */
-export const fromValue = (name: string, value: unknown): Effect.Effect<RunConfig, ConfigError> =>
-  fromSource(name, { value, line: () => 0 });
+export const fromValue = (name: string, value: unknown, more?: More): Effect.Effect<RunConfig, ConfigError> =>
+  fromSource(name, { value, line: () => 0 }, more);
 
 /**
  * The configuration with absolute paths of what it reads; an input that exists in neither place is an error that
@@ -111,11 +114,11 @@ const read = (file: string): Effect.Effect<string, ConfigError> =>
 /** Reads, validates and resolves a configuration file. */
 export const load = Effect.fn("ConfigFile.load")(function* (
   file: string,
-  options: { readonly cwd?: string } = {},
+  options: { readonly cwd?: string; readonly more?: More } = {},
 ) {
   const text = yield* read(Path.resolve(options.cwd ?? ".", file));
   const source = parse(file, text);
   if (isIssues(source)) return yield* new ConfigError({ file, issues: source });
-  const config = yield* fromSource(file, source);
+  const config = yield* fromSource(file, source, options.more);
   return yield* resolve(config, file, { ...options, line: source.line });
 });

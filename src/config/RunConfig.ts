@@ -192,6 +192,17 @@ const Offline = Schema.Struct({
   warmupSteps: or(Count, 0, "Steps of linear warm-up."),
   schedule: or(Schema.Literals(["cosine", "constant"]), "cosine", "Learning rate after the warm-up."),
   finalLearningRate: or(Rate, 0, "Where the cosine ends."),
+  also: or(
+    Schema.Array(
+      Schema.Struct({
+        training: describe(Label, "One of the trainings."),
+        steps: or(Positive, 1, "Optimizer steps before each step of the stage's own training."),
+        learningRate: describe(PositiveNumber, "Learning rate, constant."),
+      }),
+    ),
+    [],
+    "Other trainings that go along, for example the critic of the policy that trains.",
+  ),
 });
 
 const Tilt = Schema.Struct({
@@ -333,8 +344,13 @@ export const RunConfig = Schema.Struct({
 export type RunConfig = typeof RunConfig.Type;
 
 /** Algorithms that train value heads: a tilt needs one of them before it. */
-export const valueAlgorithms: ReadonlySet<string> = new Set(["cql", "cal-ql", "calql", "iql", "awac"]);
+export const valueAlgorithms: ReadonlySet<string> = new Set(["cql", "cal-ql", "iql"]);
+
+/** Algorithms that draw the policy out of value heads, which one of the above trained before. */
+export const extractionAlgorithms: ReadonlySet<string> = new Set(["iql-policy", "awac"]);
 
 /** Whether the policy needs value heads. */
 export const needsHeads = (config: RunConfig): boolean =>
-  Object.values(config.trainings).some((training) => valueAlgorithms.has(training.algorithm));
+  Object.values(config.trainings).some(
+    ({ algorithm }) => valueAlgorithms.has(algorithm) || extractionAlgorithms.has(algorithm),
+  );

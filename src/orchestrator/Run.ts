@@ -191,6 +191,7 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
         yield* Offline.run({
           index,
           training: stage.training,
+          also: stage.also,
           steps: stage.steps,
           schedule: { ...stage, kind: stage.schedule },
           from: from.done,

@@ -8,6 +8,12 @@ import { learningRateAt, type Schedule } from "./Schedule.ts";
 export interface OfflineSpec<E> {
   readonly index: number;
   readonly training: string;
+  /** Trainings that go along: steps of each before every step of the stage's own. */
+  readonly also: ReadonlyArray<{
+    readonly training: string;
+    readonly steps: number;
+    readonly learningRate: number;
+  }>;
   readonly steps: number;
   readonly schedule: Schedule;
   /** Units done before, when the stage is taken up again. */
@@ -26,6 +32,18 @@ export const run = Effect.fn("Offline.run")(function* <E>(spec: OfflineSpec<E>) 
     yield* safePoint.pass.pipe(
       Effect.tapError(() => (step > spec.from ? spec.checkpoint(step) : Effect.void)),
     );
+    for (const { training, steps, learningRate } of spec.also) {
+      for (let i = 1; i <= steps; i++) {
+        const values = yield* compute.trainStep({ training, learningRate, offlineFraction: 1 });
+        yield* store.append({
+          _tag: "Metrics",
+          index: spec.index,
+          training,
+          step: step * steps + i,
+          values,
+        });
+      }
+    }
     const values = yield* compute.trainStep({
       training: spec.training,
       learningRate: learningRateAt(spec.schedule, step, spec.steps),

@@ -10,6 +10,7 @@ import * as Result from "effect/Result";
 import { assert, describe, it } from "vitest";
 import type { Columns, Configured, Loss, Networks } from "../../src/algorithms/Algorithm.ts";
 import * as Table from "../../src/algorithms/Table.ts";
+import * as RunConfig from "../../src/config/RunConfig.ts";
 import { gradients } from "../../src/tensor/Gradient.ts";
 import { Graph, type Value } from "../../src/tensor/Graph.ts";
 import { testExecutor } from "../support/executor.ts";
@@ -281,6 +282,13 @@ describe("the table of algorithms", () => {
     assert.match(messageOf("iql-policy", { beta: 0 }), /beta/);
     assert.match(messageOf("awac", { lambda: -1 }), /lambda/);
     assert.match(messageOf("awac", { clip: 0 }), /clip/);
+  });
+
+  it("agrees with what configurations are checked by", () => {
+    for (const { name, trains } of Table.algorithms) {
+      assert.strictEqual(RunConfig.valueAlgorithms.has(name), trains === "critic", name);
+    }
+    for (const name of RunConfig.extractionAlgorithms) assert.include(Table.names, name);
   });
 
   it("scales the target heads' rate to the run's length", () => {

@@ -178,6 +178,24 @@ describe("RunConfig", () => {
       "run.json:15: stages[3]: a tilt needs value heads",
     ],
     [
+      "a critic that sees no failure",
+      '"algorithm": "cql", ',
+      '"algorithm": "cql", "episodes": "passing", ',
+      'trainings.cql.episodes: found "passing"; "cql" is a critic, which learns nothing',
+    ],
+    [
+      "a policy out of no critic",
+      '"algorithm": "sft"',
+      '"algorithm": "awac"',
+      'stages[1].training: "awac" needs a critic, which nothing before it trains; put a training',
+    ],
+    [
+      "an unknown training that goes along",
+      '"steps": 120,',
+      '"steps": 120, "also": [{ "training": "x", "learningRate": 1 }],',
+      'stages[2].also[0].training: unknown training "x"',
+    ],
+    [
       "a generator without its scheme",
       '"updates": [',
       '"generator": {"kind": "remote", "model": "m", "url": "localhost:8000"}, "updates": [',

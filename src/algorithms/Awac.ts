@@ -27,9 +27,9 @@ export const awac = make({
   config: Config,
   trains: "policy",
   loss: (g, networks, columns, { lambda, candidates, ...config }) => {
-    const rows = columns.action.shape[0] as number;
+    const rows = columns.action.shape[0];
     const top = networks.top(candidates);
-    const width = top.tokens.shape[1] as number;
+    const width = top.tokens.shape[1];
     const tokens = g.concat([top.tokens, g.reshape(columns.action, [rows, 1])], 1);
     const [q1, q2] = networks.critic().q(tokens);
     const q = g.sigmoid(g.minimum(q1, q2));

@@ -106,7 +106,7 @@ export const conservativeLoss = (
       return weighted(g, where, g.div(g.sum(low, 1), g.maximum(g.sub(count, 1), 1)));
     };
     return {
-      cql: weighted(g, bags[i] as Value, diff),
+      cql: weighted(g, bags[i], diff),
       rate: bound === null ? null : bounded(),
     };
   });

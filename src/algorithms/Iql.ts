@@ -27,7 +27,7 @@ export const iql = make({
   trains: "critic",
   loss: (g, networks, columns, config) => {
     const critic = networks.critic();
-    const [q1, q2] = critic.q(g.reshape(columns.action, [columns.action.shape[0] as number, 1]));
+    const [q1, q2] = critic.q(g.reshape(columns.action, [columns.action.shape[0], 1]));
     const data = [lastColumn(g, q1), lastColumn(g, q2)] as const;
     const settings = { ...config, backup: "expectile" } as const;
     const none = (): never => {

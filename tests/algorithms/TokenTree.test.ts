@@ -50,12 +50,8 @@ for (const [a, b, times] of written) {
 }
 const picks = Array.from({ length: parts.offline.size }, (_, row): Pick => ({ part: "offline", row }));
 const N = 3 * picks.length;
-const arrays = Batch.fill(
-  parts,
-  picks,
-  { sequences: picks.length, time: 3, actions: N },
-  Batch.totals(parts, picks),
-);
+const layout = { sequences: picks.length, time: 3, actions: N };
+const arrays = Batch.fill(parts, picks, layout, Batch.totals(parts, picks));
 
 /** States by what was written in them. */
 const states = ["", ...CHOICES.map(String), ...CHOICES.flatMap((a) => CHOICES.map((b) => `${a}${b}`))];
@@ -131,7 +127,7 @@ const world = (trainings: Readonly<Record<string, Training>>, start: number) => 
       moved.map(({ name, shape }) => g.variable(name, shape)),
     );
     found.forEach((gradient, i) =>
-      g.adam((moved[i] as (typeof moved)[0]).name, gradient, {
+      g.adam(moved[i].name, gradient, {
         learningRate,
         beta1: 0.9,
         beta2: 0.95,
@@ -153,7 +149,7 @@ const world = (trainings: Readonly<Record<string, Training>>, start: number) => 
     if (name !== POLICY.name) return undefined;
     // Even over what the tree allows.
     return Float32Array.from({ length: S * VOCABULARY }, (_, i) => {
-      const ends = (states[Math.floor(i / VOCABULARY)] as string).length === 2;
+      const ends = states[Math.floor(i / VOCABULARY)].length === 2;
       return (ends ? i % VOCABULARY === END : CHOICES.includes(i % VOCABULARY)) ? 0 : -10;
     });
   });
@@ -171,7 +167,7 @@ const world = (trainings: Readonly<Record<string, Training>>, start: number) => 
       });
       if (polyak.has(id)) session.run(`${id}/targets`, {});
     }
-    return Object.fromEntries(Object.entries(out).map(([name, data]) => [name, data[0] as number]));
+    return Object.fromEntries(Object.entries(out).map(([name, data]) => [name, data[0]]));
   };
   const table = (name: string) => session.getVariable(name);
   const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
@@ -179,9 +175,9 @@ const world = (trainings: Readonly<Record<string, Training>>, start: number) => 
     run,
     q: (state: string, token: number): number => {
       const at = states.indexOf(state) * VOCABULARY + token;
-      return sigmoid(Math.min(table("heads.q1")[at] as number, table("heads.q2")[at] as number));
+      return sigmoid(Math.min(table("heads.q1")[at], table("heads.q2")[at]));
     },
-    v: (state: string): number => sigmoid(table("heads.v")[states.indexOf(state)] as number),
+    v: (state: string): number => sigmoid(table("heads.v")[states.indexOf(state)]),
     /** What the policy writes greedily. */
     greedy: (): string => {
       let state = "";
@@ -192,7 +188,7 @@ const world = (trainings: Readonly<Record<string, Training>>, start: number) => 
       }
       return state;
     },
-    own: (name: string): number => table(`own.${name}`)[0] as number,
+    own: (name: string): number => table(`own.${name}`)[0],
   };
 };
 
@@ -299,8 +295,7 @@ describe("a token tree", () => {
     for (const state of ["", "1", "2", "3"]) {
       const mass = CHOICES.map((token) => Math.exp(conservative.q(state, token) / settings.temperature));
       const mean = (value: (token: number) => number): number =>
-        CHOICES.reduce((sum, token, i) => sum + (mass[i] as number) * value(token), 0) /
-        mass.reduce((a, b) => a + b, 0);
+        CHOICES.reduce((sum, token, i) => sum + mass[i] * value(token), 0) / mass.reduce((a, b) => a + b, 0);
       const truth = mean((token) => {
         const prefix = state + String(token);
         return prefix.length === 2 ? rewardOf(prefix) : exactV(prefix, 0.5);
@@ -311,7 +306,7 @@ describe("a token tree", () => {
         `state "${state}"`,
       );
     }
-    assert.isAbove(calibrated.last["bound_rate"] as number, 0.1);
+    assert.isAbove(calibrated.last["bound_rate"], 0.1);
     assert.isUndefined(conservative.last["bound_rate"]);
   });
 
@@ -321,7 +316,7 @@ describe("a token tree", () => {
       const tree = world({ critic: { algorithm: "cql", config } }, 0);
       const start = tree.own("theta");
       const last = tree.run("critic", 1500, 0.01);
-      assert.closeTo((last["cql_diff"] as number) / 2, targetGap, 0.01, `alpha ${last["alpha"]}`);
+      assert.closeTo(last["cql_diff"] / 2, targetGap, 0.01, `alpha ${last["alpha"]}`);
       assert.notEqual(tree.own("theta"), start);
     }
   });

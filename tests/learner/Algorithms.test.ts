@@ -73,9 +73,7 @@ const changed = (a: Snapshot, b: Snapshot): Array<string> =>
   );
 const assertClose = (a: Snapshot, b: Snapshot, tolerance: number): void => {
   for (const [name, data] of a)
-    data.forEach((x, i) =>
-      assert.closeTo(x, (b.get(name) as Float32Array)[i] as number, tolerance, `${name}[${i}]`),
-    );
+    data.forEach((x, i) => assert.closeTo(x, (b.get(name) as Float32Array)[i], tolerance, `${name}[${i}]`));
 };
 
 describe("every algorithm in the learner", () => {
@@ -90,7 +88,7 @@ describe("every algorithm in the learner", () => {
       for (const other of others) {
         const b = other.step(id);
         assert.deepStrictEqual(Object.keys(a), Object.keys(b));
-        for (const [name, value] of Object.entries(a)) assert.closeTo(b[name] as number, value, 1e-5, name);
+        for (const [name, value] of Object.entries(a)) assert.closeTo(b[name], value, 1e-5, name);
         assertClose(whole.snapshot(moments), other.snapshot(moments), 1e-6);
       }
     });
@@ -111,7 +109,7 @@ describe("every algorithm in the learner", () => {
   }
 
   it("a critic and its policy go on from a saved state bit for bit, the multiplier too", () => {
-    const list = [critics[0] as Learner.TrainingSpec, policies[1] as Learner.TrainingSpec];
+    const list = [critics[0], policies[1]];
     const one = open(list);
     const both = ({ step }: typeof one) => list.map(({ id }) => step(id));
     both(one);
@@ -129,7 +127,7 @@ describe("every algorithm in the learner", () => {
     const gap = (bagging: boolean): number => {
       const { step } = open([training("iql", { bagging })]);
       let last = 0;
-      for (let i = 0; i < 40; i++) last = step("iql", 0.02)["q_twin_gap"] as number;
+      for (let i = 0; i < 40; i++) last = step("iql", 0.02)["q_twin_gap"];
       return last;
     };
     assert.isAbove(gap(true), 3 * gap(false));

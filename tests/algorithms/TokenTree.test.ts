@@ -31,23 +31,24 @@ const written: ReadonlyArray<readonly [a: number, b: number, times: number]> = [
 ];
 const PASS_RATE = 0.1;
 
-const parts: Parts = {
-  offline: new ReplayBuffer({ capacity: 16, stride: 4 }),
-  online: new ReplayBuffer({ capacity: 1, stride: 4 }),
-};
-for (const [a, b, times] of written) {
-  for (let i = 0; i < times; i++) {
-    parts.offline.add({
-      id: `${a}${b}${i}`,
-      taskId: "tree",
-      tokens: [PROMPT, a, b, END],
-      promptLength: 1,
-      reward: reward(a, b),
-      behaviourLogProbs: null,
-      policyVersion: null,
-    });
+const remembered = (): Parts => {
+  const offline = new ReplayBuffer({ capacity: 16, stride: 4 });
+  for (const [a, b, times] of written) {
+    for (let i = 0; i < times; i++) {
+      offline.add({
+        id: `${a}${b}${i}`,
+        taskId: "tree",
+        tokens: [PROMPT, a, b, END],
+        promptLength: 1,
+        reward: reward(a, b),
+        behaviourLogProbs: null,
+        policyVersion: null,
+      });
+    }
   }
-}
+  return { offline, online: new ReplayBuffer({ capacity: 1, stride: 4 }) };
+};
+const parts = remembered();
 const picks = Array.from({ length: parts.offline.size }, (_, row): Pick => ({ part: "offline", row }));
 const N = 3 * picks.length;
 const layout = { sequences: picks.length, time: 3, actions: N };

@@ -105,6 +105,25 @@ const cases: ReadonlyArray<Case> = [
     says: [/key\.json:\d+: polcy: unknown key; allowed here: .*policy/, /What to do: correct the file/],
   },
   {
+    name: "a training with an unknown algorithm",
+    args: () => [
+      "train",
+      changed("algorithm", (config) => ({ ...config, trainings: { a: { algorithm: "ppo" } } })),
+    ],
+    says: [/algorithm\.json:\d+: trainings\.a\.algorithm: .*"ppo"\. Use one of: sft, cql, cal-ql/],
+  },
+  {
+    name: "a training with settings that make no sense",
+    args: () => [
+      "plan",
+      changed("settings", (config) => ({
+        ...config,
+        trainings: { a: { algorithm: "cal-ql", config: { reference: "return" } } },
+      })),
+    ],
+    says: [/settings\.json:\d+: trainings\.a\.config: .*none is pushed down.*"conservativeOn": "all"/],
+  },
+  {
     name: "a dataset line that does not parse",
     args: () => ["train", withLine("line", 3, () => '{"id": oops')],
     says: [/tasks\.jsonl:3: not valid JSON/, /correct or remove this line/],

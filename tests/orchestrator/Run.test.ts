@@ -196,6 +196,56 @@ describe("a whole run", () => {
     120_000,
   );
 
+  it.live(
+    "a critic goes along with the policy drawn out of it, offline and online, and both resume",
+    () =>
+      Effect.gen(function* () {
+        const change = {
+          trainings: {
+            critic: { algorithm: "iql", batchSize: 8, config: { bagging: true } },
+            policy: { algorithm: "iql-policy", batchSize: 8 },
+          },
+          stages: [
+            { kind: "offline", label: "critic", training: "critic", steps: 4, learningRate: 0.01 },
+            {
+              kind: "offline",
+              label: "policy",
+              training: "policy",
+              steps: 12,
+              learningRate: 0.01,
+              also: [{ training: "critic", steps: 2, learningRate: 0.003 }],
+            },
+            {
+              kind: "online",
+              label: "online",
+              rounds: 1,
+              programsPerRound: 4,
+              updates: [
+                { training: "critic", steps: 2, learningRate: 0.003 },
+                { training: "policy", steps: 2, learningRate: 0.003 },
+              ],
+              validation: null,
+            },
+          ],
+        };
+        const straight = yield* whole("along-straight", change);
+        const steps = (index: number, training: string) =>
+          straight.events.flatMap(({ event }) =>
+            event._tag === "Metrics" && event.index === index && event.training === training
+              ? [event.step]
+              : [],
+          );
+        const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
+        assert.deepEqual(steps(0, "critic"), upTo(4));
+        assert.deepEqual(steps(1, "critic"), upTo(24));
+        assert.deepEqual(steps(1, "policy"), upTo(12));
+        assert.deepEqual(steps(2, "policy"), upTo(2));
+        const resumed = yield* interrupted("along-stopped", "Metrics", 20, change);
+        assert.isTrue(weights(resumed.directory).equals(weights(straight.directory)), "final weights differ");
+      }),
+    120_000,
+  );
+
   it.live("a stage without tasks to work on is refused before anything runs", () =>
     Effect.gen(function* () {
       const config = yield* TinyRun.configure(Path.join(root, "no-tasks"));

@@ -48,17 +48,48 @@ const DUAL_RATE = 25;
 /** Past it the term would leave nothing of the fit; a gap out of reach ends here. */
 const LARGEST_ALPHA = 10;
 
-/**
- * The candidates of N states: the policy's `top` tokens [N, k] and, last, the data token.
- *
- * `twice` [N, k] is 1 where a top token is the data token, which counts once, and `count` [N] is the number of
- * distinct candidates.
- */
-const candidatesOf = (g: Graph, top: Value, action: Value) => {
+interface Candidates {
+  /** int32 [N, k + 1]: the policy's top tokens and, last, the data token. */
+  readonly tokens: Value;
+  /** [N, k]: 1 where a top token is the data token, which counts once. */
+  readonly twice: Value;
+  /** [N]: distinct candidates. */
+  readonly count: Value;
+}
+
+const candidatesOf = (g: Graph, top: Value, action: Value): Candidates => {
   const [rows, width] = top.shape as [number, number];
   const data = g.reshape(action, [rows, 1]);
   const twice = g.cast(g.equal(top, data), "float32");
   return { tokens: g.concat([top, data], 1), twice, count: g.sub(width + 1, g.sum(twice, 1)) };
+};
+
+/**
+ * T logsumexp - T log n - Q(data) [N] of one critic's logits [N, k + 1]. With a `bound` [N, 1] the Qs of tokens that
+ * were not written count as at least that much.
+ */
+const difference = (
+  g: Graph,
+  logits: Value,
+  { twice, count }: Candidates,
+  temperature: number,
+  bound: Value | null,
+): Value => {
+  const [rows, width] = twice.shape as [number, number];
+  const q = g.sigmoid(logits);
+  const others = g.slice(q, [0, 0], [rows, width]);
+  const written = g.slice(q, [0, width], [rows, 1]);
+  const counted = bound === null ? q : g.concat([g.maximum(others, bound), written], 1);
+  const mask = g.concat([g.mul(twice, MASKED), g.zeros([rows, 1])], 1);
+  const soft = g.sub(logSumExp(g, counted, mask, temperature), g.mul(g.log(count), temperature));
+  return g.sub(soft, g.reshape(written, [rows]));
+};
+
+/** Share of the candidates that were not written whose Q is below the bound, [N]; 0 where there are none. */
+const shareBelow = (g: Graph, logits: Value, { twice, count }: Candidates, bound: Value): Value => {
+  const others = g.sigmoid(g.slice(logits, [0, 0], twice.shape));
+  const low = g.mul(g.cast(g.less(others, bound), "float32"), g.sub(1, twice));
+  return g.div(g.sum(low, 1), g.maximum(g.sub(count, 1), 1));
 };
 
 /** The multiplier, and the loss that moves it towards the gap. */
@@ -82,49 +113,31 @@ export const conservativeLoss = (
 ): Loss => {
   const critic = networks.critic();
   const top = networks.top(config.candidates);
-  const { tokens, twice, count } = candidatesOf(g, top.tokens, columns.action);
-  const [rows, width] = top.tokens.shape as [number, number];
-  const twins = critic.q(tokens);
-  const data = [lastColumn(g, twins[0]), lastColumn(g, twins[1])] as const;
+  const candidates = candidatesOf(g, top.tokens, columns.action);
+  const [q1, q2] = critic.q(candidates.tokens);
+  const data = [lastColumn(g, q1), lastColumn(g, q2)] as const;
   const { td, vLoss, parts } = TwinCritic.fit(g, critic, columns, data, config, () => top);
 
   const where = config.conservativeOn === "passing" ? columns.passingWeight : columns.weight;
-  const bags = TwinCritic.ofEach(g, columns, where, config.bagging);
-  const mask = g.concat([g.mul(twice, MASKED), g.zeros([rows, 1])], 1);
-  const floor = g.mul(g.log(count), config.temperature);
-  const bound = reference === null ? null : g.reshape(reference, [rows, 1]);
-  const terms = twins.map((logit, i) => {
-    const q = g.sigmoid(logit);
-    const others = g.slice(q, [0, 0], [rows, width]);
-    const written = lastColumn(g, q);
-    const counted =
-      bound === null ? q : g.concat([g.maximum(others, bound), g.reshape(written, [rows, 1])], 1);
-    const diff = g.sub(g.sub(logSumExp(g, counted, mask, config.temperature), floor), written);
-    const bounded = (): Value => {
-      const low = g.mul(g.cast(g.less(others, bound as Value), "float32"), g.sub(1, twice));
-      // Where the data token is the only candidate there is nothing to bound.
-      return weighted(g, where, g.div(g.sum(low, 1), g.maximum(g.sub(count, 1), 1)));
-    };
-    return {
-      cql: weighted(g, bags[i], diff),
-      rate: bound === null ? null : bounded(),
-    };
-  });
-  const [one, two] = terms as [(typeof terms)[0], (typeof terms)[0]];
-  const cql = g.add(one.cql, two.cql);
+  const [bag1, bag2] = TwinCritic.ofEach(g, columns, where, config.bagging);
+  const bound = reference === null ? null : g.reshape(reference, [columns.action.shape[0], 1]);
+  const cql = g.add(
+    weighted(g, bag1, difference(g, q1, candidates, config.temperature, bound)),
+    weighted(g, bag2, difference(g, q2, candidates, config.temperature, bound)),
+  );
   // The gap goes with the weights, so that micro-batches add up to the batch.
-  const excess = g.sub(cql, g.mul(g.sum(g.add(bags[0], bags[1]), 0), config.targetGap ?? 0));
+  const excess = g.sub(cql, g.mul(g.sum(g.add(bag1, bag2), 0), config.targetGap ?? 0));
   const { alpha, dual } = multiplier(g, networks, config, excess);
   const critics = g.add(g.add(td, g.mul(cql, alpha)), vLoss);
+  const below = (logits: Value, to: Value): Value =>
+    weighted(g, where, shareBelow(g, logits, candidates, to));
   return {
     total: dual === null ? critics : g.add(critics, dual),
     parts: {
       ...parts,
       cql_diff: cql,
       entropy: weighted(g, columns.weight, entropy(g, top.logProbs)),
-      ...(one.rate === null || two.rate === null
-        ? {}
-        : { bound_rate: g.mul(g.add(one.rate, two.rate), 0.5) }),
+      ...(bound === null ? {} : { bound_rate: g.mul(g.add(below(q1, bound), below(q2, bound)), 0.5) }),
       ...(dual === null ? {} : { alpha: g.mul(alpha, g.sum(columns.weight, 0)) }),
     },
   };
@@ -136,11 +149,11 @@ export const parameters = (config: Config): ReadonlyArray<OwnParameter> =>
     ? []
     : [{ name: "theta", shape: [1], initial: Math.log(config.alpha) / DUAL_RATE }];
 
-export const refuse = (config: Config) =>
-  config.targetGap !== null && config.alpha === 0
+export const refuse = ({ alpha, targetGap }: Config) =>
+  targetGap !== null && !(alpha > 0 && alpha <= LARGEST_ALPHA)
     ? {
-        reason: "a learned multiplier cannot start at alpha 0.",
-        remedy: "Give alpha a positive value, or leave targetGap out.",
+        reason: `a learned multiplier cannot start at alpha ${alpha}.`,
+        remedy: `Give alpha a positive value up to ${LARGEST_ALPHA}, or leave targetGap out.`,
       }
     : null;
 

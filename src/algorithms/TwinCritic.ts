@@ -19,7 +19,7 @@ import { binaryCrossEntropy, expectation, weighted } from "./Ops.ts";
 export const backups = ["monte-carlo", "sarsa", "expectile", "policy", "restricted-max"] as const;
 export type Backup = (typeof backups)[number];
 
-export interface Settings {
+export interface Options {
   readonly backup: Backup;
   /** tau of the expectile backup. */
   readonly expectile: number;
@@ -87,20 +87,19 @@ export const fit = (
   critic: Critic,
   columns: Columns,
   data: readonly [Value, Value],
-  settings: Settings,
+  options: Options,
   top: () => Top,
 ) => {
   const v = critic.v();
-  const { y, value } = targets(g, critic, columns, settings.backup, v, top);
-  const bags = ofEach(g, columns, columns.weight, settings.bagging);
+  const { y, value } = targets(g, critic, columns, options.backup, v, top);
+  const bags = ofEach(g, columns, columns.weight, options.bagging);
   const td = g.add(
     weighted(g, bags[0], binaryCrossEntropy(g, data[0], y)),
     weighted(g, bags[1], binaryCrossEntropy(g, data[1], y)),
   );
   const even = binaryCrossEntropy(g, v, value);
   const below = g.cast(g.less(value, g.stopGradient(g.sigmoid(v))), "float32");
-  const fitted =
-    settings.backup === "expectile" ? g.mul(g.abs(g.sub(settings.expectile, below)), even) : even;
+  const fitted = options.backup === "expectile" ? g.mul(g.abs(g.sub(options.expectile, below)), even) : even;
   const vLoss = weighted(g, columns.weight, fitted);
 
   const min = g.sigmoid(g.minimum(data[0], data[1]));

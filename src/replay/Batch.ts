@@ -143,12 +143,15 @@ const passRate = (parts: Parts, taskId: string): number => {
   return passing / (offline.count(taskId, "all") + online.count(taskId, "all"));
 };
 
+/** Only split, never drawn from. */
+const BAGS = Random.make(0);
+
 /**
  * How often an episode is in each critic's bootstrap sample: two Poisson(1) counts fixed by its id, so that a critic
  * sees the same episodes in every epoch, after a resumption too (online bagging, Oza and Russell 2001).
  */
 export const bags = (id: string): readonly [number, number] => {
-  const random = Random.make(0).split(id);
+  const random = BAGS.split(id);
   return [poisson(random), poisson(random)];
 };
 

@@ -6,6 +6,7 @@
  * inverted; candidates that count the data token twice; alpha on the wrong rows (passing and all swapped).
  */
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import * as Result from "effect/Result";
 import { assert, describe, it } from "vitest";
 import type { Columns, Configured, Loss, Networks } from "../../src/algorithms/Algorithm.ts";
@@ -14,6 +15,7 @@ import * as RunConfig from "../../src/config/RunConfig.ts";
 import { gradients } from "../../src/tensor/Gradient.ts";
 import { Graph, type Value } from "../../src/tensor/Graph.ts";
 import { testExecutor } from "../support/executor.ts";
+import * as Python from "../support/Python.ts";
 
 type Floats = "weight" | "passingWeight" | "return" | "nonTerminal" | "passRate" | "bag1" | "bag2";
 
@@ -156,6 +158,23 @@ describe(`golden losses (torch ${golden.torch})`, () => {
   }
 });
 
+describe.skipIf(!(await Python.has("torch")))("golden losses made again", () => {
+  it("are the committed ones", async () => {
+    const script = fileURLToPath(new URL("golden/generate.py", import.meta.url));
+    const again = (await Python.json(script)) as Golden;
+    assert.deepStrictEqual(again.sizes, golden.sizes);
+    assert.deepStrictEqual(again.inputs, golden.inputs);
+    assert.strictEqual(again.cases.length, golden.cases.length);
+    again.cases.forEach((c, i) => {
+      const { algorithm, config, total, parts, gradients: expected } = golden.cases[i];
+      assert.deepStrictEqual([c.algorithm, c.config], [algorithm, config]);
+      close([c.total], [total], "total");
+      for (const [name, value] of Object.entries(parts)) close([c.parts[name]], [value], name);
+      for (const [name, value] of Object.entries(expected)) close(c.gradients[name], value, name);
+    });
+  }, 60_000);
+});
+
 describe("CQL's candidate form", () => {
   const wrt = ["heads.q1.W", "heads.q1.w", "heads.q1.b", "heads.q2.W"];
 
@@ -275,6 +294,7 @@ describe("the table of algorithms", () => {
     assert.match(messageOf("cql", { backup: "td" }), /backup/);
     assert.match(messageOf("sft", { alpha: 1 }), /alpha/);
     assert.match(messageOf("cql", { alpha: 0, targetGap: 0 }), /cannot start at alpha 0.*positive/);
+    assert.match(messageOf("cql", { alpha: 20, targetGap: 0 }), /cannot start at alpha 20.*up to 10/);
     assert.match(messageOf("cql", { targetGap: 2 }), /targetGap/);
     assert.match(messageOf("cal-ql", { reference: "return" }), /none is pushed down.*"all".*"pass-rate"/);
     assert.match(messageOf("iql", { expectile: 1 }), /expectile/);

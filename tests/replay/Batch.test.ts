@@ -121,4 +121,15 @@ describe("Batch", () => {
       ),
     );
   });
+
+  it("counts an episode by its id in two bootstrap samples of their own", () => {
+    const counts = Array.from({ length: 4000 }, (_, i) => Batch.bags(`episode-${i}`));
+    assert.deepStrictEqual(Batch.bags("episode-7"), counts[7]);
+    const mean = (values: ReadonlyArray<number>) => values.reduce((a, b) => a + b, 0) / values.length;
+    for (const head of [0, 1] as const) {
+      assert.closeTo(mean(counts.map((c) => c[head])), 1, 0.06);
+      assert.closeTo(mean(counts.map((c) => (c[head] - 1) ** 2)), 1, 0.15);
+    }
+    assert.closeTo(mean(counts.map(([a, b]) => (a - 1) * (b - 1))), 0, 0.06);
+  });
 });

@@ -4,7 +4,7 @@
  *     A_t = min Q(s_t, a_t) - E_{v ~ pi(. | s_t), top k} min Q(s_t, v)
  *     L   = - mean_t min(exp(A_t / lambda), clip) log pi(a_t | s_t) - anchor mean_{passing} log pi(a_t | s_t)
  *
- * pi is renormalised over its k most probable tokens. Source: AWAC (Nair et al., arXiv 2006.09359) equation 13;
+ * pi is renormalised over its k most probable tokens. Source: AWAC (Nair et al., arXiv 2006.09359), its policy update;
  * the baseline from the policy's own actions and the clip from CORL (tinkoff-ai/CORL algorithms/finetune/awac.py);
  * the anchor is ours. AWAC's critic is `cql` with alpha 0 and the backup "policy"; any other critic will do too.
  */

@@ -5,7 +5,7 @@
  *     L_cql = sum_i mean_t [ T logsumexp_{v in C} (Q_i(s_t, v) / T) - T log n - Q_i(s_t, a_t) ]
  *     L     = L_td + alpha L_cql + L_v          L_td, L_v and the backups: TwinCritic.ts
  *
- * With a target gap tau the multiplier is learned (dual ascent, equation 30 of the paper's appendix F):
+ * With a target gap tau the multiplier is learned (dual ascent, the paper's Lagrange version):
  *
  *     alpha = min(exp(25 theta), 10),    L_theta = - theta sum_i mean_t [ diff_i(s_t) - tau ]
  *

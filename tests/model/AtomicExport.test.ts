@@ -137,7 +137,7 @@ describe.each(kinds)("an export as %s", (kind) => {
         const policy = yield* Policy.read(directory);
         Fs.writeFileSync(Path.join(parent, "file"), "");
         const error = yield* Effect.flip(run(kind, policy, Path.join(parent, "file", "out")).write());
-        assert.match(String(error), /ENOTDIR|EEXIST|not a directory/);
+        assert.match(String(error), /expected a directory/);
         assert.deepEqual(Fs.readdirSync(parent).sort(), ["file", "policy"]);
       }),
     ),

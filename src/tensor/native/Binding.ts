@@ -113,6 +113,8 @@ export interface Binding {
 }
 
 const threadsVariable = "TF_NUM_INTRAOP_THREADS";
+/** How many ops run at once. */
+const parallelOpsVariable = "TF_NUM_INTEROP_THREADS";
 
 /** How many threads TensorFlow uses inside one op: `TF_NUM_INTRAOP_THREADS` if set, else the number of cores. */
 export const threads = (): number => {
@@ -121,13 +123,14 @@ export const threads = (): number => {
 };
 
 /**
- * Fixes the number of threads for this process. Call it in the main thread before any thread loads TensorFlow,
- * which reads the variable once per process (a worker's `process.env` is a copy that it does not see).
+ * Fixes the number of threads for this process, inside one op and over ops that could run at once. Call it in the main thread before any thread loads TensorFlow,
+ * which reads the variables once per process (a worker's `process.env` is a copy that it does not see).
  */
 export const setThreads = (count: number): void => {
   if (!isMainThread)
     throw new Error("TensorFlow's threads are set in the main thread, before workers start.");
   process.env[threadsVariable] = String(count);
+  process.env[parallelOpsVariable] = String(count);
 };
 
 const explain = (what: string, error: unknown): Error =>

@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import * as Effect from "effect/Effect";
 import * as Learner from "../src/learner/Learner.ts";
 import type * as ModelConfig from "../src/model/ModelConfig.ts";
-import * as Policy from "../src/model/Policy.ts";
+import * as Policy from "../src/model/directory/Policy.ts";
 import * as Random from "../src/random/Random.ts";
 import * as Executors from "../src/tensor/Executor.ts";
 import { Graph } from "../src/tensor/Graph.ts";

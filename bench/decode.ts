@@ -2,7 +2,7 @@
  * Tokens per second of sampling at temperature 1 from a small policy (1 million parameters, 64 slots, prompts of
  * 96 tokens, 64 new ones): native TensorFlow (ours) beside the same programs on WebAssembly (peer).
  */
-import * as Generation from "../src/model/Generation.ts";
+import * as Generation from "../src/model/generation/Generation.ts";
 import type * as ModelConfig from "../src/model/ModelConfig.ts";
 import * as Transformer from "../src/model/Transformer.ts";
 import { Graph } from "../src/tensor/Graph.ts";

@@ -1,4 +1,4 @@
-// Renders chat templates, which come with model files and are not trusted, for src/model/TemplateProcess.ts: one
+// Renders chat templates, which come with model files and are not trusted, for src/model/tokenizer/TemplateProcess.ts: one
 // message in, one out. Its parent kills it when it takes too long; Node ends it when it needs too much memory.
 import { Template } from "@huggingface/jinja";
 

@@ -9,7 +9,7 @@ import * as Command from "effect/cli/Command";
 import * as Flag from "effect/cli/Flag";
 import { Compute, type ComputeError, type ModelInfo, type OpenSpec } from "../compute/Compute.ts";
 import * as ComputeWorker from "../compute/ComputeWorker.ts";
-import * as PolicyFiles from "../model/Policy.ts";
+import * as PolicyFiles from "../model/directory/Policy.ts";
 import * as Text from "../policy/Text.ts";
 import * as Backend from "./Backend.ts";
 import { ROOT } from "./Configs.ts";

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect";
 import * as Command from "effect/cli/Command";
 import packageJson from "../../package.json" with { type: "json" };
 import * as Dataset from "../dataset/Dataset.ts";
-import * as PolicyFiles from "../model/Policy.ts";
+import * as PolicyFiles from "../model/directory/Policy.ts";
 import * as DockerCheck from "../sandbox/docker/DockerCheck.ts";
 import * as SandboxDocker from "../sandbox/docker/SandboxDocker.ts";
 import * as Executor from "../tensor/Executor.ts";

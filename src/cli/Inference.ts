@@ -6,7 +6,7 @@ import * as Schema from "effect/Schema";
 import * as Argument from "effect/cli/Argument";
 import * as Flag from "effect/cli/Flag";
 import { type Backend as BackendName, Compute, type OpenSpec } from "../compute/Compute.ts";
-import type { PolicyFiles } from "../model/Policy.ts";
+import type { PolicyFiles } from "../model/directory/Policy.ts";
 import * as Backend from "./Backend.ts";
 
 /** A policy that cannot do what is asked of it. */

@@ -2,9 +2,9 @@
 import * as Fs from "node:fs";
 import * as Path from "node:path";
 import * as ModelConfig from "../model/ModelConfig.ts";
-import type * as Policy from "../model/Policy.ts";
-import * as PolicyImport from "../model/PolicyImport.ts";
-import * as Room from "../model/Room.ts";
+import type * as Policy from "../model/directory/Policy.ts";
+import * as PolicyImport from "../model/directory/PolicyImport.ts";
+import * as Room from "../model/files/Room.ts";
 
 export interface Facts {
   readonly name: string;

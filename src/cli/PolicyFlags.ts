@@ -1,7 +1,7 @@
 /** Flags that the commands which write a policy share. */
 import * as Option from "effect/Option";
 import * as Flag from "effect/cli/Flag";
-import type { StoredType } from "../model/Policy.ts";
+import type { StoredType } from "../model/directory/Policy.ts";
 
 const dtypes = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
 

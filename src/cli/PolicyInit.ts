@@ -6,9 +6,9 @@ import * as Command from "effect/cli/Command";
 import * as Flag from "effect/cli/Flag";
 import * as Dataset from "../dataset/Dataset.ts";
 import * as Prompt from "../dataset/Prompt.ts";
-import * as BpeTrainer from "../model/BpeTrainer.ts";
+import * as BpeTrainer from "../model/tokenizer/BpeTrainer.ts";
 import type { ModelConfig } from "../model/ModelConfig.ts";
-import * as Policy from "../model/Policy.ts";
+import * as Policy from "../model/directory/Policy.ts";
 import { json, print } from "./Output.ts";
 
 interface Size {

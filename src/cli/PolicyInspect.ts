@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect";
 import * as Argument from "effect/cli/Argument";
 import * as Command from "effect/cli/Command";
 import type { ModelConfig } from "../model/ModelConfig.ts";
-import * as Policy from "../model/Policy.ts";
-import * as Room from "../model/Room.ts";
+import * as Policy from "../model/directory/Policy.ts";
+import * as Room from "../model/files/Room.ts";
 import { json, print, table } from "./Output.ts";
 import * as PolicyFacts from "./PolicyFacts.ts";
 

@@ -4,9 +4,9 @@ import * as Path from "node:path";
 import * as Effect from "effect/Effect";
 import * as Command from "effect/cli/Command";
 import * as Flag from "effect/cli/Flag";
-import { attempt } from "../model/Files.ts";
-import * as Policy from "../model/Policy.ts";
-import * as Room from "../model/Room.ts";
+import { attempt } from "../model/files/Files.ts";
+import * as Policy from "../model/directory/Policy.ts";
+import * as Room from "../model/files/Room.ts";
 import { json, print, table } from "./Output.ts";
 import * as PolicyFacts from "./PolicyFacts.ts";
 

@@ -12,7 +12,7 @@ import * as Layer from "effect/Layer";
 import * as ComputeWorker from "../compute/ComputeWorker.ts";
 import type { RunConfig } from "../config/RunConfig.ts";
 import * as GeneratorFor from "../generator/GeneratorFor.ts";
-import * as PolicyFiles from "../model/Policy.ts";
+import * as PolicyFiles from "../model/directory/Policy.ts";
 import * as Prepare from "../orchestrator/Prepare.ts";
 import type { Report } from "../orchestrator/Report.ts";
 import * as Run from "../orchestrator/Run.ts";

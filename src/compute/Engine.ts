@@ -5,11 +5,11 @@
 import * as Effect from "effect/Effect";
 import * as path from "node:path";
 import type * as Learner from "../learner/Learner.ts";
-import * as Generation from "../model/Generation.ts";
+import * as Generation from "../model/generation/Generation.ts";
 import * as ModelConfig from "../model/ModelConfig.ts";
-import * as Peft from "../model/Peft.ts";
-import * as Policy from "../model/Policy.ts";
-import * as Room from "../model/Room.ts";
+import * as Peft from "../model/directory/Peft.ts";
+import * as Policy from "../model/directory/Policy.ts";
+import * as Room from "../model/files/Room.ts";
 import type { PolicyError } from "../model/PolicyError.ts";
 import * as Scoring from "../model/Scoring.ts";
 import * as Programs from "../policy/Programs.ts";

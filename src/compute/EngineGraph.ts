@@ -4,11 +4,11 @@
  */
 import * as Effect from "effect/Effect";
 import * as Learner from "../learner/Learner.ts";
-import * as Generation from "../model/Generation.ts";
+import * as Generation from "../model/generation/Generation.ts";
 import { TARGETS, type Target } from "../model/Lora.ts";
-import type { PolicyFiles } from "../model/Policy.ts";
+import type { PolicyFiles } from "../model/directory/Policy.ts";
 import { PolicyError } from "../model/PolicyError.ts";
-import * as Room from "../model/Room.ts";
+import * as Room from "../model/files/Room.ts";
 import * as Scoring from "../model/Scoring.ts";
 import { Graph } from "../tensor/Graph.ts";
 import * as Memory from "../tensor/Memory.ts";

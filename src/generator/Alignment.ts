@@ -4,7 +4,7 @@
  * A behaviour log-prob belongs to one action, and an action is a token of our vocabulary. Where a server's tokens are
  * cut otherwise there is no log-prob of ours to be had from them; a sum over a stretch would not be one.
  */
-import type { Tokenizer } from "../model/Tokenizer.ts";
+import type { Tokenizer } from "../model/tokenizer/Tokenizer.ts";
 
 /** A token as a server reports it. */
 export interface ServerToken {

@@ -6,7 +6,7 @@ import * as Layer from "effect/Layer";
 import type { Compute } from "../compute/Compute.ts";
 import type { OnlineStage, RemoteGenerator, RunConfig } from "../config/RunConfig.ts";
 import type { PolicyError } from "../model/PolicyError.ts";
-import * as Tokenizer from "../model/Tokenizer.ts";
+import * as Tokenizer from "../model/tokenizer/Tokenizer.ts";
 import { type Generator, GeneratorError, layerOwnModel } from "./Generator.ts";
 import * as Remote from "./Remote.ts";
 

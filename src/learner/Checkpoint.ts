@@ -6,11 +6,11 @@
 import * as path from "node:path";
 import * as Result from "effect/Result";
 import * as Schema from "effect/Schema";
-import { writeJson } from "../model/Files.ts";
+import { writeJson } from "../model/files/Files.ts";
 import * as fs from "node:fs";
 import type { Parameter } from "../model/Lora.ts";
 import { PolicyError } from "../model/PolicyError.ts";
-import * as Safetensors from "../model/Safetensors.ts";
+import * as Safetensors from "../model/files/Safetensors.ts";
 import type { Session } from "../tensor/Session.ts";
 
 export const FORMAT = 1;

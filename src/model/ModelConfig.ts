@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
 import * as Architecture from "./Architecture.ts";
-import { isRecord } from "./Files.ts";
+import { isRecord } from "./files/Files.ts";
 import { PolicyError } from "./PolicyError.ts";
 
 const Positive = Schema.Int.check(Schema.isGreaterThan(0));

@@ -1,6 +1,6 @@
 /** Sampling programs from a policy: prompts in, texts with their tokens and log-probs out. */
-import type * as Generation from "../model/Generation.ts";
-import * as Stop from "../model/Stop.ts";
+import type * as Generation from "../model/generation/Generation.ts";
+import * as Stop from "../model/generation/Stop.ts";
 import type { Text } from "./Text.ts";
 
 /** How samples are drawn. */

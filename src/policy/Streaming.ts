@@ -1,6 +1,6 @@
 /** Generation as a stream of tokens: what a request asks for, and what comes back while it runs. */
-import type * as Generation from "../model/Generation.ts";
-import * as Stop from "../model/Stop.ts";
+import type * as Generation from "../model/generation/Generation.ts";
+import * as Stop from "../model/generation/Stop.ts";
 import * as Programs from "./Programs.ts";
 import type { Text } from "./Text.ts";
 

@@ -1,6 +1,6 @@
 /** Between text and the tokens that a policy sees. The same for generation, training and scoring. */
 import type { Episode } from "../domain/Episode.ts";
-import type { PolicyFiles } from "../model/Policy.ts";
+import type { PolicyFiles } from "../model/directory/Policy.ts";
 import type { TokenisedEpisode } from "../replay/ReplayBuffer.ts";
 
 export interface Text {

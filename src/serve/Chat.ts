@@ -1,7 +1,7 @@
 /** POST /v1/chat/completions: messages, put into a prompt by the model's own chat template. */
 import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
-import type * as ChatTemplate from "../model/ChatTemplate.ts";
+import type * as ChatTemplate from "../model/tokenizer/ChatTemplate.ts";
 import * as ApiError from "./ApiError.ts";
 import { type Endpoint, nameOf } from "./Endpoint.ts";
 import * as Fields from "./Fields.ts";

@@ -3,7 +3,7 @@ import * as Fs from "node:fs";
 import * as Path from "node:path";
 import * as Effect from "effect/Effect";
 import { afterAll, assert, beforeAll, describe, it } from "vitest";
-import * as Policy from "../../src/model/Policy.ts";
+import * as Policy from "../../src/model/directory/Policy.ts";
 import * as HubServer from "../model/HubServer.ts";
 import * as TinyPolicy from "../model/TinyPolicy.ts";
 import * as Drydock from "./Drydock.ts";

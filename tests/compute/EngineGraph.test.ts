@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit";
 import { assert, beforeAll, describe, it } from "vitest";
 import type { OpenSpec } from "../../src/compute/Compute.ts";
 import * as EngineGraph from "../../src/compute/EngineGraph.ts";
-import * as Policy from "../../src/model/Policy.ts";
+import * as Policy from "../../src/model/directory/Policy.ts";
 import * as TinyPolicy from "../support/tinyPolicy.ts";
 
 let policy: Policy.PolicyFiles;

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import * as Alignment from "../../src/generator/Alignment.ts";
-import * as Tokenizer from "../../src/model/Tokenizer.ts";
+import * as Tokenizer from "../../src/model/tokenizer/Tokenizer.ts";
 import * as TinyPolicy from "../model/TinyPolicy.ts";
 
 const TEXT = "const f = naïve 🙂;";

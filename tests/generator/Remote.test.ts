@@ -10,7 +10,7 @@ import * as Redacted from "effect/Redacted";
 import type { RemoteGenerator } from "../../src/config/RunConfig.ts";
 import { Generator, GeneratorError } from "../../src/generator/Generator.ts";
 import * as Remote from "../../src/generator/Remote.ts";
-import * as Tokenizer from "../../src/model/Tokenizer.ts";
+import * as Tokenizer from "../../src/model/tokenizer/Tokenizer.ts";
 import type * as Programs from "../../src/policy/Programs.ts";
 import * as TinyPolicy from "../model/TinyPolicy.ts";
 import * as FakeServer from "./FakeServer.ts";

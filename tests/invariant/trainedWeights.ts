@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import * as Effect from "effect/Effect";
 import type { Episode } from "../../src/domain/Episode.ts";
 import * as Learner from "../../src/learner/Learner.ts";
-import * as Policy from "../../src/model/Policy.ts";
+import * as Policy from "../../src/model/directory/Policy.ts";
 import * as Text from "../../src/policy/Text.ts";
 import * as Executors from "../../src/tensor/Executor.ts";
 import { Graph } from "../../src/tensor/Graph.ts";

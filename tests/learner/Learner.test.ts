@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect";
 import { afterEach, assert, beforeAll, describe, it } from "vitest";
 import * as Learner from "../../src/learner/Learner.ts";
 import * as Heads from "../../src/model/Heads.ts";
-import * as Policy from "../../src/model/Policy.ts";
+import * as Policy from "../../src/model/directory/Policy.ts";
 import * as Text from "../../src/policy/Text.ts";
 import { Graph } from "../../src/tensor/Graph.ts";
 import type { Executor, Session } from "../../src/tensor/Session.ts";

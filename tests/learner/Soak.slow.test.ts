@@ -1,8 +1,8 @@
 import * as Effect from "effect/Effect";
 import { afterAll, assert, describe, it } from "vitest";
 import * as Learner from "../../src/learner/Learner.ts";
-import * as Generation from "../../src/model/Generation.ts";
-import * as Policy from "../../src/model/Policy.ts";
+import * as Generation from "../../src/model/generation/Generation.ts";
+import * as Policy from "../../src/model/directory/Policy.ts";
 import * as Text from "../../src/policy/Text.ts";
 import { Graph } from "../../src/tensor/Graph.ts";
 import type { Session } from "../../src/tensor/Session.ts";

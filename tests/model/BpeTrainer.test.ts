@@ -1,7 +1,7 @@
 import { Tokenizer } from "@huggingface/tokenizers";
 import { assert, describe, it } from "vitest";
 import * as Generate from "../../src/dataset/jscompose/Generate.ts";
-import * as BpeTrainer from "../../src/model/BpeTrainer.ts";
+import * as BpeTrainer from "../../src/model/tokenizer/BpeTrainer.ts";
 
 const { corpus } = Generate.generate(7, {
   train: 10,

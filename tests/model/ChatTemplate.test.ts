@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
-import * as ChatTemplate from "../../src/model/ChatTemplate.ts";
-import * as Tokenizer from "../../src/model/Tokenizer.ts";
+import * as ChatTemplate from "../../src/model/tokenizer/ChatTemplate.ts";
+import * as Tokenizer from "../../src/model/tokenizer/Tokenizer.ts";
 import golden from "./golden/chat-templates.json" with { type: "json" };
 import * as TinyPolicy from "./TinyPolicy.ts";
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import * as Generation from "../../src/model/Generation.ts";
+import * as Generation from "../../src/model/generation/Generation.ts";
 import * as Heads from "../../src/model/Heads.ts";
 import * as Lora from "../../src/model/Lora.ts";
 import type * as ModelConfig from "../../src/model/ModelConfig.ts";

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import * as DecodeGraph from "../../src/model/DecodeGraph.ts";
-import * as Generation from "../../src/model/Generation.ts";
-import * as GenerationGraph from "../../src/model/GenerationGraph.ts";
+import * as DecodeGraph from "../../src/model/generation/DecodeGraph.ts";
+import * as Generation from "../../src/model/generation/Generation.ts";
+import * as GenerationGraph from "../../src/model/generation/GenerationGraph.ts";
 import * as Heads from "../../src/model/Heads.ts";
-import type * as Sampling from "../../src/model/Sampling.ts";
+import type * as Sampling from "../../src/model/generation/Sampling.ts";
 import * as Scoring from "../../src/model/Scoring.ts";
 import * as Transformer from "../../src/model/Transformer.ts";
 import * as Random from "../../src/random/Random.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import * as HalfFloat from "../../src/model/HalfFloat.ts";
+import * as HalfFloat from "../../src/model/files/HalfFloat.ts";
 
 describe("HalfFloat", () => {
   it("keeps every half through float32 and back", () => {

@@ -5,8 +5,8 @@ import * as Fs from "node:fs";
 import * as Path from "node:path";
 import * as Lora from "../../src/model/Lora.ts";
 import * as ModelConfig from "../../src/model/ModelConfig.ts";
-import * as Peft from "../../src/model/Peft.ts";
-import * as Safetensors from "../../src/model/Safetensors.ts";
+import * as Peft from "../../src/model/directory/Peft.ts";
+import * as Safetensors from "../../src/model/files/Safetensors.ts";
 import * as TinyLlama from "./TinyLlama.ts";
 import * as TinyPolicy from "./TinyPolicy.ts";
 

@@ -4,8 +4,8 @@ import * as Fs from "node:fs";
 import * as Os from "node:os";
 import * as Path from "node:path";
 import * as ModelConfig from "../../src/model/ModelConfig.ts";
-import * as Policy from "../../src/model/Policy.ts";
-import * as Safetensors from "../../src/model/Safetensors.ts";
+import * as Policy from "../../src/model/directory/Policy.ts";
+import * as Safetensors from "../../src/model/files/Safetensors.ts";
 import * as TinyPolicy from "./TinyPolicy.ts";
 
 const { config } = TinyPolicy;

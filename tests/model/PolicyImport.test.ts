@@ -3,11 +3,11 @@ import * as Effect from "effect/Effect";
 import * as Fs from "node:fs";
 import * as Os from "node:os";
 import * as Path from "node:path";
-import * as GgufExport from "../../src/model/GgufExport.ts";
+import * as GgufExport from "../../src/model/gguf/GgufExport.ts";
 import * as ModelConfig from "../../src/model/ModelConfig.ts";
-import * as Policy from "../../src/model/Policy.ts";
-import * as PolicyImport from "../../src/model/PolicyImport.ts";
-import * as Safetensors from "../../src/model/Safetensors.ts";
+import * as Policy from "../../src/model/directory/Policy.ts";
+import * as PolicyImport from "../../src/model/directory/PolicyImport.ts";
+import * as Safetensors from "../../src/model/files/Safetensors.ts";
 import * as HubServer from "./HubServer.ts";
 import * as TinyPolicy from "./TinyPolicy.ts";
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import type * as ModelConfig from "../../src/model/ModelConfig.ts";
-import * as Room from "../../src/model/Room.ts";
+import * as Room from "../../src/model/files/Room.ts";
 import * as MemoryLimit from "../../src/tensor/MemoryLimit.ts";
 import * as TinyPolicy from "./TinyPolicy.ts";
 

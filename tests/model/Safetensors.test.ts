@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import * as Fs from "node:fs";
 import * as Path from "node:path";
 import { PolicyError } from "../../src/model/PolicyError.ts";
-import * as Safetensors from "../../src/model/Safetensors.ts";
+import * as Safetensors from "../../src/model/files/Safetensors.ts";
 import * as TinyPolicy from "./TinyPolicy.ts";
 
 /** Written by the safetensors library: a [2,2] F32, h [4] F16, b [3] BF16, empty [0,3]. */

@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect";
 import * as Fs from "node:fs";
 import * as Path from "node:path";
 import * as ModelConfig from "../../src/model/ModelConfig.ts";
-import * as Policy from "../../src/model/Policy.ts";
-import * as Safetensors from "../../src/model/Safetensors.ts";
-import * as SafetensorsIndex from "../../src/model/SafetensorsIndex.ts";
+import * as Policy from "../../src/model/directory/Policy.ts";
+import * as Safetensors from "../../src/model/files/Safetensors.ts";
+import * as SafetensorsIndex from "../../src/model/files/SafetensorsIndex.ts";
 import * as TinyPolicy from "./TinyPolicy.ts";
 
 /** Writes the tiny policy with its weights in two files and an index, as transformers' save_pretrained does. */

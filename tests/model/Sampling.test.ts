@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import * as Sampling from "../../src/model/Sampling.ts";
+import * as Sampling from "../../src/model/generation/Sampling.ts";
 import * as Random from "../../src/random/Random.ts";
 import { Graph } from "../../src/tensor/Graph.ts";
 import { executor } from "./Support.ts";

@@ -4,8 +4,8 @@ import * as Effect from "effect/Effect";
 import * as Fs from "node:fs";
 import * as Path from "node:path";
 import * as ModelConfig from "../../src/model/ModelConfig.ts";
-import * as Policy from "../../src/model/Policy.ts";
-import * as Shards from "../../src/model/Shards.ts";
+import * as Policy from "../../src/model/directory/Policy.ts";
+import * as Shards from "../../src/model/files/Shards.ts";
 import * as TinyPolicy from "./TinyPolicy.ts";
 
 const sized = (...sizes: ReadonlyArray<number>): ReadonlyArray<Policy.TensorToWrite> =>

@@ -2,10 +2,10 @@
 import { assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import * as Fs from "node:fs";
-import * as Gguf from "../../src/model/Gguf.ts";
-import * as GgufImport from "../../src/model/GgufImport.ts";
-import * as GgufTokenizer from "../../src/model/GgufTokenizer.ts";
-import * as Tokenizer from "../../src/model/Tokenizer.ts";
+import * as Gguf from "../../src/model/gguf/Gguf.ts";
+import * as GgufImport from "../../src/model/gguf/GgufImport.ts";
+import * as GgufTokenizer from "../../src/model/gguf/GgufTokenizer.ts";
+import * as Tokenizer from "../../src/model/tokenizer/Tokenizer.ts";
 import * as Smollm2 from "../support/Smollm2.ts";
 
 const golden = JSON.parse(Fs.readFileSync(new URL("golden/smollm2.json", import.meta.url), "utf8")) as {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import * as Stop from "../../src/model/Stop.ts";
+import * as Stop from "../../src/model/generation/Stop.ts";
 import * as Random from "../../src/random/Random.ts";
 
 const pieces = ["", "a", "\n", "\nde", "f", " ", "f x", "é", "END"];

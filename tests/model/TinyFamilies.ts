@@ -2,7 +2,7 @@
 import * as Fs from "node:fs";
 import type { ModelConfig } from "../../src/model/ModelConfig.ts";
 import * as Shapes from "../../src/model/ModelConfig.ts";
-import * as Policy from "../../src/model/Policy.ts";
+import * as Policy from "../../src/model/directory/Policy.ts";
 import * as TinyLlama from "./TinyLlama.ts";
 import * as TinyPolicy from "./TinyPolicy.ts";
 

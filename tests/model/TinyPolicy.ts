@@ -2,9 +2,9 @@
 import * as Fs from "node:fs";
 import * as Os from "node:os";
 import * as Path from "node:path";
-import * as BpeTrainer from "../../src/model/BpeTrainer.ts";
+import * as BpeTrainer from "../../src/model/tokenizer/BpeTrainer.ts";
 import * as ModelConfig from "../../src/model/ModelConfig.ts";
-import * as Policy from "../../src/model/Policy.ts";
+import * as Policy from "../../src/model/directory/Policy.ts";
 import * as TinyLlama from "./TinyLlama.ts";
 
 const trained = BpeTrainer.train(["const f = (xs) => xs.map((x) => x + 1);\n", "naïve 🙂 1234"], {

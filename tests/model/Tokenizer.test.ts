@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import * as fc from "fast-check";
-import * as Tokenizer from "../../src/model/Tokenizer.ts";
+import * as Tokenizer from "../../src/model/tokenizer/Tokenizer.ts";
 import * as TinyPolicy from "./TinyPolicy.ts";
 
 const make = Tokenizer.make(TinyPolicy.tokenizer, "tiny");

@@ -3,9 +3,9 @@ import { assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import * as fc from "fast-check";
 import * as Fs from "node:fs";
-import * as GgufTokenizer from "../../src/model/GgufTokenizer.ts";
-import type { TokenizerFiles } from "../../src/model/Policy.ts";
-import * as Tokenizer from "../../src/model/Tokenizer.ts";
+import * as GgufTokenizer from "../../src/model/gguf/GgufTokenizer.ts";
+import type { TokenizerFiles } from "../../src/model/directory/Policy.ts";
+import * as Tokenizer from "../../src/model/tokenizer/Tokenizer.ts";
 
 interface Family {
   readonly tokenizer: Readonly<Record<string, unknown>>;

@@ -4,9 +4,9 @@ import * as Effect from "effect/Effect";
 import { createHash } from "node:crypto";
 import * as Fs from "node:fs";
 import { gunzipSync } from "node:zlib";
-import * as Gguf from "../../src/model/Gguf.ts";
-import * as GgufTokenizer from "../../src/model/GgufTokenizer.ts";
-import * as Tokenizer from "../../src/model/Tokenizer.ts";
+import * as Gguf from "../../src/model/gguf/Gguf.ts";
+import * as GgufTokenizer from "../../src/model/gguf/GgufTokenizer.ts";
+import * as Tokenizer from "../../src/model/tokenizer/Tokenizer.ts";
 import * as Requirements from "../support/Requirements.ts";
 import * as Smollm2 from "../support/Smollm2.ts";
 

@@ -1,6 +1,6 @@
 /** The transformer against Hugging Face's and PEFT's: tiny models of each architecture, golden/tiny-models.json. */
 import { describe, expect, it } from "vitest";
-import * as Generation from "../../src/model/Generation.ts";
+import * as Generation from "../../src/model/generation/Generation.ts";
 import * as Lora from "../../src/model/Lora.ts";
 import * as Transformer from "../../src/model/Transformer.ts";
 import * as WeightLayout from "../../src/model/WeightLayout.ts";

@@ -1,7 +1,7 @@
 /** Exports a policy and kills itself at a tensor: `killedExport.ts KIND POLICY OUT TENSOR`; for AtomicExport.test.ts. */
 import * as Effect from "effect/Effect";
-import * as GgufExport from "../../src/model/GgufExport.ts";
-import * as Policy from "../../src/model/Policy.ts";
+import * as GgufExport from "../../src/model/gguf/GgufExport.ts";
+import * as Policy from "../../src/model/directory/Policy.ts";
 
 const [kind = "", source = "", out = "", tensor = ""] = process.argv.slice(2);
 

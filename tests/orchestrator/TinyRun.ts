@@ -9,7 +9,7 @@ import * as ConfigFile from "../../src/config/ConfigFile.ts";
 import type { RunConfig } from "../../src/config/RunConfig.ts";
 import type { Attempt } from "../../src/domain/Attempt.ts";
 import type { Split, Task } from "../../src/domain/Task.ts";
-import * as Policy from "../../src/model/Policy.ts";
+import * as Policy from "../../src/model/directory/Policy.ts";
 import * as Prepare from "../../src/orchestrator/Prepare.ts";
 import * as Run from "../../src/orchestrator/Run.ts";
 import * as RunControl from "../../src/orchestrator/RunControl.ts";

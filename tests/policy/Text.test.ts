@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect";
 import { assert, beforeAll, describe, it } from "vitest";
-import * as Policy from "../../src/model/Policy.ts";
+import * as Policy from "../../src/model/directory/Policy.ts";
 import * as Text from "../../src/policy/Text.ts";
 import * as TinyPolicy from "../support/tinyPolicy.ts";
 

@@ -9,8 +9,8 @@ import * as Scope from "effect/Scope";
 import OpenAI from "openai";
 import { Compute } from "../../src/compute/Compute.ts";
 import * as ComputeWorker from "../../src/compute/ComputeWorker.ts";
-import * as ChatTemplate from "../../src/model/ChatTemplate.ts";
-import * as PolicyFiles from "../../src/model/Policy.ts";
+import * as ChatTemplate from "../../src/model/tokenizer/ChatTemplate.ts";
+import * as PolicyFiles from "../../src/model/directory/Policy.ts";
 import * as Text from "../../src/policy/Text.ts";
 import * as Server from "../../src/serve/Server.ts";
 

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import * as Effect from "effect/Effect";
 import { afterAll } from "vitest";
 import type { Episode } from "../../src/domain/Episode.ts";
-import * as BpeTrainer from "../../src/model/BpeTrainer.ts";
+import * as BpeTrainer from "../../src/model/tokenizer/BpeTrainer.ts";
 import type { ModelConfig } from "../../src/model/ModelConfig.ts";
-import * as Policy from "../../src/model/Policy.ts";
+import * as Policy from "../../src/model/directory/Policy.ts";
 
 const words = ["red", "blue", "green", "gold", "pink", "grey", "teal", "lime"];
 

@@ -21,7 +21,7 @@ import * as Peer from "./Peer.ts";
 export type Mode = "small" | "lora" | "full" | "heads";
 
 /** A Llama of 0.87 million parameters. */
-const small: ModelConfig.ModelConfig = {
+export const small: ModelConfig.ModelConfig = {
   architectures: ["LlamaForCausalLM"],
   model_type: "llama",
   vocab_size: 512,

@@ -12,30 +12,8 @@ import * as Executors from "../src/tensor/Executor.ts";
 import { gradients } from "../src/tensor/Gradient.ts";
 import { Graph } from "../src/tensor/Graph.ts";
 import * as Peer from "./Peer.ts";
+import { small as config } from "./Training.ts";
 
-const config: ModelConfig.ModelConfig = {
-  architectures: ["LlamaForCausalLM"],
-  model_type: "llama",
-  vocab_size: 512,
-  hidden_size: 128,
-  intermediate_size: 352,
-  num_hidden_layers: 4,
-  num_attention_heads: 4,
-  num_key_value_heads: 4,
-  head_dim: 32,
-  max_position_embeddings: 256,
-  rope_theta: 10000,
-  rope_scaling: null,
-  rms_norm_eps: 1e-5,
-  tie_word_embeddings: true,
-  hidden_act: "silu",
-  attention_bias: false,
-  mlp_bias: false,
-  initializer_range: 0.02,
-  bos_token_id: null,
-  eos_token_id: 0,
-  pad_token_id: null,
-};
 const [B, T] = [8, 128];
 const adam = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 

@@ -43,8 +43,6 @@ export const HIDDEN = -1e9;
 const BLOCK = 64;
 const MOST_BLOCKS = 4;
 
-export const rotaryTables = Rotary.tables;
-
 /** The residual stream x [N, d] after layers 0 .. `layers`-1, all by default. */
 export const layers = (
   g: Graph,
@@ -75,7 +73,7 @@ export const finalNorm = (g: Graph, model: Model, x: Value): Value =>
 
 /** The attention of whole right-padded sequences [B, T] from position 0. */
 export const causal = (g: Graph, model: Model, batch: number, time: number): Attend => {
-  const tables = rotaryTables(model.config, time);
+  const tables = Rotary.tables(model.config, time);
   const mask = new Float32Array(time * time);
   for (let t = 0; t < time; t++) mask.fill(HIDDEN, t * time + t + 1, (t + 1) * time);
   const shape = [time, model.config.head_dim];
@@ -118,7 +116,7 @@ export const decoding = (
 ): Attend => {
   const batch = positions.shape[0];
   const width = model.config.head_dim;
-  const tables = rotaryTables(model.config, length);
+  const tables = Rotary.tables(model.config, length);
   const at = (table: Float32Array): Value =>
     g.reshape(g.gather(g.constant(table, [length, width]), positions), [batch, 1, 1, width]);
   const slots = g.constant(

@@ -8,6 +8,7 @@
  * possible one would. With few live slots a program of fewer rows gathers their chunks instead.
  */
 import type { Graph, Value } from "../../tensor/Graph.ts";
+import * as Rotary from "../Rotary.ts";
 import * as Transformer from "../Transformer.ts";
 
 /** Positions a chunk. */
@@ -65,7 +66,7 @@ export const hidden = (
   const { num_attention_heads: H, num_key_value_heads: KV, head_dim: hd } = model.config;
   const G = H / KV;
   const { positions } = feeds;
-  const tables = Transformer.rotaryTables(model.config, cache.chunks * CHUNK);
+  const tables = Rotary.tables(model.config, cache.chunks * CHUNK);
   const length = cache.chunks * CHUNK;
   const at = (table: Float32Array): Value =>
     g.reshape(g.gather(g.constant(table, [length, hd]), positions), [B, 1, hd]);

@@ -10,6 +10,7 @@ import type { Graph, Value } from "../../tensor/Graph.ts";
 import type * as Heads from "../Heads.ts";
 import * as DecodeGraph from "./DecodeGraph.ts";
 import * as Sampling from "./Sampling.ts";
+import * as Rotary from "../Rotary.ts";
 import * as Transformer from "../Transformer.ts";
 
 /** Positions that the shortest decoding program attends to. */
@@ -132,7 +133,7 @@ const recordShared = (g: Graph, model: Transformer.Model, p: Programs, write: Wr
   });
   g.program(prefixProgram(name), { fetches: {} });
 
-  const tables = Transformer.rotaryTables(model.config, p.length);
+  const tables = Rotary.tables(model.config, p.length);
   for (const length of p.suffixLengths) {
     for (const fan of new Set([prompts, p.fan])) {
       const ids = g.feed(`${name}/suffixes-${length}`, [prompts, length], "int32");

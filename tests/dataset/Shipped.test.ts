@@ -27,4 +27,26 @@ describe("the shipped js-compose", () => {
       );
     }),
   );
+
+  it.live("keeps its tasks and its attempts, first, where more labels are asked for", () =>
+    Effect.gen(function* () {
+      const { manifest, attempts } = yield* Dataset.load(directory);
+      const make = (labelledProblems: number, attemptsPerProblem: number) =>
+        Generate.generate(manifest.seed ?? -1, { corpusProblems: 0, labelledProblems, attemptsPerProblem })
+          .main;
+      const more = make(700, 5);
+      assert.strictEqual(Jsonl.sha256(Jsonl.format(more.tasks)), manifest.files.tasks.sha256);
+      assert.strictEqual(more.attempts.length, 3500);
+      assert.strictEqual(new Set(more.attempts.map(({ taskId }) => taskId)).size, 700);
+      const programs = (list: typeof attempts) => list.map(({ taskId, program }) => `${taskId} ${program}`);
+      assert.deepStrictEqual(programs(more.attempts.slice(0, attempts.length)), programs(attempts));
+      // Between two larger numbers too: what the smaller one gives is among what the larger one gives.
+      const all = new Set(programs(more.attempts));
+      assert.deepStrictEqual(
+        programs(make(300, 3).attempts).filter((line) => !all.has(line)),
+        [],
+      );
+      assert.throws(() => make(1701, 2), /1701 labelled problems asked for, but there are 1700/);
+    }),
+  );
 });

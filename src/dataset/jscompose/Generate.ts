@@ -138,20 +138,46 @@ const probeInputs = (): Record<Kind, ReadonlyArray<Value>> => {
   return { list: probes("list"), text: probes("text"), words: probes("words"), number: probes("number") };
 };
 
+const attemptAt = (random: Random.Random, options: Options, { problem, task }: Made): Attempt => {
+  const kind = problem.steps[0].operation.from;
+  const plan = Attempts.attempt(random, problem, options);
+  return { taskId: task.id, program: Problems.program(kind, plan), origin: "student", ...label(task, plan) };
+};
+
 const attemptsAt = (
   random: Random.Random,
   options: Options,
   made: ReadonlyArray<Made>,
   perProblem: number,
 ): Array<Attempt> =>
-  made.flatMap(({ problem, task }) =>
-    Array.from({ length: perProblem }, (): Attempt => {
-      const kind = problem.steps[0].operation.from;
-      const plan = Attempts.attempt(random, problem, options);
-      const program = Problems.program(kind, plan);
-      return { taskId: task.id, program, origin: "student", ...label(task, plan) };
-    }),
-  );
+  made.flatMap((one) => Array.from({ length: perProblem }, () => attemptAt(random, options, one)));
+
+const byId = (a: Made, b: Made): number => (a.task.id < b.task.id ? -1 : 1);
+
+/**
+ * The labelled attempts. Up to the default numbers they come from one stream; each attempt beyond those has a
+ * stream of its own and comes after them, so that larger numbers only add to what the defaults give.
+ * `order`: the training problems in the order in which they get labels.
+ */
+const labelledAttempts = (
+  random: Random.Random,
+  options: Options,
+  order: ReadonlyArray<Made>,
+): Array<Attempt> => {
+  const { labelledProblems, attemptsPerProblem } = options;
+  const first = order.slice(0, Math.min(labelledProblems, defaults.labelledProblems)).sort(byId);
+  const each = Math.min(attemptsPerProblem, defaults.attemptsPerProblem);
+  const more = order
+    .slice(0, labelledProblems)
+    .sort(byId)
+    .flatMap((one) => {
+      const have = first.includes(one) ? each : 0;
+      return Array.from({ length: attemptsPerProblem - have }, (_, i) =>
+        attemptAt(random.split(`${one.task.id}/${have + i}`), options, one),
+      );
+    });
+  return [...attemptsAt(random, options, first, each), ...more];
+};
 
 /** The label that the trusted twins give. */
 const label = (
@@ -174,6 +200,11 @@ const label = (
 /** The whole family from a seed. Throws a RangeError where the options ask for more problems than there are. */
 export const generate = (seed: number, overrides: Partial<Options> = {}): Generated => {
   const options = { ...defaults, ...overrides };
+  if (options.labelledProblems > options.train) {
+    throw new RangeError(
+      `js-compose: ${options.labelledProblems} labelled problems asked for, but there are ${options.train} training problems`,
+    );
+  }
   const random = Random.make(seed).split("js-compose");
   const owners = new Map<string, string>();
   const make = (part: string, split: Split, count: number) =>
@@ -182,12 +213,11 @@ export const generate = (seed: number, overrides: Partial<Options> = {}): Genera
   const validation = make("validation", "validation", options.validation);
   const train = make("train", "train", options.train);
   const corpus = make("corpus", "train", options.corpusProblems);
-  const labelled = random.split("labelled").shuffle(train).slice(0, options.labelledProblems);
-  labelled.sort((a, b) => (a.task.id < b.task.id ? -1 : 1));
+  const order = random.split("labelled").shuffle(train);
   return {
     main: {
       tasks: [...train, ...validation, ...test].map(({ task }) => task),
-      attempts: attemptsAt(random.split("attempts"), options, labelled, options.attemptsPerProblem),
+      attempts: labelledAttempts(random.split("attempts"), options, order),
     },
     corpus: {
       tasks: corpus.map(({ task }) => task),

@@ -88,6 +88,7 @@ const prepare = (executor: Executor, rows: number, k: number, chosen: boolean) =
       const top = Transformer.topTokens(g, model, hidden, columns.action, count);
       return { tokens: top.ids, logProbs: top.logProbs };
     },
+    reference: () => g.feed("reference", [rows]),
     critic: () => ({
       q: (tokens) => twins(["q1", "q2"], tokens),
       targetQ: (tokens) => twins(["target.q1", "target.q2"], tokens),

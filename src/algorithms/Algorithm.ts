@@ -38,6 +38,22 @@ export interface Columns {
   readonly passRate: Value;
   /** int32 [N]: the row's sequence, in [0, B). */
   readonly sequence: Value;
+  /** B. */
+  readonly sequences: number;
+  /** [N]: 1 / number of sequences in the whole batch; 0 on filling rows. */
+  readonly sequenceWeight: Value;
+  /** [N]: number of actions of the row's sequence; 0 on filling rows. */
+  readonly length: Value;
+  /** [N]: 1 / number of actions in the whole batch that are no reasoning, on those; 0 elsewhere. */
+  readonly programWeight: Value;
+  /** [N]: 1 on tokens of the reasoning that a program begins with. */
+  readonly reasoning: Value;
+  /** [N]: mean reward of the sequence's group; 0 where the algorithm draws no groups. */
+  readonly groupMean: Value;
+  /** [N]: standard deviation of the group's rewards (of the population). */
+  readonly groupStd: Value;
+  /** [N]: episodes of the group. */
+  readonly groupSize: Value;
   /** [N]: log-prob under the behaviour policy; 0 where `behaviourKnown` is 0. */
   readonly behaviourLogProb: Value;
   /** [N]: 1 where the behaviour policy's log-prob is known. */
@@ -64,6 +80,8 @@ export interface Networks {
   readonly logProb: () => Value;
   /** The policy's k most probable tokens, int32 [N, k], and their log pi [N, k], falling. No gradient. */
   readonly top: (k: number) => { readonly tokens: Value; readonly logProbs: Value };
+  /** log pi_ref(a_t | s_t) [N] of the frozen reference (`Configured.reference`). No gradient. */
+  readonly reference: () => Value;
   /** Throws where the model was opened without value heads. */
   readonly critic: () => Critic;
   /** A variable of the algorithm's own (`Configured.parameters`), which its loss also trains. */
@@ -76,6 +94,14 @@ export interface OwnParameter {
   readonly shape: ReadonlyArray<number>;
   /** Every element starts here. */
   readonly initial: number;
+}
+
+/** A batch as groups of episodes of one problem, each with at least one pass and one fail. */
+export interface Groups {
+  /** Episodes of a group, at least 2. */
+  readonly size: number;
+  /** Whether a group must be in one micro-batch, side by side, a passing episode first. */
+  readonly together: boolean;
 }
 
 export interface Loss {
@@ -95,6 +121,10 @@ export interface Configured {
   readonly polyak: number | null;
   /** Variables of its own that its gradient moves too; usually none. */
   readonly parameters: ReadonlyArray<OwnParameter>;
+  /** How its batches are grouped; null: single episodes. */
+  readonly groups: Groups | null;
+  /** Whether its loss asks for the reference policy. */
+  readonly reference: boolean;
 }
 
 export interface Algorithm {
@@ -116,6 +146,8 @@ export const make = <
   readonly loss: (graph: Graph, networks: Networks, columns: Columns, config: S["Type"]) => Loss;
   readonly polyak: (config: S["Type"]) => number | null;
   readonly parameters?: (config: S["Type"]) => ReadonlyArray<OwnParameter>;
+  readonly groups?: (config: S["Type"]) => Groups | null;
+  readonly reference?: (config: S["Type"]) => boolean;
   /** What is wrong with settings that do not go together, and what to change; null: nothing. */
   readonly refuse?: (config: S["Type"]) => { readonly reason: string; readonly remedy: string } | null;
 }): Algorithm => {
@@ -155,6 +187,8 @@ export const make = <
         loss: (graph, networks, columns) => options.loss(graph, networks, columns, config),
         polyak: options.polyak(config),
         parameters: options.parameters?.(config) ?? [],
+        groups: options.groups?.(config) ?? null,
+        reference: options.reference?.(config) ?? false,
       });
     },
   };

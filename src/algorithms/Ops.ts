@@ -1,9 +1,27 @@
 /** Pieces that losses share. */
 import type { Graph } from "../tensor/Graph.ts";
 import type { Value } from "../tensor/Ir.ts";
+import type { Columns } from "./Algorithm.ts";
 
 /** sum_t w_t x_t of [N] columns: a mean where the weights are normalised. */
 export const weighted = (g: Graph, weight: Value, x: Value): Value => g.sum(g.mul(weight, x), 0);
+
+/** sum over each sequence's rows of x [N] -> [B]. */
+export const sequenceSum = (g: Graph, columns: Columns, x: Value): Value => {
+  const { sequence, sequences, length } = columns;
+  const own = g.constant(
+    Int32Array.from({ length: sequences }, (_, b) => b),
+    [sequences, 1],
+  );
+  const rows = g.reshape(sequence, [1, sequence.shape[0]]);
+  // Filling rows name a sequence too.
+  const real = g.mul(x, g.cast(g.greater(length, 0), "float32"));
+  const member = g.cast(g.equal(own, rows), "float32");
+  return g.reshape(g.matMul(member, g.reshape(real, [x.shape[0], 1])), [sequences]);
+};
+
+/** y [B] of each row's sequence -> [N]. */
+export const ofSequence = (g: Graph, { sequence }: Columns, y: Value): Value => g.gather(y, sequence, 0);
 
 /** Binary cross-entropy of a logit against a target in [0, 1]: softplus(q) - y q. */
 export const binaryCrossEntropy = (g: Graph, logit: Value, target: Value): Value =>

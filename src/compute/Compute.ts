@@ -133,13 +133,19 @@ export class Compute extends Context.Service<
     ) => Effect.Effect<{ readonly added: number; readonly tooLong: number }, ComputeError>;
     /**
      * One optimizer step; `offlineFraction` of the batch (exact, rounded) comes from the offline part. A part without
-     * an episode of the training's kind gives its share to the other: `offline_fraction` is what was drawn.
+     * an episode of the training's kind gives its share to the other: `offline_fraction` is what was drawn. Where
+     * neither has one it fails, or with `ifEmpty: "skip"` makes no step and answers `skipped: 1`.
      */
     readonly trainStep: (request: {
       readonly training: string;
       readonly learningRate: number;
       readonly offlineFraction: number;
+      readonly ifEmpty?: "skip";
     }) => Effect.Effect<StepMetrics, ComputeError>;
+    /** Empties a part of the replay memory. */
+    readonly clearEpisodes: (part: "offline" | "online") => Effect.Effect<void, ComputeError>;
+    /** Makes the policy as it is now the reference that KLs and log-ratios are measured against. */
+    readonly setReference: Effect.Effect<void, ComputeError>;
     readonly generate: (request: GenerateRequest) => Effect.Effect<ReadonlyArray<Completion>, ComputeError>;
     /**
      * Samples as they are written. Streams that run at the same time share one batch; interrupting one frees its

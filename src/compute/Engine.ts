@@ -36,6 +36,8 @@ export interface Engine {
     episodes: ReadonlyArray<Episode>,
   ) => { readonly added: number; readonly tooLong: number };
   readonly trainStep: Learner.Learner["trainStep"];
+  readonly clearEpisodes: Learner.Learner["clearEpisodes"];
+  readonly setReference: Learner.Learner["setReference"];
   readonly generate: (request: GenerateRequest) => Generator<void, ReadonlyArray<Completion>, void>;
   /** Starts a stream, which advances with `step` (and with the steps of `generate`). */
   readonly stream: (request: StreamRequest, emit: (event: StreamEvent) => void) => Generation.Submission;
@@ -88,6 +90,8 @@ export const open = (
       },
       addEpisodes: (part, episodes) => learner.addEpisodes(part, episodes.map(text.episode)),
       trainStep: learner.trainStep,
+      clearEpisodes: learner.clearEpisodes,
+      setReference: learner.setReference,
       generate: (request) => Programs.write(generator, text, policy.endTokens, request),
       stream: (request, emit) => Streaming.start(generator, text, policy.endTokens, request, emit),
       step: () => void generator.step(),

@@ -41,6 +41,12 @@ async function* start({ method, input }: Exclude<Call, { method: "stream" }>): R
       return opened().addEpisodes(input.part, input.episodes);
     case "trainStep":
       return opened().trainStep(input);
+    case "clearEpisodes":
+      opened().clearEpisodes(input);
+      return null;
+    case "setReference":
+      opened().setReference();
+      return null;
     case "generate":
       return yield* opened().generate(input);
     case "countTokens":

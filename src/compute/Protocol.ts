@@ -26,9 +26,12 @@ export interface Methods {
       readonly training: string;
       readonly learningRate: number;
       readonly offlineFraction: number;
+      readonly ifEmpty?: "skip";
     };
     readonly output: StepMetrics;
   };
+  readonly clearEpisodes: { readonly input: "offline" | "online"; readonly output: null };
+  readonly setReference: { readonly input: null; readonly output: null };
   readonly generate: { readonly input: GenerateRequest; readonly output: ReadonlyArray<Completion> };
   /** Its answer comes when the last sample is finished; before it come its events. */
   readonly stream: { readonly input: StreamRequest; readonly output: null };

@@ -12,6 +12,7 @@ import * as Heads from "../model/Heads.ts";
 import type { Lora, Parameter } from "../model/Lora.ts";
 import * as MappedWeights from "../model/files/MappedWeights.ts";
 import type { PolicyFiles } from "../model/directory/Policy.ts";
+import * as Reference from "../model/Reference.ts";
 import { PolicyError } from "../model/PolicyError.ts";
 import * as Transformer from "../model/Transformer.ts";
 import * as Random from "../random/Random.ts";
@@ -65,7 +66,13 @@ export interface Learner {
     readonly training: string;
     readonly learningRate: number;
     readonly offlineFraction: number;
+    /** Where nothing can be drawn: no step, and `skipped: 1`, in place of an error. */
+    readonly ifEmpty?: "skip";
   }) => Record<string, number>;
+  /** Empties a part of the replay memory. */
+  readonly clearEpisodes: (part: "offline" | "online") => void;
+  /** Makes the policy as it is now the reference of the trainings that have one. */
+  readonly setReference: () => void;
   /** Writes everything but the episodes into an existing directory; synced. */
   readonly save: (directory: string) => void;
   /** Replaces everything but the episodes by what `save` wrote. Nothing is replaced where it does not fit. */
@@ -166,8 +173,11 @@ export const record = (g: Graph, policy: Source, spec: LearnerSpec): Recorded =>
   );
   const headParameters =
     heads === null ? [] : [...Heads.parameters(config, heads), ...Heads.targetParameters(config, heads)];
+  const withReference = recorded.some(({ reference }) => reference);
+  const copy = withReference ? Reference.record(g, ofPolicy) : null;
+  const ofReference = withReference ? Reference.parameters(ofPolicy) : [];
   // Recorded so that they exist whether a training reads them or not.
-  const kept = [...ofPolicy, ...headParameters];
+  const kept = [...ofPolicy, ...ofReference, ...headParameters];
   for (const { name, shape } of kept) g.variable(name, shape);
 
   const own = new Map(recorded.flatMap((r) => r.own).map((p) => [p.name, p]));
@@ -182,7 +192,7 @@ export const record = (g: Graph, policy: Source, spec: LearnerSpec): Recorded =>
   return {
     network,
     trainableParameters: count(ofPolicy) + (heads === null ? 0 : count(Heads.parameters(config, heads))),
-    initial: (name) => ofModel(name) ?? ofHeads(name) ?? ofOwn(name),
+    initial: (name) => ofModel(Reference.startsAs(name) ?? name) ?? ofHeads(name) ?? ofOwn(name),
     files:
       spec.init === "random" || policy.weights === null
         ? () => undefined
@@ -217,6 +227,10 @@ export const record = (g: Graph, policy: Source, spec: LearnerSpec): Recorded =>
             throw new RangeError(`There is no training "${id}"; there are: ${ids.join(", ") || "none"}.`);
           }
           return training.step(request);
+        },
+        clearEpisodes: (part) => parts[part].clear(),
+        setReference: () => {
+          if (copy !== null) session.run(copy, {});
         },
         save: (directory) =>
           Checkpoint.save(directory, session, saved, {

@@ -10,9 +10,10 @@
 import type { Columns, Configured, Networks, OwnParameter } from "../algorithms/Algorithm.ts";
 import * as Heads from "../model/Heads.ts";
 import * as Lora from "../model/Lora.ts";
+import * as Reference from "../model/Reference.ts";
 import * as Transformer from "../model/Transformer.ts";
 import * as Batch from "../replay/Batch.ts";
-import { Mixture, type MixtureState, type Parts } from "../replay/Mixture.ts";
+import { type Draw, Mixture, type MixtureState, type Parts } from "../replay/Mixture.ts";
 import type { Random } from "../random/Random.ts";
 import { gradients } from "../tensor/Gradient.ts";
 import type { Graph, Value } from "../tensor/Graph.ts";
@@ -89,17 +90,34 @@ const floatColumns = [
   "passRate",
   "behaviourLogProb",
   "behaviourKnown",
+  "sequenceWeight",
+  "length",
+  "programWeight",
+  "reasoning",
+  "groupMean",
+  "groupStd",
+  "groupSize",
   "bag1",
   "bag2",
 ] as const;
 const intColumns = ["position", "action", "next", "sequence"] as const;
 
+interface Rows {
+  /** int32 [B, T]. */
+  readonly tokens: Value;
+  /** int32 [N]: the flat position of each action's state. */
+  readonly position: Value;
+  /** [N, d]. */
+  readonly hidden: Value;
+  /** int32 [N]. */
+  readonly action: Value;
+}
+
 /** The networks in the states of a micro-batch's actions. */
 const networksOf = (
   g: Graph,
   { model, heads }: Network,
-  hidden: Value,
-  action: Value,
+  { tokens, position, hidden, action }: Rows,
   options: TrainingOptions,
 ): Networks => {
   const frozen = g.stopGradient(hidden);
@@ -110,6 +128,11 @@ const networksOf = (
       // Of the same hidden values as log pi, so that both share their logits.
       const top = Transformer.topTokens(g, model, hidden, action, k, chunk);
       return { tokens: top.ids, logProbs: g.stopGradient(top.logProbs) };
+    },
+    reference: () => {
+      const frozen = Reference.of(model);
+      const rows = g.gather(Transformer.forward(g, frozen, tokens), position);
+      return g.stopGradient(Transformer.logProbs(g, frozen, rows, action, chunk));
     },
     critic: () => {
       if (heads === null) throw new RangeError("the model has no value heads");
@@ -151,7 +174,9 @@ const recordLayout = (
   const at = prefix(layout);
   const floats = floatColumns.map((name) => [name, g.feed(`${at}/${name}`, [N])]);
   const ints = intColumns.map((name) => [name, g.feed(`${at}/${name}`, [N], "int32")]);
-  const columns = Object.fromEntries([...floats, ...ints]) as Columns & { readonly position: Value };
+  const columns = Object.fromEntries([...floats, ...ints, ["sequences", B]]) as Columns & {
+    readonly position: Value;
+  };
   const tokens = g.feed(`${at}/tokens`, [B, T], "int32");
   const { config, lora } = network.model;
   const dropout = dropsOut(network, options)
@@ -161,7 +186,7 @@ const recordLayout = (
   const hidden = g.gather(forward, columns.position);
   const { total, parts } = options.algorithm.loss(
     g,
-    networksOf(g, network, hidden, columns.action, options),
+    networksOf(g, network, { ...columns, tokens, hidden }, options),
     columns,
   );
   const values = parameters.map(({ name, shape }) => g.variable(name, shape));
@@ -231,6 +256,8 @@ export interface Training {
   readonly step: (request: {
     readonly learningRate: number;
     readonly offlineFraction: number;
+    /** "skip": where nothing can be drawn no step is made, and the metrics are `skipped: 1`. */
+    readonly ifEmpty?: "skip";
   }) => Record<string, number>;
   readonly state: () => TrainingState;
   readonly restore: (state: TrainingState) => void;
@@ -240,6 +267,8 @@ export interface Recorded {
   readonly id: string;
   /** The algorithm's own variables and where they start. */
   readonly own: ReadonlyArray<OwnParameter>;
+  /** Whether its loss asks for the reference policy. */
+  readonly reference: boolean;
   /** The moments' variables. */
   readonly slots: ReadonlyArray<Lora.Parameter>;
   readonly attach: (session: Session, parts: Parts, random: Random) => Training;
@@ -250,6 +279,16 @@ export const record = (g: Graph, network: Network, options: TrainingOptions): Re
   const { id, batchSize, microBatch, optimizer } = options;
   if (!(microBatch >= 1 && Number.isInteger(batchSize / microBatch))) {
     throw new RangeError(`Training ${id}: microBatch ${microBatch} does not divide batchSize ${batchSize}`);
+  }
+  const { groups } = options.algorithm;
+  if (groups !== null && batchSize % groups.size !== 0) {
+    throw new RangeError(
+      `Training ${id}: batchSize ${batchSize} is no multiple of its groups' ${groups.size}`,
+    );
+  }
+  const unit = groups?.together === true ? groups.size : 1;
+  if (microBatch % unit !== 0) {
+    throw new RangeError(`Training ${id}: microBatch ${microBatch} is no multiple of its groups' ${unit}`);
   }
   const { config, lora } = network.model;
   const moved = networkParameters(network, options);
@@ -264,16 +303,19 @@ export const record = (g: Graph, network: Network, options: TrainingOptions): Re
   return {
     id,
     own,
+    reference: options.algorithm.reference,
     slots: parameters.flatMap(({ name, shape }) =>
       ["m", "v"].map((moment) => ({ name: `${slots(id, name)}/${moment}`, shape })),
     ),
     attach: (session, parts, random) => {
-      const mixture = new Mixture(parts, options.episodes, random);
+      const draw: Draw = groups === null ? { kind: options.episodes } : { kind: "groups", size: groups.size };
+      const mixture = new Mixture(parts, draw, random);
       let steps = 0;
       return {
         id,
-        step: ({ learningRate, offlineFraction }) => {
-          const picks = Batch.byLength(parts, mixture.draw(batchSize, offlineFraction));
+        step: ({ learningRate, offlineFraction, ifEmpty }) => {
+          if (ifEmpty === "skip" && mixture.empty) return { skipped: 1 };
+          const picks = Batch.byLength(parts, mixture.draw(batchSize, offlineFraction), unit);
           const totals = Batch.totals(parts, picks);
           const metrics: Record<string, number> = {};
           const add = (fetched: Readonly<Record<string, ArrayLike<number>>>) => {

@@ -13,6 +13,8 @@ export interface Model {
   readonly config: ModelConfig.ModelConfig;
   readonly storage: WeightLayout.Storage;
   readonly lora: Lora.Lora | null;
+  /** What the names of its variables begin with; "" where absent. */
+  readonly prefix?: string;
 }
 
 /** What a pass through the layers needs besides its input. */
@@ -38,11 +40,12 @@ export interface Attend {
 /** A weight of the model by its stored name. */
 export const weight = (g: Graph, model: Model, name: string, shape: ReadonlyArray<number>): Value => {
   const [first, second] = shape;
-  if (second === undefined) return g.variable(name, shape);
+  const variable = `${model.prefix ?? ""}${name}`;
+  if (second === undefined) return g.variable(variable, shape);
   const { dtype } = model.storage;
   // Matrices are asked for as [in, out] and stored as WeightLayout says; the embedding is [vocab, d] always.
   const stored = dtype === "bfloat16" && name !== WeightLayout.EMBEDDING ? [second, first] : shape;
-  return g.variable(name, stored, dtype);
+  return g.variable(variable, stored, dtype);
 };
 
 /** x [n, in] times a stored matrix -> [n, out] float32; bfloat16 matrices multiply in bfloat16. */

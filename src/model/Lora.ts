@@ -16,6 +16,8 @@ export interface Lora {
   readonly targets: ReadonlyArray<Target>;
   /** Probability that an element of an adapter's input is dropped while it trains, below 1; 0 where absent. */
   readonly dropout?: number;
+  /** What the names of its variables begin with; "" where absent. */
+  readonly prefix?: string;
 }
 
 export interface Parameter {
@@ -30,6 +32,15 @@ export const matrixName = (layer: number, target: Target): string =>
 /** The variable of one side of an adapter: A [in, rank] or B [rank, out]. */
 const nameOf = (side: "A" | "B", layer: number, target: Target): string =>
   `lora.${projectionName(layer, target)}.${side}`;
+
+const variableOf = (
+  g: Graph,
+  { prefix = "" }: Lora,
+  side: "A" | "B",
+  layer: number,
+  target: Target,
+  shape: ReadonlyArray<number>,
+): Value => g.variable(`${prefix}${nameOf(side, layer, target)}`, shape);
 
 /** The adapters' variables: A [in, rank] and B [rank, out] for each target of each layer. */
 export const parameters = (c: ModelConfig, lora: Lora): ReadonlyArray<Parameter> => {
@@ -109,8 +120,8 @@ export const delta = (
 ): Value | null => {
   if (lora === null || !lora.targets.includes(target)) return null;
   const [input, output] = widths(c, target);
-  const a = g.variable(nameOf("A", layer, target), [input, lora.rank]);
-  const b = g.variable(nameOf("B", layer, target), [lora.rank, output]);
+  const a = variableOf(g, lora, "A", layer, target, [input, lora.rank]);
+  const b = variableOf(g, lora, "B", layer, target, [lora.rank, output]);
   const scale = lora.alpha / lora.rank;
   if (masks === undefined) return g.matMul(g.mul(g.matMul(x, a), g.scalar(scale)), b);
   const { begins, layerSize } = maskPlaces(c, lora, x.shape[0]);
@@ -139,8 +150,8 @@ export const jointDelta = (
   for (const target of targets) {
     const [input, output] = widths(c, target);
     if (lora.targets.includes(target)) {
-      low.push(g.variable(nameOf("A", layer, target), [input, lora.rank]));
-      const b = g.variable(nameOf("B", layer, target), [lora.rank, output]);
+      low.push(variableOf(g, lora, "A", layer, target, [input, lora.rank]));
+      const b = variableOf(g, lora, "B", layer, target, [lora.rank, output]);
       high.push(
         g.pad(b, [
           [0, 0],

@@ -174,6 +174,7 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
     const limit = (yield* store.budget("verifications")).limit;
     const { total, unit } = work(context, stage, carried, limit);
     yield* store.append({ _tag: "StageStarted", index, kind: stage.kind, label: stage.label, total, unit });
+    if ((stage.kind === "offline" || stage.kind === "online") && from.done === 0) yield* compute.setReference;
     const progress = (done: number) =>
       store.append({ _tag: "StageProgress", index, done, total }).pipe(Effect.ignore);
 
@@ -234,6 +235,7 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
         const end = last;
         const rounds = carried.onlineRounds[stage.of] ?? 0;
         yield* restore(carried.onlineStart[stage.of] ?? "start");
+        yield* compute.setReference;
         yield* Control.run({ index, of: onlineStage(config, stage.of), rounds });
         yield* Evaluate.run(context, { index, label: stage.label, tilt: carried.tilt });
         yield* restore(end);

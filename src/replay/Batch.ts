@@ -32,6 +32,13 @@ export interface Arrays {
   readonly next: Int32Array;
   readonly passRate: Float32Array;
   readonly sequence: Int32Array;
+  readonly sequenceWeight: Float32Array;
+  readonly length: Float32Array;
+  readonly programWeight: Float32Array;
+  readonly reasoning: Float32Array;
+  readonly groupMean: Float32Array;
+  readonly groupStd: Float32Array;
+  readonly groupSize: Float32Array;
   readonly behaviourLogProb: Float32Array;
   readonly behaviourKnown: Float32Array;
   readonly bag1: Float32Array;
@@ -40,11 +47,31 @@ export interface Arrays {
 
 /** Counts of a whole batch, by which its weights are normalised. */
 export interface Totals {
+  readonly sequences: number;
   readonly actions: number;
+  /** Actions that are no reasoning. */
+  readonly programActions: number;
   readonly passingActions: number;
   readonly offline: number;
   readonly passing: number;
+  /** The rewards of each group, by its number. */
+  readonly groups: ReadonlyArray<Group>;
 }
+
+/** Rewards of a group: mean, standard deviation (of the population), number of episodes. */
+export interface Group {
+  readonly mean: number;
+  readonly std: number;
+  readonly size: number;
+}
+
+const groupOf = (rewards: ReadonlyArray<number>): Group => {
+  const size = rewards.length;
+  const mean = rewards.reduce((a, b) => a + b, 0) / size;
+  return { mean, std: Math.sqrt(rewards.reduce((sum, r) => sum + (r - mean) ** 2, 0) / size), size };
+};
+
+const NO_GROUP: Group = { mean: 0, std: 0, size: 0 };
 
 const actionsOf = (parts: Parts, { part, row }: Pick): number =>
   parts[part].length(row) - parts[part].promptLength(row);
@@ -54,16 +81,22 @@ export const totals = (parts: Parts, picks: ReadonlyArray<Pick>): Totals => {
   let passingActions = 0;
   let offline = 0;
   let passing = 0;
+  let programActions = 0;
+  const rewards: Array<Array<number>> = [];
   for (const pick of picks) {
     const n = actionsOf(parts, pick);
+    const reward = parts[pick.part].reward(pick.row);
     actions += n;
+    programActions += n - parts[pick.part].reasoningLength(pick.row);
     if (pick.part === "offline") offline += 1;
-    if (parts[pick.part].reward(pick.row) === 1) {
+    if (reward === 1) {
       passing += 1;
       passingActions += n;
     }
+    if (pick.group !== null) (rewards[pick.group] ??= []).push(reward);
   }
-  return { actions, passingActions, offline, passing };
+  const groups = rewards.map(groupOf);
+  return { sequences: picks.length, actions, programActions, passingActions, offline, passing, groups };
 };
 
 /** What a micro-batch needs: input tokens of its longest sequence, and actions. */
@@ -75,9 +108,18 @@ export const needs = (
   actions: picks.reduce((sum, pick) => sum + actionsOf(parts, pick), 0),
 });
 
-/** The picks in rising order of length, so that micro-batches of one length fill short programs. Stable. */
-export const byLength = (parts: Parts, picks: ReadonlyArray<Pick>): Array<Pick> =>
-  [...picks].sort((a, b) => parts[a.part].length(a.row) - parts[b.part].length(b.row));
+/**
+ * The picks in rising order of length, so that micro-batches of one length fill short programs. Stable; `unit` picks
+ * at a time stay side by side.
+ */
+export const byLength = (parts: Parts, picks: ReadonlyArray<Pick>, unit = 1): Array<Pick> => {
+  const units = Array.from({ length: Math.ceil(picks.length / unit) }, (_, i) =>
+    picks.slice(i * unit, (i + 1) * unit),
+  );
+  const longest = (some: ReadonlyArray<Pick>): number =>
+    Math.max(...some.map(({ part, row }) => parts[part].length(row)));
+  return units.sort((a, b) => longest(a) - longest(b)).flat();
+};
 
 /** Fills a micro-batch. Throws a RangeError where the picks do not fit the layout. */
 export const fill = (parts: Parts, picks: ReadonlyArray<Pick>, layout: Layout, batch: Totals): Arrays => {
@@ -99,21 +141,30 @@ export const fill = (parts: Parts, picks: ReadonlyArray<Pick>, layout: Layout, b
     next: Int32Array.from({ length: N }, (_, i) => i),
     passRate: new Float32Array(N),
     sequence: new Int32Array(N),
+    sequenceWeight: new Float32Array(N),
+    length: new Float32Array(N),
+    programWeight: new Float32Array(N),
+    reasoning: new Float32Array(N),
+    groupMean: new Float32Array(N),
+    groupStd: new Float32Array(N),
+    groupSize: new Float32Array(N),
     behaviourLogProb: new Float32Array(N),
     behaviourKnown: new Float32Array(N),
     bag1: new Float32Array(N),
     bag2: new Float32Array(N),
   };
   let n = 0;
-  picks.forEach(({ part, row }, b) => {
+  picks.forEach(({ part, row, group: number }, b) => {
     const buffer = parts[part];
     const tokens = buffer.tokens(row);
     const reward = buffer.reward(row);
     const known = buffer.behaviourLogProbs(row);
     const rate = passRate(parts, buffer.taskId(row));
+    const group = (number === null ? undefined : batch.groups[number]) ?? NO_GROUP;
     const [bag1, bag2] = bags(buffer.id(row));
     out.tokens.set(tokens.subarray(0, tokens.length - 1), b * T);
     const first = buffer.promptLength(row);
+    const programFrom = first + buffer.reasoningLength(row);
     for (let t = first; t < tokens.length; t++, n++) {
       const last = t === tokens.length - 1;
       out.position[n] = b * T + t - 1;
@@ -125,6 +176,13 @@ export const fill = (parts: Parts, picks: ReadonlyArray<Pick>, layout: Layout, b
       if (!last) out.next[n] = n + 1;
       out.passRate[n] = rate;
       out.sequence[n] = b;
+      out.sequenceWeight[n] = 1 / batch.sequences;
+      out.length[n] = tokens.length - first;
+      if (t >= programFrom) out.programWeight[n] = 1 / batch.programActions;
+      else out.reasoning[n] = 1;
+      out.groupMean[n] = group.mean;
+      out.groupStd[n] = group.std;
+      out.groupSize[n] = group.size;
       out.bag1[n] = bag1;
       out.bag2[n] = bag2;
       if (known !== null) {

@@ -6,6 +6,15 @@ import type { Random } from "../random/Random.ts";
 import type { ReplayBuffer } from "./ReplayBuffer.ts";
 import { Sampler, type SamplerState } from "./Sampler.ts";
 
+/** How a training draws: single episodes of a kind, or groups of a problem's passes and fails. */
+export type Draw =
+  | { readonly kind: "all" | "passing" }
+  | {
+      readonly kind: "groups";
+      /** Episodes of a group; batch sizes are multiples of it. */
+      readonly size: number;
+    };
+
 export interface Parts {
   readonly offline: ReplayBuffer;
   readonly online: ReplayBuffer;
@@ -15,6 +24,8 @@ export interface Parts {
 export interface Pick {
   readonly part: keyof Parts;
   readonly row: number;
+  /** Which of the batch's groups it belongs to; null: drawn by itself. */
+  readonly group: number | null;
 }
 
 export interface MixtureState {
@@ -31,27 +42,44 @@ export const offlineCount = (n: number, offlineFraction: number): number => {
 };
 
 export class Mixture {
+  readonly #draw: Draw;
   readonly #offline: Sampler;
   readonly #online: Sampler;
 
-  constructor(parts: Parts, kind: "all" | "passing", random: Random) {
-    this.#offline = new Sampler(parts.offline, kind, random.split("offline"));
-    this.#online = new Sampler(parts.online, kind, random.split("online"));
+  constructor(parts: Parts, draw: Draw, random: Random) {
+    this.#draw = draw;
+    this.#offline = new Sampler(parts.offline, draw.kind, random.split("offline"));
+    this.#online = new Sampler(parts.online, draw.kind, random.split("online"));
+  }
+
+  /** Whether neither part has anything to draw. */
+  get empty(): boolean {
+    return this.#offline.empty && this.#online.empty;
   }
 
   /**
-   * `n` picks, offline ones first, exactly `offlineCount` of them offline. A part that has nothing to draw
-   * gives its share to the other one (the caller reports the count that was drawn). Throws a RangeError where
-   * both are empty.
+   * `n` picks, offline ones first, exactly `offlineCount` of them (or of their groups) offline; a group's stand side
+   * by side, a pass first. A part that has nothing to draw gives its share to the other one (the caller reports the
+   * count that was drawn). Throws a RangeError where both are empty.
    */
   draw(n: number, offlineFraction: number): Array<Pick> {
-    let offline = offlineCount(n, offlineFraction);
-    if (this.#online.empty) offline = n;
+    const size = this.#draw.kind === "groups" ? this.#draw.size : 1;
+    const units = n / size;
+    let offline = offlineCount(units, offlineFraction);
+    if (this.#online.empty) offline = units;
     else if (this.#offline.empty) offline = 0;
-    return [
-      ...this.#offline.draw(offline).map((row): Pick => ({ part: "offline", row })),
-      ...this.#online.draw(n - offline).map((row): Pick => ({ part: "online", row })),
+    const rows = (sampler: Sampler, count: number): ReadonlyArray<number> =>
+      this.#draw.kind === "groups" ? sampler.drawGroups(count, size).flat() : sampler.draw(count);
+    const picks = [
+      ...rows(this.#offline, offline).map((row) => ({ part: "offline", row }) as const),
+      ...rows(this.#online, units - offline).map((row) => ({ part: "online", row }) as const),
     ];
+    return picks.map(
+      (pick, i): Pick => ({
+        ...pick,
+        group: this.#draw.kind === "groups" ? Math.floor(i / size) : null,
+      }),
+    );
   }
 
   state(): MixtureState {

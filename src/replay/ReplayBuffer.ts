@@ -12,6 +12,8 @@ export interface TokenisedEpisode {
   readonly taskId: string;
   readonly tokens: ArrayLike<number>;
   readonly promptLength: number;
+  /** The first so many program tokens are reasoning; left out: none. */
+  readonly reasoningLength?: number;
   /** In [0, 1]; 1 is a pass; null: unlabelled, for behaviour cloning alone. */
   readonly reward: number | null;
   /** One per program token; null where the behaviour policy is unknown. */
@@ -34,8 +36,8 @@ export class ReplayBuffer {
   readonly capacity: number;
   /** Tokens at most in one episode. */
   readonly stride: number;
-  readonly #ids: Array<string> = [];
-  readonly #taskIds: Array<string> = [];
+  #ids: Array<string> = [];
+  #taskIds: Array<string> = [];
   readonly #rowOf = new Map<string, number>();
   readonly #tasks = new Map<string, TaskRows>();
   #allocated = 0;
@@ -46,6 +48,7 @@ export class ReplayBuffer {
   #logProbs = new Float32Array(0);
   #length = new Int32Array(0);
   #promptLength = new Int32Array(0);
+  #reasoningLength = new Int32Array(0);
   #reward = new Float32Array(0);
   #version = new Int32Array(0);
 
@@ -80,7 +83,7 @@ export class ReplayBuffer {
    */
   add(episode: TokenisedEpisode): "added" | "known" | "tooLong" {
     if (this.#rowOf.has(episode.id)) return "known";
-    const { tokens, promptLength } = episode;
+    const { tokens, promptLength, reasoningLength = 0 } = episode;
     if (tokens.length > this.stride) return "tooLong";
     if (!(promptLength >= 1 && tokens.length > promptLength)) {
       throw new RangeError(
@@ -88,6 +91,11 @@ export class ReplayBuffer {
       );
     }
     const actions = tokens.length - promptLength;
+    if (!(reasoningLength >= 0 && reasoningLength <= actions)) {
+      throw new RangeError(
+        `Episode ${episode.id}: ${reasoningLength} of ${actions} program tokens are reasoning`,
+      );
+    }
     const logProbs = episode.behaviourLogProbs;
     if (logProbs !== null && logProbs.length !== actions) {
       throw new RangeError(
@@ -107,6 +115,7 @@ export class ReplayBuffer {
     this.#rowOf.set(episode.id, row);
     this.#length[row] = tokens.length;
     this.#promptLength[row] = promptLength;
+    this.#reasoningLength[row] = reasoningLength;
     // An unlabelled episode has no return: a critic trained on it would say so at once.
     this.#reward[row] = episode.reward ?? Number.NaN;
     this.#version[row] = episode.policyVersion ?? NO_VERSION;
@@ -123,6 +132,15 @@ export class ReplayBuffer {
     }
     (episode.reward === 1 ? rows.passing : rows.failing).push(row);
     return "added";
+  }
+
+  /** Holds nothing any more. */
+  clear(): void {
+    this.#ids = [];
+    this.#taskIds = [];
+    this.#rowOf.clear();
+    this.#tasks.clear();
+    this.#next = 0;
   }
 
   id(row: number): string {
@@ -144,6 +162,10 @@ export class ReplayBuffer {
 
   promptLength(row: number): number {
     return this.#promptLength[row];
+  }
+
+  reasoningLength(row: number): number {
+    return this.#reasoningLength[row];
   }
 
   reward(row: number): number {
@@ -216,6 +238,7 @@ export class ReplayBuffer {
     this.#logProbs = into(new Float32Array(size * this.stride), this.#logProbs);
     this.#length = into(new Int32Array(size), this.#length);
     this.#promptLength = into(new Int32Array(size), this.#promptLength);
+    this.#reasoningLength = into(new Int32Array(size), this.#reasoningLength);
     this.#reward = into(new Float32Array(size), this.#reward);
     this.#version = into(new Int32Array(size), this.#version);
     this.#allocated = size;

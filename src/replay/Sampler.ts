@@ -4,7 +4,7 @@
  * Tasks are visited in shuffled order without replacement (an epoch over tasks, not over episodes), and an
  * episode of the visited task is drawn uniformly: a problem with a hundred attempts weighs no more than one
  * with three, and V(prompt) fits the problem's pass rate. A batch over all episodes holds at least one pass
- * and one fail wherever the part has both.
+ * and one fail wherever the part has both. Groups are drawn from the tasks that have both.
  *
  * `state()` is plain JSON: the tasks still to visit in this epoch and the generator's state. A sampler
  * restored over a buffer with the same episodes in the same order draws the same batches.
@@ -18,13 +18,13 @@ export interface SamplerState {
 }
 
 export class Sampler {
-  readonly kind: "all" | "passing";
+  readonly kind: "all" | "passing" | "groups";
   readonly #buffer: ReplayBuffer;
   #random: Random.Random;
   /** Tasks still to visit, the next one last. */
   #queue: Array<string> = [];
 
-  constructor(buffer: ReplayBuffer, kind: "all" | "passing", random: Random.Random) {
+  constructor(buffer: ReplayBuffer, kind: Sampler["kind"], random: Random.Random) {
     this.#buffer = buffer;
     this.kind = kind;
     this.#random = random;
@@ -32,18 +32,41 @@ export class Sampler {
 
   /** Whether there is anything to draw. */
   get empty(): boolean {
-    return this.#buffer.size === 0 || this.#buffer.tasks(this.kind).length === 0;
+    return this.#buffer.size === 0 || this.#tasks().length === 0;
   }
 
   /** `n` row numbers. Throws a RangeError where the buffer has no episode of this kind. */
   draw(n: number): Array<number> {
     if (n === 0) return [];
+    if (this.kind === "groups") throw new RangeError("Sampler: this one draws groups");
     if (this.empty)
       throw new RangeError(`Sampler: the buffer holds no ${this.kind === "all" ? "" : "passing "}episodes`);
     const rows: Array<number> = [];
     while (rows.length < n) rows.push(this.#drawFrom(this.#nextTask(), this.kind));
     if (this.kind === "all" && n >= 2) this.#balance(rows);
     return rows;
+  }
+
+  /**
+   * `n` groups of `size` row numbers of one task, a passing one first and a failing one second. The others are any
+   * of the task's, none twice before all were drawn. Throws a RangeError where no task has both.
+   */
+  drawGroups(n: number, size: number): Array<Array<number>> {
+    if (n === 0) return [];
+    if (this.empty) throw new RangeError("Sampler: no problem of the buffer has both a pass and a fail");
+    return Array.from({ length: n }, () => {
+      const task = this.#nextTask();
+      const group = [this.#drawFrom(task, "passing"), this.#drawFrom(task, "failing")];
+      const all = Array.from({ length: this.#buffer.count(task, "all") }, (_, i) =>
+        this.#buffer.row(task, "all", i),
+      );
+      let left = this.#random.shuffle(all.filter((row) => !group.includes(row)));
+      while (group.length < size) {
+        if (left.length === 0) left = this.#random.shuffle(all);
+        group.push(left.pop() as number);
+      }
+      return group;
+    });
   }
 
   state(): SamplerState {
@@ -59,9 +82,21 @@ export class Sampler {
     for (;;) {
       const task = this.#queue.pop();
       // A task of the queue may have been overwritten since the epoch began.
-      if (task !== undefined && this.#buffer.count(task, this.kind) > 0) return task;
-      if (this.#queue.length === 0) this.#queue = this.#random.shuffle(this.#buffer.tasks(this.kind));
+      if (task !== undefined && this.#has(task)) return task;
+      if (this.#queue.length === 0) this.#queue = this.#random.shuffle(this.#tasks());
     }
+  }
+
+  #has(task: string): boolean {
+    return this.kind === "groups"
+      ? this.#buffer.count(task, "passing") > 0 && this.#buffer.count(task, "failing") > 0
+      : this.#buffer.count(task, this.kind) > 0;
+  }
+
+  #tasks(): Array<string> {
+    return this.kind === "groups"
+      ? this.#buffer.tasks("passing").filter((task) => this.#has(task))
+      : this.#buffer.tasks(this.kind);
   }
 
   #drawFrom(task: string, kind: Kind): number {

@@ -70,6 +70,14 @@ const setting = (inputs: Inputs = golden.inputs) => {
     sequence: g.constant(new Int32Array(N), [N]),
     behaviourLogProb: zero,
     behaviourKnown: zero,
+    sequences: 1,
+    sequenceWeight: zero,
+    length: zero,
+    programWeight: column("weight"),
+    reasoning: zero,
+    groupMean: zero,
+    groupStd: zero,
+    groupSize: zero,
     bag1: column("bag1"),
     bag2: column("bag2"),
   };
@@ -90,6 +98,7 @@ const setting = (inputs: Inputs = golden.inputs) => {
       targetQ: (c) => [g.stopGradient(q("target.q1", c)), g.stopGradient(q("target.q2", c))],
       v: () => g.reshape(g.add(g.matMul(hidden, parameter("heads.v.w")), parameter("heads.v.b")), [N]),
     }),
+    reference: () => zero,
     own: (name) => parameter(`own.${name}`),
   };
   return {

@@ -49,7 +49,10 @@ const remembered = (): Parts => {
   return { offline, online: new ReplayBuffer({ capacity: 1, stride: 4 }) };
 };
 const parts = remembered();
-const picks = Array.from({ length: parts.offline.size }, (_, row): Pick => ({ part: "offline", row }));
+const picks = Array.from(
+  { length: parts.offline.size },
+  (_, row): Pick => ({ part: "offline", row, group: null }),
+);
 const N = 3 * picks.length;
 const layout = { sequences: picks.length, time: 3, actions: N };
 const arrays = Batch.fill(parts, picks, layout, Batch.totals(parts, picks));
@@ -82,6 +85,7 @@ const HEADS = [
   { name: "heads.v", shape: [S, 1] },
 ];
 const POLICY = { name: "policy", shape: [S, VOCABULARY] };
+const REFERENCE = { name: "reference", shape: [S, VOCABULARY] };
 
 /** Tables in place of networks, and trainings over them; every Q and V starts at the logit `start`. */
 const world = (trainings: Readonly<Record<string, Training>>, start: number) => {
@@ -94,9 +98,10 @@ const world = (trainings: Readonly<Record<string, Training>>, start: number) => 
     g.gather(g.variable(name, shape), rows);
   const q = (name: string, candidates: Value): Value =>
     g.gatherBatch(of({ name, shape: [S, VOCABULARY] }), candidates);
-  const columns = Object.fromEntries(
+  const fed = Object.fromEntries(
     Object.entries(arrays).map(([name, data]) => [name, g.constant(data, [data.length])]),
-  ) as unknown as Columns;
+  ) as unknown as Omit<Columns, "sequences">;
+  const columns: Columns = { ...fed, sequences: picks.length };
   const networks: Networks = {
     logProb: () => g.neg(g.sparseCrossEntropy(of(POLICY), columns.action)),
     top: (k) => {
@@ -108,6 +113,7 @@ const world = (trainings: Readonly<Record<string, Training>>, start: number) => 
       targetQ: (c) => [g.stopGradient(q("heads.target.q1", c)), g.stopGradient(q("heads.target.q2", c))],
       v: () => g.reshape(of({ name: "heads.v", shape: [S, 1] }), [N]),
     }),
+    reference: () => g.stopGradient(g.neg(g.sparseCrossEntropy(of(REFERENCE), columns.action))),
     own: (name) => g.variable(`own.${name}`, [1]),
   };
   const powers = { beta1Power: g.feed("beta1Power", []), beta2Power: g.feed("beta2Power", []) };

@@ -40,7 +40,7 @@ const arbitrary = fc
         policyVersion: null,
       });
     });
-    return { parts, picks: new Mixture(parts, "all", Random.make(seed)).draw(n, 0.5) };
+    return { parts, picks: new Mixture(parts, { kind: "all" }, Random.make(seed)).draw(n, 0.5) };
   });
 
 const sum = (x: ArrayLike<number>): number => Array.from(x).reduce((a, b) => a + b, 0);

@@ -165,7 +165,7 @@ describe("Mixture", () => {
           };
           fill(parts.offline, off);
           fill(parts.online, on);
-          const picks = new Mixture(parts, "all", Random.make(seed)).draw(n, fraction);
+          const picks = new Mixture(parts, { kind: "all" }, Random.make(seed)).draw(n, fraction);
           assert.strictEqual(picks.length, n);
           assert.strictEqual(picks.filter((p) => p.part === "offline").length, offlineCount(n, fraction));
           assert.closeTo(offlineCount(n, fraction), n * fraction, 0.5 + 1e-9);
@@ -179,7 +179,7 @@ describe("Mixture", () => {
       offline: new ReplayBuffer({ capacity: 8, stride: STRIDE }),
       online: new ReplayBuffer({ capacity: 8, stride: STRIDE }),
     };
-    const mixture = new Mixture(parts, "all", Random.make(1));
+    const mixture = new Mixture(parts, { kind: "all" }, Random.make(1));
     assert.throws(() => mixture.draw(2, 0.5), RangeError);
     parts.online.add(episode(0, 0, 1));
     assert.isTrue(mixture.draw(4, 0.5).every((p) => p.part === "online"));

@@ -52,9 +52,9 @@ const Dataset = Schema.Union([
     kind: Schema.Literal("drydock"),
     path: describe(Label, "A dataset directory with tasks and labelled attempts."),
     attempts: or(
-      Schema.Literals(["attempts", "pretrain"]),
+      Schema.Literals(["attempts", "pretrain", "none"]),
       "attempts",
-      "Which attempts are the offline data: the labelled ones, or those for pre-training a policy.",
+      "Which attempts are the offline data: the labelled ones, those for pre-training a policy, or none.",
     ),
   }),
   Schema.Struct({
@@ -73,10 +73,16 @@ const Limit = Schema.Struct({
   train: Schema.optionalKey(describe(Positive, "Training tasks at most.")),
   validation: Schema.optionalKey(describe(Positive, "Validation tasks at most.")),
   test: Schema.optionalKey(describe(Positive, "Test tasks at most.")),
+  labels: Schema.optionalKey(
+    describe(
+      Count,
+      "Labelled attempts at training tasks at most, problem by problem; 0: none, left out: all. Labels beyond it are unknown to the verdict cache too.",
+    ),
+  ),
   shuffle: or(
     Schema.Boolean,
     true,
-    "Take the capped tasks after a seeded shuffle, or (false) the first of the dataset's order.",
+    "Take the capped tasks and labels after a shuffle that is the same for every seed, or (false) the first of the dataset's order.",
   ),
 });
 
@@ -173,7 +179,7 @@ export const RunConfig = Schema.Struct({
   seed: or(Count, 1, "Everything random in the run follows from it."),
   policy: describe(Policy, "The language model that is trained."),
   dataset: describe(Dataset, "Tasks and labelled attempts."),
-  limit: or(Limit, {}, "Caps on the tasks of each split."),
+  limit: or(Limit, {}, "Caps on the tasks of each split and on the labels."),
   compute: or(Compute, {}, "Where and how tensors are computed."),
   sandbox: or(Sandbox, {}, "Limits of the sandboxes."),
   budget: or(Budget, {}, "What the online stages may spend together."),

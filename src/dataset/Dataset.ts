@@ -59,8 +59,9 @@ export interface LoadOptions {
   /**
    * `attempts`: the tasks and the labelled attempts (the default). `pretrain`: the tasks of validation and
    * test as before, but as training tasks those of the corpus for behaviour cloning, with its attempts.
+   * `none`: the tasks alone.
    */
-  readonly part?: "attempts" | "pretrain";
+  readonly part?: "attempts" | "pretrain" | "none";
 }
 
 /** Reads and checks a dataset directory. */
@@ -71,6 +72,7 @@ export const load = Effect.fn("Dataset.load")(function* (
   const manifest = yield* readManifest(directory);
   const tasks = yield* readPart(directory, manifest.files.tasks, Task);
   yield* checkTasks(tasks);
+  if (options.part === "none") return { manifest, tasks: values(tasks), attempts: [] };
   if (options.part !== "pretrain") {
     const attempts = yield* readPart(directory, manifest.files.attempts, Attempt);
     yield* checkAttempts(attempts, tasks);

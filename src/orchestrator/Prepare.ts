@@ -8,6 +8,7 @@ import type { PromptTemplate, RunConfig } from "../config/RunConfig.ts";
 import * as Contamination from "../dataset/Contamination.ts";
 import * as Dataset from "../dataset/Dataset.ts";
 import { DatasetError } from "../dataset/DatasetError.ts";
+import * as DatasetLabels from "../dataset/Labels.ts";
 import * as MbppImport from "../dataset/MbppImport.ts";
 import type { Attempt } from "../domain/Attempt.ts";
 import type { Episode } from "../domain/Episode.ts";
@@ -82,6 +83,42 @@ const checkSplits = Effect.fnUntraced(function* (config: RunConfig, tasks: RunCo
   }
 });
 
+/** Why the offline data is empty, and what to change. */
+const noOffline = ({ dataset, limit }: RunConfig): readonly [reason: string, remedy: string] => {
+  if (dataset.kind === "drydock" && dataset.attempts === "none") {
+    return ['dataset.attempts is "none"', 'Set it to "attempts"'];
+  }
+  if (limit.labels === 0) return ["limit.labels is 0", "Raise it"];
+  return ["the dataset has no labelled attempt at a training task of the run", "Add attempts"];
+};
+
+/** Refuses a run whose stages train on offline data that there is none of. */
+const checkOffline = Effect.fnUntraced(function* (config: RunConfig, offline: ReadonlyArray<Episode>) {
+  const path = config.dataset.kind === "mbpp" ? config.dataset.tasks : config.dataset.path;
+  const passes = offline.some(({ reward }) => reward === 1);
+  for (const stage of config.stages) {
+    if (stage.kind !== "offline" && stage.kind !== "control") continue;
+    if (offline.length === 0) {
+      const [reason, remedy] = noOffline(config);
+      return yield* new DatasetError({
+        path,
+        reason: `${reason}, so there is no offline data, which the stage "${stage.label}" (${stage.kind}) trains on.`,
+        remedy: `${remedy}, or remove the stage.`,
+      });
+    }
+    if (stage.kind !== "offline" || passes) continue;
+    const [first] = [stage, ...stage.also].filter(
+      (s) => config.trainings[s.training]?.episodes === "passing",
+    );
+    if (first === undefined) continue;
+    return yield* new DatasetError({
+      path,
+      reason: `none of the ${offline.length} offline attempts passes, but the training "${first.training}" of the stage "${stage.label}" trains on passing ones.`,
+      remedy: `${config.limit.labels === undefined ? "Add attempts that pass" : "Raise limit.labels"}, or remove the stage.`,
+    });
+  }
+});
+
 /**
  * Runs one reference solution for each language before anything is trained: a missing engine is told now
  * and not after an hour. It is no verification of a generated program, so no budget counts it.
@@ -128,12 +165,15 @@ export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig
   const offline: Array<Episode> = [];
   const cache: Array<Labels["cache"][number]> = [];
   const seen = new Set<string>();
-  for (const attempt of loaded.attempts) {
+  const usable = loaded.attempts.flatMap((attempt) => {
     const task = byId.get(attempt.taskId);
-    if (task === undefined || (attempt.outcome === undefined && !cloning)) continue;
+    if (task === undefined || (attempt.outcome === undefined && !cloning)) return [];
     const id = cacheKey(task, attempt.program);
-    if (seen.has(id)) continue;
+    if (seen.has(id)) return [];
     seen.add(id);
+    return [{ ...attempt, id, task }];
+  });
+  for (const { id, task, ...attempt } of DatasetLabels.take(usable, config.limit)) {
     offline.push({
       id,
       taskId: task.id,
@@ -157,6 +197,7 @@ export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig
       },
     });
   }
+  yield* checkOffline(config, offline);
   const context: RunContext = { config, tasks, offline, prompt, completion, cacheKey };
   const labels: Labels = { count: cache.length, cache };
   return { context, labels };

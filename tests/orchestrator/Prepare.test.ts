@@ -1,0 +1,83 @@
+import * as Fs from "node:fs";
+import * as Os from "node:os";
+import * as Path from "node:path";
+import { afterAll, assert, describe, it } from "@effect/vitest";
+import * as Effect from "effect/Effect";
+import * as Prepare from "../../src/orchestrator/Prepare.ts";
+import * as TinyRun from "./TinyRun.ts";
+
+const root = Fs.mkdtempSync(Path.join(Os.tmpdir(), "drydock-prepare-"));
+afterAll(() => Fs.rmSync(root, { recursive: true, force: true }));
+
+const prepare = Effect.fn(function* (
+  change: Readonly<Record<string, unknown>>,
+  loaded: Prepare.Loaded = TinyRun.loaded,
+) {
+  const config = yield* TinyRun.configure(Fs.mkdtempSync(Path.join(root, "run-")), change);
+  return yield* Prepare.prepare(config, loaded);
+});
+const refused = (change: Readonly<Record<string, unknown>>, loaded?: Prepare.Loaded) =>
+  prepare(change, loaded).pipe(
+    Effect.flip,
+    Effect.map(({ message }) => message),
+  );
+
+const online = {
+  kind: "online",
+  label: "online",
+  updates: [{ training: "sft", steps: 1, learningRate: 1e-3 }],
+};
+const control = { kind: "control", label: "control", of: "online" };
+
+describe("Prepare", () => {
+  it.live("knows no more labels than limit.labels, the same ones for every seed", () =>
+    Effect.gen(function* () {
+      const all = yield* prepare({});
+      assert.strictEqual(all.labels.count, 12);
+      const some = yield* prepare({ limit: { labels: 4 } });
+      assert.strictEqual(some.labels.count, 4);
+      assert.deepStrictEqual(
+        some.context.offline.map(({ id }) => id),
+        some.labels.cache.map(({ key }) => key),
+      );
+      const [a, b, c, d] = some.context.offline;
+      assert.deepStrictEqual([a?.taskId, c?.taskId], [b?.taskId, d?.taskId]);
+      assert.deepStrictEqual(
+        some.context.offline.map(({ reward }) => reward),
+        [1, 0, 1, 0],
+      );
+      const other = yield* prepare({ limit: { labels: 4 }, seed: 77 });
+      assert.deepStrictEqual(other.context.offline, some.context.offline);
+    }).pipe(Effect.provide(TinyRun.sandbox)),
+  );
+
+  it.live("lets a run without labels train online only", () =>
+    Effect.gen(function* () {
+      const { context, labels } = yield* prepare({ stages: [online], limit: { labels: 0 } });
+      assert.deepStrictEqual([context.offline, labels], [[], { count: 0, cache: [] }]);
+    }).pipe(Effect.provide(TinyRun.sandbox)),
+  );
+
+  it.live("refuses a stage whose offline data is missing, and says what to change", () =>
+    Effect.gen(function* () {
+      const none = { kind: "drydock", path: "data", attempts: "none" };
+      assert.strictEqual(
+        yield* refused({ limit: { labels: 0 } }),
+        '.: limit.labels is 0, so there is no offline data, which the stage "sft" (offline) trains on. Raise it, or remove the stage.',
+      );
+      assert.strictEqual(
+        yield* refused({ dataset: none, stages: [online, control] }, { ...TinyRun.loaded, attempts: [] }),
+        'data: dataset.attempts is "none", so there is no offline data, which the stage "control" (control) trains on. Set it to "attempts", or remove the stage.',
+      );
+      assert.match(
+        yield* refused({}, { ...TinyRun.loaded, attempts: [] }),
+        /no labelled attempt at a training task of the run, so there is no offline data/,
+      );
+      const failing = TinyRun.loaded.attempts.filter(({ outcome }) => outcome !== "Passed");
+      assert.match(
+        yield* refused({}, { ...TinyRun.loaded, attempts: failing }),
+        /none of the 6 offline attempts passes, but the training "sft" of the stage "sft" trains on passing ones\. Add attempts that pass/,
+      );
+    }).pipe(Effect.provide(TinyRun.sandbox)),
+  );
+});

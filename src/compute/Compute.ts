@@ -111,12 +111,23 @@ export interface StepMetrics {
   readonly [name: string]: number;
 }
 
+export interface ScoreItem {
+  readonly prompt: string;
+  readonly program: string;
+  /** The program's tokens as they were sampled, its end among them; default: the tokens of its text and the end. */
+  readonly tokens?: ReadonlyArray<number>;
+  /** beta of the decoding policy that is asked about; default 0, the policy itself. Needs value heads. */
+  readonly tilt?: number;
+}
+
 export interface ProgramScore {
   /** Sum of the policy's log-probs over the program's tokens. */
   readonly logProb: number;
   readonly tokens: number;
   /** sum_t min(0, Q(s_t,a_t) - E_pi Q(s_t,.)); null without heads. */
   readonly advantage: number | null;
+  /** sum_t (Q(s_t,a_t) - E_pi Q(s_t,.)); null without heads. */
+  readonly gain: number | null;
   /** V at the prompt's last token: predicted pass probability; null without heads. */
   readonly value: number | null;
 }
@@ -159,7 +170,7 @@ export class Compute extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<number>, ComputeError>;
     /** Scores programs; null for one that is longer than the longest sequence of the spec. */
     readonly score: (
-      items: ReadonlyArray<{ readonly prompt: string; readonly program: string }>,
+      items: ReadonlyArray<ScoreItem>,
     ) => Effect.Effect<ReadonlyArray<ProgramScore | null>, ComputeError>;
     /** Writes trainable weights, heads, optimizer slots, sampler and generator states into an existing empty directory (safetensors + JSON, synced). */
     readonly save: (directory: string) => Effect.Effect<void, ComputeError>;

@@ -25,6 +25,7 @@ import type {
   ModelInfo,
   OpenSpec,
   ProgramScore,
+  ScoreItem,
 } from "./Compute.ts";
 import type { Episode } from "../domain/Episode.ts";
 import type { StreamEvent, StreamRequest } from "../policy/Streaming.ts";
@@ -44,7 +45,7 @@ export interface Engine {
   readonly step: () => void;
   readonly countTokens: (texts: ReadonlyArray<string>) => ReadonlyArray<number>;
   readonly score: (
-    items: ReadonlyArray<{ readonly prompt: string; readonly program: string }>,
+    items: ReadonlyArray<ScoreItem>,
   ) => Generator<void, ReadonlyArray<ProgramScore | null>, void>;
   readonly save: (directory: string) => void;
   readonly restore: (directory: string) => void;
@@ -100,10 +101,11 @@ export const open = (
         const out = items.map((): ProgramScore | null => null);
         // A program cut at the limit can be a token longer when its text is tokenised afresh.
         const fitting = items
-          .map(({ prompt, program }, index) => ({
+          .map(({ prompt, program, tokens, tilt = 0 }, index) => ({
             index,
             promptIds: text.prompt(prompt),
-            programIds: text.program(program),
+            programIds: tokens ?? text.program(program),
+            tilt,
           }))
           .filter(({ promptIds, programIds }) => promptIds.length + programIds.length <= scored.tokens);
         const slice = scored.batch * SCORE_SLICE;

@@ -11,6 +11,7 @@ import type {
   ModelInfo,
   OpenSpec,
   ProgramScore,
+  ScoreItem,
   StepMetrics,
 } from "./Compute.ts";
 
@@ -37,7 +38,7 @@ export interface Methods {
   readonly stream: { readonly input: StreamRequest; readonly output: null };
   readonly countTokens: { readonly input: ReadonlyArray<string>; readonly output: ReadonlyArray<number> };
   readonly score: {
-    readonly input: ReadonlyArray<{ readonly prompt: string; readonly program: string }>;
+    readonly input: ReadonlyArray<ScoreItem>;
     readonly output: ReadonlyArray<ProgramScore | null>;
   };
   readonly save: { readonly input: string; readonly output: null };

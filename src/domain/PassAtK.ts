@@ -44,6 +44,11 @@ export const bootstrapInterval = (
     for (let i = 0; i < rates.length; i++) sum += rates[Math.floor(uniform() * rates.length)];
     means[r] = sum / rates.length;
   }
-  means.sort();
-  return [means[Math.floor(0.025 * resamples)], means[Math.ceil(0.975 * resamples) - 1]];
+  return percentiles95(means);
+};
+
+/** The 2.5th and the 97.5th percentile of at least one value; sorts them in place. */
+export const percentiles95 = (values: Float64Array): readonly [number, number] => {
+  values.sort();
+  return [values[Math.floor(0.025 * values.length)], values[Math.ceil(0.975 * values.length) - 1]];
 };

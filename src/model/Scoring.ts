@@ -3,8 +3,12 @@
  *
  * The critic's score is sum_t min(0, Q(s_t, a_t) - E_pi Q(s_t, .)) with Q = min(Q1, Q2) over the candidate
  * tokens: it counts the steps that lose value. Q at the program's end is no judge (design/recipe.md).
+ *
+ * pi is the policy as it decodes: with a tilt beta its log-probs are those of logits + beta (minQ - V) on the k most
+ * probable tokens (generation/Sampling.ts), at temperature 1. Over the vocabulary their normaliser changes by
+ * 1 + sum_top p (exp(beta (minQ - V)) - 1), so that nothing but the candidates is needed.
  */
-import type { Graph } from "../tensor/Graph.ts";
+import type { Graph, Value } from "../tensor/Graph.ts";
 import type { Session } from "../tensor/Session.ts";
 import * as Heads from "./Heads.ts";
 import * as Transformer from "./Transformer.ts";
@@ -25,6 +29,18 @@ export interface Programs extends Spec {
 }
 
 const programName = (name: string, length: number): string => `${name}/score-${length}`;
+
+/** The candidates' log-probs [n, k + 1] under the tilted policy; the policy's own, bit for bit, where beta [n] is 0. */
+const tilted = (g: Graph, { logProbs, counted }: Heads.Candidates, advantage: Value, beta: Value): Value => {
+  const [n, columns] = logProbs.shape as readonly [number, number];
+  const top = (x: Value): Value => g.slice(x, [0, 0], [n, columns - 1]);
+  // The last column is the data token: tilted where it is one of the top tokens too.
+  const last = g.sub(g.scalar(1), g.slice(counted, [0, columns - 1], [n, 1]));
+  const reached = g.concat([top(counted), last], 1);
+  const added = g.mul(g.mul(advantage, reached), g.reshape(beta, [n, 1]));
+  const growth = g.sum(g.mul(g.exp(top(logProbs)), g.sub(g.exp(top(added)), 1)), 1, true);
+  return g.sub(g.add(logProbs, added), g.log(g.add(growth, 1)));
+};
 
 /** Records the programs of a scorer. */
 export const record = (g: Graph, model: Transformer.Model, spec: Spec): Programs => {
@@ -47,12 +63,15 @@ export const record = (g: Graph, model: Transformer.Model, spec: Spec): Programs
     const among = Heads.candidates(g, model, heads, hidden, labels);
     const q = Heads.minQ(g, model, hidden, among.ids);
     const k = among.ids.shape[1];
-    const taken = (x: typeof q) => g.reshape(g.slice(x, [0, k - 1], [count, 1]), [count]);
-    const loss = g.minimum(g.sub(taken(q), Heads.expectation(g, among, q)), 0);
+    const taken = (x: Value) => g.reshape(g.slice(x, [0, k - 1], [count, 1]), [count]);
+    const v = g.reshape(g.sigmoid(Heads.valueLogits(g, model, heads, hidden)), [count, 1]);
+    const beta = g.feed(`${name}/beta-${length}`, [count], "float32");
+    const logProbs = tilted(g, among, g.sub(q, v), beta);
+    const gains = g.sub(taken(q), Heads.expectation(g, { ...among, logProbs }, q));
     g.program(programName(name, length), {
       fetches: {
-        logProbs: taken(among.logProbs),
-        loss,
+        logProbs: taken(logProbs),
+        gains,
         values: g.sigmoid(Heads.valueLogits(g, model, heads, g.gather(all, last))),
       },
     });
@@ -65,6 +84,8 @@ export interface Item {
   readonly promptIds: ReadonlyArray<number>;
   /** The program's tokens with its end-of-sequence token. */
   readonly programIds: ReadonlyArray<number>;
+  /** beta of the policy's tilt; default 0. Needs heads. */
+  readonly tilt?: number;
 }
 
 export interface Score {
@@ -72,6 +93,8 @@ export interface Score {
   readonly tokens: number;
   /** sum_t min(0, Q - E_pi Q); null without heads. */
   readonly advantage: number | null;
+  /** sum_t (Q - E_pi Q): its mean over programs of pi is 0; null without heads. */
+  readonly gain: number | null;
   /** V at the prompt's last token; null without heads. */
   readonly value: number | null;
 }
@@ -88,6 +111,9 @@ export const score = (
   };
   items.forEach((item, i) => {
     if (item.promptIds.length === 0) throw new RangeError(`score: item ${i} has no prompt`);
+    if ((item.tilt ?? 0) !== 0 && programs.heads === null) {
+      throw new RangeError(`score: item ${i} asks for a tilt, but there are no value heads`);
+    }
     if (lengthOf(i) > programs.maxTokens) {
       throw new RangeError(
         `score: item ${i} has ${lengthOf(i)} tokens, at most ${programs.maxTokens} are possible`,
@@ -129,16 +155,18 @@ const scoreBatch = (
   const ids = new Int32Array(programs.batch * length);
   const rows = new Int32Array(count);
   const labels = new Int32Array(count);
+  const beta = new Float32Array(count);
   const last = new Int32Array(programs.batch);
   let at = 0;
   batch.forEach((index, b) => {
-    const { promptIds, programIds } = items[index];
+    const { promptIds, programIds, tilt = 0 } = items[index];
     ids.set(promptIds, b * length);
     ids.set(programIds, b * length + promptIds.length);
     last[b] = b * length + promptIds.length - 1;
     programIds.forEach((id, t) => {
       rows[at] = last[b] + t;
       labels[at] = id;
+      beta[at] = tilt;
       at++;
     });
   });
@@ -147,21 +175,27 @@ const scoreBatch = (
     [`${programs.name}/ids-${length}`]: ids,
     [`${programs.name}/rows-${length}`]: rows,
     [`${programs.name}/labels-${length}`]: labels,
-    ...(withHeads ? { [`${programs.name}/last-${length}`]: last } : {}),
+    ...(withHeads
+      ? { [`${programs.name}/last-${length}`]: last, [`${programs.name}/beta-${length}`]: beta }
+      : {}),
   });
   let row = 0;
   return batch.map((index, b) => {
     const tokens = items[index].programIds.length;
     let logProb = 0;
     let advantage = 0;
+    let gain = 0;
     for (let t = 0; t < tokens; t++, row++) {
       logProb += out["logProbs"]?.[row];
-      if (withHeads) advantage += out["loss"]?.[row];
+      if (!withHeads) continue;
+      advantage += Math.min(0, out["gains"]?.[row]);
+      gain += out["gains"]?.[row];
     }
     return {
       logProb,
       tokens,
       advantage: withHeads ? advantage : null,
+      gain: withHeads ? gain : null,
       value: withHeads ? out["values"]?.[b] : null,
     };
   });

@@ -91,7 +91,10 @@ describe("Heads", () => {
 });
 
 describe("Scoring", () => {
-  it("adds up log-probs, lost value, and V at the prompt's end, batched by length", () => {
+  // Every second item under a tilted policy.
+  const tilts = items.map((_, i) => (i % 2 === 0 ? 0 : 2.5));
+
+  it("adds up log-probs, lost value, and V at the prompt's end, batched by length, tilted or not", () => {
     const heads: Heads.Heads = { ...Heads.defaults, candidates: 4 };
     const g = new Graph();
     const programs = Scoring.record(g, model, { name: "score", batch: 3, maxTokens: 20, heads });
@@ -106,31 +109,42 @@ describe("Scoring", () => {
       },
     });
     const session = open(g, model, { heads, headNoise: 0.5 });
-    const scores = Scoring.score(session, programs, items);
+    const scores = Scoring.score(
+      session,
+      programs,
+      items.map((item, i) => ({ ...item, tilt: tilts[i] ?? 0 })),
+    );
     items.forEach(({ promptIds, programIds }, i) => {
       const fed = new Int32Array(20);
       fed.set([...promptIds, ...programIds]);
       const out = session.run("one", { one: fed });
       let logProb = 0;
       let advantage = 0;
+      let gain = 0;
       programIds.forEach((token, t) => {
         const row = (promptIds.length - 1 + t) * V;
-        const log = Array.from(out["log"]?.slice(row, row + V) ?? []);
-        const q = log.map((_, v) => sigmoid(Math.min(out["q1"]?.[row + v], out["q2"]?.[row + v])));
-        const top = log
+        const plain = Array.from(out["log"]?.slice(row, row + V) ?? []);
+        const q = plain.map((_, v) => sigmoid(Math.min(out["q1"]?.[row + v], out["q2"]?.[row + v])));
+        const top = plain
           .map((_, v) => v)
-          .sort((a, b) => log[b] - log[a])
+          .sort((a, b) => plain[b] - plain[a])
           .slice(0, 4);
+        const state = sigmoid(out["v"]?.[promptIds.length - 1 + t]);
+        const raw = plain.map((l, v) => l + (top.includes(v) ? (tilts[i] ?? 0) * (q[v] - state) : 0));
+        const total = Math.log(raw.reduce((sum, l) => sum + Math.exp(l), 0));
+        const log = raw.map((l) => l - total);
         const among = [...new Set([...top, token])];
         const mass = among.reduce((sum, v) => sum + Math.exp(log[v]), 0);
         const mean = among.reduce((sum, v) => sum + (Math.exp(log[v]) / mass) * q[v], 0);
         logProb += log[token];
         advantage += Math.min(0, q[token] - mean);
+        gain += q[token] - mean;
       });
       const score = scores[i];
       expect(score.tokens).toBe(programIds.length);
       expect(score.logProb, `item ${i}`).toBeCloseTo(logProb, 3);
       expect(score.advantage, `item ${i}`).toBeCloseTo(advantage, 4);
+      expect(score.gain, `item ${i}`).toBeCloseTo(gain, 4);
       expect(score.value).toBeCloseTo(sigmoid(out["v"]?.[promptIds.length - 1]), 4);
     });
     session.dispose();
@@ -141,7 +155,8 @@ describe("Scoring", () => {
     const programs = Scoring.record(g, model, { name: "score", batch: 3, maxTokens: 20, heads: null });
     const session = open(g, model);
     const [score] = Scoring.score(session, programs, items.slice(0, 1));
-    expect(score).toMatchObject({ advantage: null, value: null, tokens: 2 });
+    expect(score).toMatchObject({ advantage: null, gain: null, value: null, tokens: 2 });
+    expect(() => Scoring.score(session, programs, [{ ...items[0], tilt: 1 }])).toThrow("no value heads");
     expect(() => Scoring.score(session, programs, [{ promptIds: [], programIds: [1] }])).toThrow(
       "has no prompt",
     );

@@ -20,22 +20,50 @@ const summary = (values) => {
 };
 
 const stages = [...new Set(reports[0].evaluations.map((e) => e.stage))];
-const of = (stage, greedy) =>
+const temperatures = [...new Set(reports[0].evaluations.map((e) => e.temperature))];
+/** Sampled decoding, the first temperature being the main one. */
+const sampled = temperatures.filter((t) => t > 0);
+const greedy = temperatures.filter((t) => t === 0);
+const of = (stage, temperature) =>
   reports
-    .map((r) => r.evaluations.find((e) => e.stage === stage && (e.temperature === 0) === greedy))
+    .map((r) => r.evaluations.find((e) => e.stage === stage && e.temperature === temperature))
     .filter(Boolean);
-console.log(`| policy | pass@1, T=${reports[0].evaluations[0].temperature} | pass@1, greedy | pass@10 |`);
-console.log("|---|---|---|---|");
+const decoding = (t) => (t === 0 ? "greedy" : `T=${t}`);
+const cell = (list) => (list.length === 0 ? "-" : summary(list));
+const ten = (list) => list.map((e) => e.passAt10 ?? null).filter((x) => x !== null);
+const row = (cells) => console.log(`| ${cells.join(" | ")} |`);
+const header = (cells) => {
+  row(cells);
+  console.log(`|${"---|".repeat(cells.length)}`);
+};
+const tens = sampled.length > 1 ? sampled.map((t) => `pass@10, ${decoding(t)}`) : ["pass@10"];
+header(["policy", ...[...sampled, ...greedy].map((t) => `pass@1, ${decoding(t)}`), ...tens]);
 for (const stage of stages) {
-  const sampled = of(stage, false);
-  const greedy = of(stage, true);
-  const ten = sampled.map((e) => e.passAt10).filter((x) => x !== null);
-  const cell = (list) => (list.length === 0 ? "-" : summary(list));
-  console.log(
-    `| ${stage} | ${cell(sampled.map((e) => e.passAt1))} | ${cell(greedy.map((e) => e.passAt1))} | ${cell(ten)} |`,
-  );
+  row([
+    stage,
+    ...[...sampled, ...greedy].map((t) => cell(of(stage, t).map((e) => e.passAt1))),
+    ...(sampled.length === 0 ? ["-"] : sampled.map((t) => cell(ten(of(stage, t))))),
+  ]);
 }
-const reranked = stages.filter((stage) => of(stage, false).every((e) => e.rerank !== undefined));
+const levels = Object.keys(reports[0].evaluations[0].byDifficulty ?? {});
+for (const t of levels.length === 0 ? [] : temperatures) {
+  console.log(`\nBy difficulty, ${decoding(t)}: pass@1${t === 0 ? "" : " / pass@10"}, mean over seeds.\n`);
+  header(["policy", ...levels]);
+  for (const stage of stages) {
+    const mean = (values) => percent(values.reduce((a, b) => a + b, 0) / values.length);
+    const level = (name) => {
+      const list = of(stage, t).map((e) => e.byDifficulty?.[name]);
+      if (list.length === 0 || list.includes(undefined)) return "-";
+      const one = mean(list.map((l) => l.passAt1));
+      return ten(list).length === 0 ? one : `${one} / ${mean(ten(list))}`;
+    };
+    row([stage, ...levels.map(level)]);
+  }
+}
+const [main] = sampled;
+const reranked = stages.filter(
+  (stage) => main !== undefined && of(stage, main).every((e) => e.rerank !== undefined),
+);
 if (reranked.length > 0) {
   console.log(
     "\n| policy | best by log-prob | by the critic's score | by both | AUROC log-prob | AUROC critic |",
@@ -43,7 +71,7 @@ if (reranked.length > 0) {
   console.log("|---|---|---|---|---|---|");
   const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
   for (const stage of reranked) {
-    const judges = of(stage, false).map((e) => e.rerank);
+    const judges = of(stage, main).map((e) => e.rerank);
     const cell = (judge) =>
       judges.some((j) => j[judge] === null) ? "-" : percent(mean(judges.map((j) => j[judge].passAt1)));
     const auroc = (judge) =>
@@ -56,11 +84,11 @@ if (reranked.length > 0) {
   }
 }
 if (stages.includes("control") && stages.includes("online")) {
-  const gain = (greedy) => {
-    const [online, control] = [of("online", greedy), of("control", greedy)];
-    return summary(online.map((e, i) => e.passAt1 - control[i].passAt1));
+  const gain = (t) => {
+    const [online, control] = [of("online", t), of("control", t)];
+    return `${decoding(t)} ${summary(online.map((e, i) => e.passAt1 - control[i].passAt1))}`;
   };
-  console.log(`\nonline - control, paired by seed, points: T > 0 ${gain(false)}; greedy ${gain(true)}.`);
+  console.log(`\nonline - control, paired by seed, points: ${[...sampled, ...greedy].map(gain).join("; ")}.`);
 }
 console.log(`\n${reports.length} seed(s); ${reports[0].evaluations[0].tasks} held-out tasks.`);
 for (const r of reports) {

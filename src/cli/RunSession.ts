@@ -36,25 +36,36 @@ export interface SessionOptions {
   readonly json: boolean;
 }
 
+const decoding = (temperature: number): string => (temperature === 0 ? "greedy" : `T=${temperature}`);
+
 /** Best of the samples by judge, where a run asked for it. */
 const rerankTable = (report: Report): ReadonlyArray<string> => {
   const judge = (of: { readonly passAt1: number; readonly auroc: number | null } | null): string =>
     of === null ? "-" : `${percent(of.passAt1)} (AUROC ${of.auroc === null ? "-" : of.auroc.toFixed(2)})`;
-  const rows = report.evaluations.flatMap(({ stage, samplesPerTask, rerank }) =>
+  const rows = report.evaluations.flatMap(({ stage, temperature, samplesPerTask, rerank }) =>
     rerank === undefined
       ? []
-      : [[stage, String(samplesPerTask), judge(rerank.logProb), judge(rerank.critic), judge(rerank.both)]],
+      : [
+          [
+            stage,
+            decoding(temperature),
+            String(samplesPerTask),
+            judge(rerank.logProb),
+            judge(rerank.critic),
+            judge(rerank.both),
+          ],
+        ],
   );
   return rows.length === 0
     ? []
-    : [table(["policy", "best of", "by log-prob", "by critic's score", "by both"], rows)];
+    : [table(["policy", "decoding", "best of", "by log-prob", "by critic's score", "by both"], rows)];
 };
 
 /** The report as a table for people. */
 export const reportTable = (report: Report): string => {
   const rows = report.evaluations.map((e) => [
     e.stage,
-    e.temperature === 0 ? "greedy" : `T=${e.temperature}`,
+    decoding(e.temperature),
     percent(e.passAt1),
     `${percent(e.interval[0])} – ${percent(e.interval[1])}`,
     percent(e.passAt10),

@@ -9,7 +9,8 @@ import { root } from "./RunsRoot.ts";
 const row = ({ id, state, problem, holder }: RunDirectory.RunSummary): ReadonlyArray<string> => {
   if (state === null) return [id, "unreadable", problem?.reason ?? "", "-", "-", "-"];
   const cutShort = (state.status === "running" || state.status === "paused") && holder === null;
-  const last = state.evaluations.filter(({ result }) => result.temperature > 0).at(-1);
+  const sampled = state.evaluations.filter(({ result }) => result.temperature > 0);
+  const last = sampled.find(({ index }) => index === sampled.at(-1)?.index);
   return [
     id,
     cutShort ? "cut short" : state.status,

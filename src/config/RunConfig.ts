@@ -124,8 +124,12 @@ const Budget = Schema.Struct({
 });
 
 const Evaluation = Schema.Struct({
-  temperature: or(Rate, 1, "Temperature of the samples that pass@k is estimated from."),
-  samples: or(Positive, 10, "Samples a task; pass@10 needs at least 10."),
+  temperature: or(
+    Schema.Union([Rate, Schema.Array(Rate).check(Schema.isMinLength(1))]),
+    1,
+    "Temperature of the samples that pass@k is estimated from, or several; guard and tilt take the first.",
+  ),
+  samples: or(Positive, 10, "Samples a task and temperature; pass@10 needs at least 10."),
   greedy: or(Schema.Boolean, true, "Evaluate greedy decoding too."),
   tasks: or(Schema.NullOr(Positive), null, "Test tasks at most; null: all of them."),
   rerank: or(
@@ -202,6 +206,10 @@ export const RunConfig = Schema.Struct({
   output: or(Label, "runs", "Directory that run directories are made in."),
 });
 export type RunConfig = typeof RunConfig.Type;
+
+/** The temperatures that an evaluation samples at; the first is that of the guard and of the tilt. */
+export const temperatures = ({ temperature }: Evaluation): ReadonlyArray<number> =>
+  typeof temperature === "number" ? [temperature] : temperature;
 
 /** Algorithms that train value heads: a tilt needs one of them before it. */
 export const valueAlgorithms: ReadonlySet<string> = new Set(["cql", "cal-ql", "iql"]);

@@ -29,6 +29,15 @@ export const Rerank = Schema.Struct({
 });
 export type Rerank = typeof Rerank.Type;
 
+/** Figures of the tasks of one level of difficulty; see `difficulty` in Task.ts. */
+const Level = Schema.Struct({
+  passAt1: Schema.Number,
+  /** Null where fewer than 10 samples a task were drawn. */
+  passAt10: Schema.NullOr(Schema.Number),
+  tasks: Schema.Int,
+});
+export type Level = typeof Level.Type;
+
 /** One evaluation's figures; the report's row. */
 export const EvaluationResult = Schema.Struct({
   stage: Schema.String,
@@ -43,6 +52,8 @@ export const EvaluationResult = Schema.Struct({
   tilt: Schema.Number,
   verifications: Schema.Int,
   cacheHits: Schema.Int,
+  /** By level of difficulty, where tasks have one. */
+  byDifficulty: Schema.optionalKey(Schema.Record(Schema.String, Level)),
   /** Where it was asked for: best of the samples, by judge. */
   rerank: Schema.optionalKey(Rerank),
 });

@@ -53,10 +53,16 @@ export const Task = Schema.Struct({
   reference: Schema.optionalKey(Schema.String),
   tests: Tests,
   limits: Schema.optionalKey(Limits),
-  /** Free facts of the source: number of operations, difficulty, … */
+  /** Free facts of the source; `difficulty`, or else `steps`, is the level that figures are split by. */
   meta: Schema.optionalKey(Schema.Record(Schema.String, Schema.Json)),
 });
 export type Task = typeof Task.Type;
+
+/** The level of difficulty that figures are split by: meta.difficulty, or else meta.steps; null where it has none. */
+export const difficulty = ({ meta }: Task): string | null => {
+  const level = meta?.["difficulty"] ?? meta?.["steps"];
+  return typeof level === "string" || typeof level === "number" ? String(level) : null;
+};
 
 /** Number of test cases of a task. */
 export const testCount = (tests: Tests): number =>

@@ -95,7 +95,7 @@ const noOffline = ({ dataset, limit }: RunConfig): readonly [reason: string, rem
 /** Refuses a run whose stages train on offline data that there is none of. */
 const checkOffline = Effect.fnUntraced(function* (config: RunConfig, offline: ReadonlyArray<Episode>) {
   const path = config.dataset.kind === "mbpp" ? config.dataset.tasks : config.dataset.path;
-  const passes = offline.some(({ reward }) => reward === 1);
+  const passes = offline.some((episode) => episode.reward === 1);
   for (const stage of config.stages) {
     if (stage.kind !== "offline" && stage.kind !== "control") continue;
     if (offline.length === 0) {

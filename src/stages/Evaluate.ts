@@ -7,9 +7,9 @@
 import * as Effect from "effect/Effect";
 import { Compute } from "../compute/Compute.ts";
 import { meanPassAtK, bootstrapInterval, type TaskCount } from "../domain/PassAtK.ts";
-import type { EvaluationResult } from "../domain/RunEvent.ts";
-import type { PromptTemplate } from "../config/RunConfig.ts";
-import type { Task } from "../domain/Task.ts";
+import type { EvaluationResult, Level } from "../domain/RunEvent.ts";
+import { type Evaluation, type PromptTemplate, temperatures } from "../config/RunConfig.ts";
+import { difficulty, type Task } from "../domain/Task.ts";
 import type { Outcome, Verdict } from "../domain/Verdict.ts";
 import * as Random from "../random/Random.ts";
 import { Sandbox } from "../sandbox/Sandbox.ts";
@@ -128,6 +128,31 @@ export const countByTask = (
   return [...counts.values()].filter((count) => count.samples > 0);
 };
 
+/** pass@1 and pass@10 of each level of difficulty; null where no task has one. */
+export const byDifficulty = (
+  tasks: ReadonlyArray<Task>,
+  programs: ReadonlyArray<EvaluatedProgram>,
+): { readonly [level: string]: Level } | null => {
+  const levels = new Set(tasks.map(difficulty).filter((level) => level !== null));
+  if (levels.size === 0) return null;
+  return Object.fromEntries(
+    Array.from(levels, (level): readonly [string, Level] => {
+      const counts = countByTask(
+        tasks.filter((task) => difficulty(task) === level),
+        programs,
+      );
+      return [
+        level,
+        {
+          passAt1: meanPassAtK(counts, 1) ?? 0,
+          passAt10: meanPassAtK(counts, 10),
+          tasks: counts.length,
+        },
+      ];
+    }),
+  );
+};
+
 export interface EvaluateOptions {
   readonly index: number;
   readonly label: string;
@@ -136,24 +161,27 @@ export interface EvaluateOptions {
   readonly onProgress?: (done: number) => Effect.Effect<void>;
 }
 
-/** How many programs an evaluation writes: its unit of progress. */
-export const programCount = (context: RunContext): number => {
-  const { samples, greedy } = context.config.evaluation;
-  return context.tasks.test.length * (samples + (greedy ? 1 : 0));
-};
+/** What an evaluation measures, in order: samples at every temperature, then greedy decoding. */
+export const passes = (
+  evaluation: Evaluation,
+): ReadonlyArray<{ readonly temperature: number; readonly samples: number }> => [
+  ...temperatures(evaluation).map((temperature) => ({ temperature, samples: evaluation.samples })),
+  ...(evaluation.greedy ? [{ temperature: 0, samples: 1 }] : []),
+];
 
-/** Evaluates on the held-out tasks: sampled at the configured temperature, and greedy. One event each. */
+/** How many programs an evaluation writes: its unit of progress. */
+export const programCount = (context: RunContext): number =>
+  context.tasks.test.length *
+  passes(context.config.evaluation).reduce((sum, { samples }) => sum + samples, 0);
+
+/** Evaluates on the held-out tasks: sampled at the configured temperatures, and greedy. One event each. */
 export const run = Effect.fn("Evaluate.run")(function* (context: RunContext, options: EvaluateOptions) {
   const store = yield* RunStore;
   const { evaluation, seed } = context.config;
   const tasks = context.tasks.test;
-  const passes = [
-    ...(evaluation.samples > 0 ? [{ temperature: evaluation.temperature, samples: evaluation.samples }] : []),
-    ...(evaluation.greedy ? [{ temperature: 0, samples: 1 }] : []),
-  ];
   const results: Array<EvaluationResult> = [];
   let before = 0;
-  for (const { temperature, samples } of passes) {
+  for (const { temperature, samples } of passes(evaluation)) {
     const start = before;
     const measured = yield* measure(context, {
       tasks,
@@ -169,6 +197,7 @@ export const run = Effect.fn("Evaluate.run")(function* (context: RunContext, opt
       evaluation.rerank && samples > 1
         ? yield* Rerank.run(context, tasks, measured.programs, (task) => context.prompt(task, options.prompt))
         : null;
+    const levels = byDifficulty(tasks, measured.programs);
     const bootstrap = Random.make(seed).split("bootstrap");
     const result: EvaluationResult = {
       stage: options.label,
@@ -181,6 +210,7 @@ export const run = Effect.fn("Evaluate.run")(function* (context: RunContext, opt
       tilt: options.tilt,
       verifications: measured.verifications,
       cacheHits: measured.cacheHits,
+      ...(levels === null ? {} : { byDifficulty: levels }),
       ...(rerank === null ? {} : { rerank }),
     };
     results.push(result);

@@ -4,7 +4,7 @@
  * The policy that the stage began with is the first to beat: a first round that makes it worse is taken back too.
  */
 import * as Effect from "effect/Effect";
-import type { OnlineStage } from "../config/RunConfig.ts";
+import { type OnlineStage, temperatures } from "../config/RunConfig.ts";
 import { meanPassAtK } from "../domain/PassAtK.ts";
 import { RunStore } from "../store/RunStore.ts";
 import { measure } from "./Evaluate.ts";
@@ -30,7 +30,7 @@ const passAt1 = Effect.fn("Guard.passAt1")(function* (
   const { counts } = yield* measure(context, {
     tasks,
     samples: stage.validation.samples,
-    temperature: context.config.evaluation.temperature,
+    temperature: temperatures(context.config.evaluation)[0],
     tilt: carried.tilt,
     purpose: "validation",
   });

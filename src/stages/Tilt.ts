@@ -5,6 +5,7 @@
  * not help is not used.
  */
 import * as Effect from "effect/Effect";
+import { temperatures } from "../config/RunConfig.ts";
 import { meanPassAtK } from "../domain/PassAtK.ts";
 import { RunStore } from "../store/RunStore.ts";
 import { measure } from "./Evaluate.ts";
@@ -17,7 +18,7 @@ export interface TiltSpec {
   readonly onProgress: (done: number) => Effect.Effect<void>;
 }
 
-/** The beta with the best validation pass@1 at the evaluation's temperature; the smallest of equals. */
+/** The beta with the best validation pass@1 at the evaluation's first temperature; the smallest of equals. */
 export const run = Effect.fn("Tilt.run")(function* (context: RunContext, spec: TiltSpec) {
   const store = yield* RunStore;
   const betas = [...new Set([0, ...spec.betas])].sort((a, b) => a - b);
@@ -28,7 +29,7 @@ export const run = Effect.fn("Tilt.run")(function* (context: RunContext, spec: T
     const measured = yield* measure(context, {
       tasks: context.tasks.validation,
       samples: spec.samples,
-      temperature: context.config.evaluation.temperature,
+      temperature: temperatures(context.config.evaluation)[0],
       tilt: beta,
       purpose: "tilt",
       onProgress: (done) => spec.onProgress(start + done),

@@ -243,6 +243,24 @@ describe("RunConfig", () => {
       '"microBatch": 48',
       "trainings.sft.microBatch: found 48, must divide batchSize, which is 64",
     ],
+    [
+      "no temperature at all",
+      '"seed": 1',
+      '"seed": 1, "evaluation": { "temperature": [] }',
+      "evaluation.temperature",
+    ],
+    [
+      "a temperature twice",
+      '"seed": 1',
+      '"seed": 1, "evaluation": { "temperature": [1, 0.5, 1] }',
+      "evaluation.temperature: found 1, 0.5, 1; give each temperature once",
+    ],
+    [
+      "greedy decoding twice",
+      '"seed": 1',
+      '"seed": 1, "evaluation": { "temperature": [1, 0] }',
+      "evaluation.temperature: found 0, which is greedy decoding",
+    ],
   ];
   for (const [name, from, to, expected] of wrong) {
     it.effect(`says what is wrong: ${name}`, () =>

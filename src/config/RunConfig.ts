@@ -222,3 +222,8 @@ export const needsHeads = (config: RunConfig): boolean =>
   Object.values(config.trainings).some(
     ({ algorithm }) => valueAlgorithms.has(algorithm) || extractionAlgorithms.has(algorithm),
   );
+  keepCheckpoints: or(
+    Schema.Literals(["best", "all"]),
+    "best",
+    "Which checkpoints stay: the stages' ends, the best round and the last two, or every one (for `drydock select`).",
+  ),

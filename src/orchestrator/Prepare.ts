@@ -140,16 +140,23 @@ const checkSandbox = Effect.fn("Prepare.checkSandbox")(function* (tasks: Readonl
 });
 
 /** Builds the context of a run. Refuses to train on what is evaluated. */
+/** The tasks of a run by split, under its caps. */
+export const splits = (config: RunConfig, tasks: ReadonlyArray<Task>): RunContext["tasks"] => {
+  const { shuffle, ...limit } = config.limit;
+  return {
+    train: capped(tasks, "train", limit.train, shuffle),
+    validation: capped(tasks, "validation", limit.validation, shuffle),
+    test: capped(tasks, "test", config.evaluation.tasks ?? limit.test, shuffle),
+  };
+};
+
 export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig, loaded: Loaded) {
   const sandbox = yield* Sandbox;
   const { slots: _slots, ...limits } = config.sandbox;
-  const all = loaded.tasks.map((task) => withLimits(task, limits));
-  const { shuffle, ...limit } = config.limit;
-  const tasks = {
-    train: capped(all, "train", limit.train, shuffle),
-    validation: capped(all, "validation", limit.validation, shuffle),
-    test: capped(all, "test", config.evaluation.tasks ?? limit.test, shuffle),
-  };
+  const tasks = splits(
+    config,
+    loaded.tasks.map((task) => withLimits(task, limits)),
+  );
   yield* checkSplits(config, tasks);
   yield* Contamination.check(tasks.train, [...tasks.validation, ...tasks.test]);
   yield* checkSandbox([...tasks.test, ...tasks.train]);

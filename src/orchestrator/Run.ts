@@ -128,7 +128,10 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
 
   const checkpoint = (stage: number, done: number, id: string, keep: boolean) =>
     store
-      .saveCheckpoint({ id, stage, done, state: carried, keep }, (directory) => compute.save(directory))
+      .saveCheckpoint(
+        { id, stage, done, state: carried, keep: keep || config.keepCheckpoints === "all" },
+        (directory) => compute.save(directory),
+      )
       .pipe(Effect.tap(() => Effect.sync(() => void (last = id))));
   const restore = (id: string) =>
     store.checkpoint(id).pipe(Effect.flatMap(({ directory }) => compute.restore(directory)));

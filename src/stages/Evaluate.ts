@@ -106,7 +106,8 @@ export const measure = Effect.fn("Evaluate.measure")(function* (
   });
   return {
     counts: countByTask(options.tasks, programs),
-    programs: programs,
+    programs,
+    completions,
     verifications: judged.verifications,
     cacheHits: judged.cacheHits + (completions.length - distinct.size),
     faults: judged.faults,

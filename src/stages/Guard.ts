@@ -9,6 +9,7 @@ import { meanPassAtK } from "../domain/PassAtK.ts";
 import { RunStore } from "../store/RunStore.ts";
 import { measure } from "./Evaluate.ts";
 import type { Carried, RunContext } from "./RunContext.ts";
+import * as ValidationLog from "./ValidationLog.ts";
 
 /** The round of what was measured before the first one. */
 const BEFORE = -1;
@@ -27,13 +28,18 @@ const passAt1 = Effect.fn("Guard.passAt1")(function* (
   const store = yield* RunStore;
   const tasks = context.tasks.validation;
   if (stage.validation === null || tasks.length === 0) return null;
-  const { counts } = yield* measure(context, {
+  const options = {
     tasks,
     samples: stage.validation.samples,
     temperature: temperatures(context.config.evaluation)[0],
     tilt: carried.tilt,
     purpose: "validation",
-  });
+  };
+  const measured = yield* measure(context, options);
+  if (round === BEFORE) {
+    yield* ValidationLog.write(context, ValidationLog.file(index, stage.label), { ...options, ...measured });
+  }
+  const { counts } = measured;
   const figure = meanPassAtK(counts, 1) ?? 0;
   yield* store.append({ _tag: "ValidationMeasured", index, round, passAt1: figure, tasks: counts.length });
   return figure;

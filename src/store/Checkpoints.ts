@@ -9,7 +9,7 @@ import * as Path from "node:path";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Semaphore from "effect/Semaphore";
-import { attempt, type Row } from "./Database.ts";
+import { attempt, type Database, type Row } from "./Database.ts";
 import * as Durable from "./Durable.ts";
 import type { Journal } from "./Journal.ts";
 import { type CheckpointRecord, StoreError } from "./RunStore.ts";
@@ -18,20 +18,27 @@ const KEEP_LAST = 2;
 
 type Saved = Omit<CheckpointRecord, "directory"> & { readonly keep: boolean };
 
+const rootOf = (runDirectory: string): string => Path.join(runDirectory, "checkpoints");
+
+const fromRow = (row: Row, root: string): CheckpointRecord => ({
+  id: String(row["id"]),
+  stage: Number(row["stage"]),
+  done: Number(row["done"]),
+  state: JSON.parse(String(row["state"])) as unknown,
+  directory: Path.join(root, String(row["folder"])),
+});
+
+/** Every recorded checkpoint, oldest first. */
+export const list = (db: Database, runDirectory: string): ReadonlyArray<CheckpointRecord> =>
+  db.all("SELECT * FROM checkpoints ORDER BY seq").map((row) => fromRow(row, rootOf(runDirectory)));
+
 const remove = (path: string): Effect.Effect<void, StoreError> =>
   Durable.io(() => Fs.rm(path, { recursive: true, force: true }));
 
 export const make = Effect.fnUntraced(function* (journal: Journal, runDirectory: string) {
-  const root = Path.join(runDirectory, "checkpoints");
+  const root = rootOf(runDirectory);
   const one = yield* Semaphore.make(1);
 
-  const fromRow = (row: Row): CheckpointRecord => ({
-    id: String(row["id"]),
-    stage: Number(row["stage"]),
-    done: Number(row["done"]),
-    state: JSON.parse(String(row["state"])) as unknown,
-    directory: Path.join(root, String(row["folder"])),
-  });
   const rows = (sql: string, values: ReadonlyArray<string | number> = []) =>
     attempt(() => journal.db.all(sql, values));
   const there = (record: CheckpointRecord): Effect.Effect<boolean> =>
@@ -134,7 +141,7 @@ export const make = Effect.fnUntraced(function* (journal: Journal, runDirectory:
 
   const latest = Effect.gen(function* () {
     for (const row of yield* rows("SELECT * FROM checkpoints ORDER BY seq DESC")) {
-      const record = fromRow(row);
+      const record = fromRow(row, root);
       if (yield* there(record)) return record;
     }
     return null;
@@ -142,7 +149,7 @@ export const make = Effect.fnUntraced(function* (journal: Journal, runDirectory:
 
   const get = Effect.fnUntraced(function* (id: string) {
     const row = (yield* rows("SELECT * FROM checkpoints WHERE id = ?", [id]))[0];
-    const record = row === undefined ? null : fromRow(row);
+    const record = row === undefined ? null : fromRow(row, root);
     if (record === null || !(yield* there(record))) {
       return yield* new StoreError({
         reason: `checkpoint ${JSON.stringify(id)} is not in ${root}`,

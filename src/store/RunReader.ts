@@ -10,6 +10,7 @@ import * as Stream from "effect/Stream";
 import type { LoggedEvent } from "../domain/RunEvent.ts";
 import * as RunState from "../domain/RunState.ts";
 import { attempt, open as openDatabase } from "./Database.ts";
+import * as Checkpoints from "./Checkpoints.ts";
 import * as EventRows from "./EventRows.ts";
 import type { StoreError } from "./RunStore.ts";
 import * as Tables from "./Tables.ts";
@@ -58,9 +59,11 @@ export const open = Effect.fn("RunReader.open")(function* (directory: string) {
     read: (after, limit) => attempt(() => EventRows.read(db, after, limit)),
     head,
     heads: Stream.fromEffectSchedule(head, Schedule.spaced(POLL_MILLIS)).pipe(Stream.changes),
+    /** Every recorded checkpoint, oldest first. A run that goes on may remove some of them at any time. */
+    checkpoints: attempt(() => Checkpoints.list(db, directory)),
     state: attempt(() => {
       state = RunState.replay(EventRows.pages(db, state.lastSeq), state);
       return state;
     }),
-  } satisfies RunReader;
+  } satisfies RunReader & { readonly checkpoints: unknown };
 });

@@ -71,8 +71,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const db = yield* opened(options);
   const journal = yield* Journal.make(db);
   yield* journal.commit(LedgerRows.commitLeftOpen);
-  for (const folder of [options.directory, Path.join(options.directory, "evaluations")]) {
-    yield* Durable.sweep(folder);
+  for (const folder of ["", "evaluations", "validation"]) {
+    yield* Durable.sweep(Path.join(options.directory, folder));
   }
   const checkpoints = yield* Checkpoints.make(journal, options.directory);
 

@@ -203,6 +203,11 @@ export const RunConfig = Schema.Struct({
     "The WebSocket server that streams the run.",
   ),
   checkpointEverySteps: or(Positive, 50, "Optimizer steps between checkpoints within a stage."),
+  keepCheckpoints: or(
+    Schema.Literals(["best", "all"]),
+    "best",
+    "Which checkpoints stay: the stages' ends, the best round and the last two, or every one (for `drydock select`).",
+  ),
   output: or(Label, "runs", "Directory that run directories are made in."),
 });
 export type RunConfig = typeof RunConfig.Type;
@@ -222,8 +227,3 @@ export const needsHeads = (config: RunConfig): boolean =>
   Object.values(config.trainings).some(
     ({ algorithm }) => valueAlgorithms.has(algorithm) || extractionAlgorithms.has(algorithm),
   );
-  keepCheckpoints: or(
-    Schema.Literals(["best", "all"]),
-    "best",
-    "Which checkpoints stay: the stages' ends, the best round and the last two, or every one (for `drydock select`).",
-  ),

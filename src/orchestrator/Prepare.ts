@@ -139,7 +139,6 @@ const checkSandbox = Effect.fn("Prepare.checkSandbox")(function* (tasks: Readonl
   }
 });
 
-/** Builds the context of a run. Refuses to train on what is evaluated. */
 /** The tasks of a run by split, under its caps. */
 export const splits = (config: RunConfig, tasks: ReadonlyArray<Task>): RunContext["tasks"] => {
   const { shuffle, ...limit } = config.limit;
@@ -150,6 +149,7 @@ export const splits = (config: RunConfig, tasks: ReadonlyArray<Task>): RunContex
   };
 };
 
+/** Builds the context of a run. Refuses to train on what is evaluated. */
 export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig, loaded: Loaded) {
   const sandbox = yield* Sandbox;
   const { slots: _slots, ...limits } = config.sandbox;

@@ -30,6 +30,20 @@ const Trainable = Schema.Union([
   }),
 ]);
 
+const Heads = Schema.Struct({
+  critics: or(
+    Schema.Int.check(Schema.isGreaterThanOrEqualTo(2)),
+    2,
+    "Critics; their minimum is what the tilt, the scores and the advantages take.",
+  ),
+  layerNorm: or(Schema.Boolean, false, "Each critic reads the hidden state through a LayerNorm of its own."),
+  subset: or(
+    Schema.NullOr(Positive),
+    null,
+    "Critics whose minimum a step's backups take, drawn afresh for each step; null: all. Of no effect on the Monte-Carlo backup, which asks for no values.",
+  ),
+});
+
 const Policy = Schema.Struct({
   path: describe(Label, "A policy directory: weights, config and tokenizer."),
   init: or(
@@ -43,7 +57,13 @@ const Policy = Schema.Struct({
     "What trains: every weight, LoRA adapters on frozen weights, or value heads alone on frozen weights.",
   ),
   prompt: or(PromptTemplate, "plain", "How a task becomes a prompt."),
+  reasoning: or(
+    Schema.Literals(["none", "comments"]),
+    "none",
+    "Attempts' reasoning: left out, or written before the program as comment lines, which the policy learns too.",
+  ),
   stop: or(Schema.Array(Label), ["\n\n"], "Strings that end a program, beside the end-of-sequence token."),
+  heads: or(Heads, {}, "Value heads, where a training's algorithm needs them."),
   frozenType: or(Schema.Literals(["float32", "bfloat16"]), "float32", "Storage type of frozen weights."),
 });
 

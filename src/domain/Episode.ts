@@ -12,6 +12,8 @@ export interface Episode {
   readonly prompt: string;
   /** The program's text, without the end-of-sequence token. */
   readonly program: string;
+  /** Text that the policy writes before the program, where its tokens are told apart; left out: none. */
+  readonly reasoning?: string;
   /** null: the program was never judged. Only behaviour cloning may train on it; it is not a failure. */
   readonly reward: number | null;
   /** Token ids of the completion incl. end-of-sequence, where the policy wrote it itself; else the text is tokenised. */

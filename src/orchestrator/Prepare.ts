@@ -15,6 +15,7 @@ import type { Episode } from "../domain/Episode.ts";
 import { reward } from "../domain/Reward.ts";
 import { type Limits, type Split, type Task, testCount } from "../domain/Task.ts";
 import * as Prompt from "../dataset/Prompt.ts";
+import * as Reasoning from "../dataset/Reasoning.ts";
 import * as Random from "../random/Random.ts";
 import { Sandbox } from "../sandbox/Sandbox.ts";
 import type { RunContext } from "../stages/RunContext.ts";
@@ -165,6 +166,12 @@ export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig
   const prompt = (task: Task, template?: PromptTemplate): string =>
     Prompt.render(template ?? config.policy.prompt, task, loaded.shots);
   const completion = (program: string): string => Prompt.completion(config.policy.prompt, program);
+  const reasons = config.policy.reasoning === "comments";
+  const written = (task: Task, text: string): ReturnType<RunContext["written"]> => {
+    if (!reasons) return { program: completion(text) };
+    const { reasoning, program } = Reasoning.split(task.language, text);
+    return reasoning === "" ? { program: completion(text) } : { reasoning, program: completion(program) };
+  };
   const cacheKey = (task: Task, program: string): string => CacheKey.make(task, program, sandbox.identity);
 
   // A program without a label says what somebody wrote, not whether it is right.
@@ -175,17 +182,20 @@ export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig
   const usable = loaded.attempts.flatMap((attempt) => {
     const task = byId.get(attempt.taskId);
     if (task === undefined || (attempt.outcome === undefined && !cloning)) return [];
-    const id = cacheKey(task, attempt.program);
+    const text = reasons
+      ? Reasoning.render(task.language, attempt.reasoning ?? "", attempt.program)
+      : attempt.program;
+    const id = cacheKey(task, text);
     if (seen.has(id)) return [];
     seen.add(id);
-    return [{ ...attempt, id, task }];
+    return [{ ...attempt, id, task, text }];
   });
-  for (const { id, task, ...attempt } of DatasetLabels.take(usable, config.limit)) {
+  for (const { id, task, text, ...attempt } of DatasetLabels.take(usable, config.limit)) {
     offline.push({
       id,
       taskId: task.id,
       prompt: prompt(task),
-      program: completion(attempt.program),
+      ...written(task, text),
       reward: attempt.outcome === undefined ? null : reward(attempt.outcome),
       behaviourLogProbs: null,
       policyVersion: null,
@@ -205,7 +215,7 @@ export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig
     });
   }
   yield* checkOffline(config, offline);
-  const context: RunContext = { config, tasks, offline, prompt, completion, cacheKey };
+  const context: RunContext = { config, tasks, offline, prompt, completion, written, cacheKey };
   const labels: Labels = { count: cache.length, cache };
   return { context, labels };
 });

@@ -20,17 +20,26 @@ export interface Text {
 export const make = ({ tokenizer, config }: PolicyFiles): Text => {
   const prompt = (text: string) => [...tokenizer.prefix, ...tokenizer.encode(text)];
   const program = (text: string) => [...tokenizer.encode(text, "inside"), tokenizer.eos];
+  const decode = (ids: ReadonlyArray<number>) => tokenizer.decode(ids, "inside");
+  /** How many of the first tokens lie within that many characters; the last token never does. */
+  const within = (ids: ReadonlyArray<number>, characters: number): number => {
+    if (characters === 0) return 0;
+    let count = 0;
+    while (count + 1 < ids.length && decode(ids.slice(0, count + 1)).length <= characters) count++;
+    return count;
+  };
   // Attempts at one problem come one after another.
   let last = { text: "", ids: prompt("") };
   return {
     prompt,
     program,
     raw: (text) => tokenizer.encode(text),
-    decode: (ids) => tokenizer.decode(ids, "inside"),
+    decode,
     bytes: tokenizer.bytes,
     episode: (episode) => {
       if (episode.prompt !== last.text) last = { text: episode.prompt, ids: prompt(episode.prompt) };
-      const actions = episode.tokens ?? program(episode.program);
+      const { reasoning = "" } = episode;
+      const actions = episode.tokens ?? program(reasoning + episode.program);
       const wrong = actions.find((id) => !(Number.isInteger(id) && id >= 0 && id < config.vocab_size));
       if (wrong !== undefined) {
         throw new RangeError(
@@ -42,6 +51,7 @@ export const make = ({ tokenizer, config }: PolicyFiles): Text => {
         taskId: episode.taskId,
         tokens: [...last.ids, ...actions],
         promptLength: last.ids.length,
+        reasoningLength: within(actions, reasoning.length),
         reward: episode.reward,
         behaviourLogProbs: episode.behaviourLogProbs,
         policyVersion: episode.policyVersion,

@@ -256,6 +256,12 @@ describe("RunConfig", () => {
       "evaluation.temperature: found 1, 0.5, 1; give each temperature once",
     ],
     [
+      "a stop string that ends reasoning",
+      '"path": "policies/js-compose" }',
+      '"path": "policies/js-compose", "reasoning": "comments", "stop": ["x", "\\n"] }',
+      'policy.stop[1]: found "\\n", which would end a program within the comment lines of its reasoning',
+    ],
+    [
       "greedy decoding twice",
       '"seed": 1',
       '"seed": 1, "evaluation": { "temperature": [1, 0] }',
@@ -283,7 +289,7 @@ describe("RunConfig", () => {
     Effect.gen(function* () {
       assert.include(
         yield* messageOf(yaml.replace("label: base", "lable: base"), "run.yml"),
-        `run.yml:11: stages[0].lable: unknown key; allowed here: kind, label, prompt; did you mean "label"?`,
+        `run.yml:11: stages[0].lable: unknown key; allowed here: kind, label, prompt, tilt; did you mean "label"?`,
       );
       assert.include(yield* messageOf("name: [", "run.yml"), "run.yml:1: not YAML");
       assert.include(yield* messageOf(`${yaml}name: x\n`, "run.yml"), "not YAML: Map keys must be unique");

@@ -58,6 +58,30 @@ describe("Prepare", () => {
     }).pipe(Effect.provide(TinyRun.sandbox)),
   );
 
+  it.live("puts reasoning before the programs where the policy is to learn it", () =>
+    Effect.gen(function* () {
+      const { tasks, attempts, shots } = TinyRun.loaded;
+      const reasoned = { tasks, attempts: attempts.map((a) => ({ ...a, reasoning: "add\nit" })), shots };
+      const left = yield* prepare({}, reasoned);
+      assert.deepStrictEqual(left.context.offline, (yield* prepare({})).context.offline);
+      const policy = { path: "none", reasoning: "comments", stop: [] };
+      const { context, labels } = yield* prepare({ policy }, reasoned);
+      const [first] = context.offline;
+      const [attempt] = attempts;
+      assert.deepStrictEqual([first?.reasoning, first?.program], ["// add\n// it\n", attempt?.program]);
+      // A policy that writes the same again is answered by the cache.
+      const task = tasks.find(({ id }) => id === attempt?.taskId);
+      if (task === undefined) throw new Error("no task");
+      const limits = context.tasks.train.find(({ id }) => id === task.id) ?? task;
+      assert.strictEqual(
+        labels.cache[0]?.key,
+        context.cacheKey(limits, `// add\n// it\n${attempt?.program}`),
+      );
+      assert.deepStrictEqual(context.written(task, "// so\nf()"), { reasoning: "// so\n", program: "f()" });
+      assert.deepStrictEqual(left.context.written(task, "// so\nf()"), { program: "// so\nf()" });
+    }).pipe(Effect.provide(TinyRun.sandbox)),
+  );
+
   it.live("refuses a stage whose offline data is missing, and says what to change", () =>
     Effect.gen(function* () {
       const none = { kind: "drydock", path: "data", attempts: "none" };

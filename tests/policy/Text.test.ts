@@ -36,6 +36,31 @@ describe("Text", () => {
     assert.deepStrictEqual(own.tokens, [...text.prompt(episode.prompt), 5, 6]);
     assert.strictEqual(own.promptLength, text.prompt(episode.prompt).length);
     assert.deepStrictEqual(own.behaviourLogProbs, [-1, -2]);
+    assert.strictEqual(plain.reasoningLength, 0);
     assert.throws(() => text.episode({ ...episode, tokens: [1_000_000] }), /holds token 1000000/);
+  });
+
+  it("counts the tokens of reasoning, its own ones too; the last token is never one", () => {
+    if (episode === undefined) throw new Error("no episode");
+    const text = Text.make(policy);
+    for (const reasoning of ["// red, then é 😀\n", "// red", "//\n// blue blue\n"]) {
+      for (const program of ["red red;", "\nred;", ""]) {
+        const {
+          tokens,
+          promptLength,
+          reasoningLength = 0,
+        } = text.episode({ ...episode, reasoning, program });
+        const actions = Array.from(tokens).slice(promptLength);
+        assert.deepStrictEqual(actions, text.program(reasoning + program));
+        const before = text.decode(actions.slice(0, reasoningLength));
+        const after = text.decode(actions.slice(0, reasoningLength + 1));
+        assert.isTrue(reasoning.startsWith(before), before);
+        // The next token ends a part of the program, or ends the whole.
+        if (reasoningLength < actions.length - 1) assert.isAbove(after.length, reasoning.length);
+        else assert.strictEqual(before, reasoning);
+        const own = text.episode({ ...episode, reasoning, program, tokens: actions });
+        assert.strictEqual(own.reasoningLength, reasoningLength);
+      }
+    }
   });
 });

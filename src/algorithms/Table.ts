@@ -4,11 +4,14 @@ import { type Algorithm, AlgorithmError, type Configured } from "./Algorithm.ts"
 import { awac } from "./Awac.ts";
 import { calQl } from "./CalQl.ts";
 import { cql } from "./Cql.ts";
+import { dpo } from "./Dpo.ts";
+import { grpo } from "./Grpo.ts";
 import { iql } from "./Iql.ts";
 import { iqlPolicy } from "./IqlPolicy.ts";
+import { rloo } from "./Rloo.ts";
 import { sft } from "./Sft.ts";
 
-export const algorithms: ReadonlyArray<Algorithm> = [sft, cql, calQl, iql, iqlPolicy, awac];
+export const algorithms: ReadonlyArray<Algorithm> = [sft, cql, calQl, iql, iqlPolicy, awac, rloo, grpo, dpo];
 
 export const names: ReadonlyArray<string> = algorithms.map((a) => a.name);
 

@@ -9,13 +9,14 @@ import * as Argument from "effect/cli/Argument";
 import * as Command from "effect/cli/Command";
 import * as Flag from "effect/cli/Flag";
 import { LoggedEvent } from "../domain/RunEvent.ts";
+import * as RunFold from "../domain/RunFold.ts";
 import * as RunState from "../domain/RunState.ts";
 import * as ProgressClient from "../progress/ProgressClient.ts";
 import type { ProgressError } from "../progress/ProgressError.ts";
 import * as RunDirectory from "../store/RunDirectory.ts";
 import * as RunReader from "../store/RunReader.ts";
 import { StoreError } from "../store/RunStore.ts";
-import { duration, percent } from "./Output.ts";
+import { alarm, duration, percent } from "./Output.ts";
 import { root } from "./RunsRoot.ts";
 
 const BATCH = 256;
@@ -27,9 +28,9 @@ const encode = Schema.encodeSync(Schema.toCodecJson(LoggedEvent));
 /** Tenths of a stage that are done: a line is printed when it moves. */
 const tenth = (done: number, total: number): number => (total === 0 ? 0 : Math.floor((10 * done) / total));
 
-const figures = (values: { readonly [name: string]: number }): string =>
+const figures = (values: { readonly [name: string]: number }, count = 4): string =>
   Object.entries(values)
-    .slice(0, 4)
+    .slice(0, count)
     .map(([name, value]) => `${name} ${Number.isInteger(value) ? value : value.toPrecision(4)}`)
     .join("  ");
 
@@ -64,6 +65,14 @@ export const describe = (before: RunState.RunState, { event }: LoggedEvent): str
       return `tilt: beta ${event.beta} chosen (${event.tried.map((t) => `${t.beta}: ${percent(t.passAt1)}`).join(", ")})`;
     case "ValidationMeasured":
       return `${label}: validation pass@1 ${percent(event.passAt1)} on ${event.tasks} tasks`;
+    case "JudgesMeasured":
+      return `${label}: round ${event.round}, chosen by ${event.by}; AUROC ${Object.entries(event.judges)
+        .map(([judge, { auroc, pairs }]) => `${judge} ${auroc?.toFixed(2) ?? "-"} (${pairs} pairs)`)
+        .join(", ")}`;
+    case "MonitorsMeasured":
+      return `${label}: monitors  ${figures(event.values, Number.POSITIVE_INFINITY)}`;
+    case "AlarmRaised":
+      return `${label}: ALARM ${alarm(event)}`;
     case "RolledBack":
       return `${label}: rolled back to ${event.checkpoint}, validation fell from ${percent(event.from)} to ${percent(event.to)}`;
     case "EvaluationFinished": {
@@ -176,7 +185,7 @@ export const watch = Command.make(
     yield* Stream.runForEach(events, (logged) => {
       if (options.json) return Console.log(JSON.stringify(encode(logged)));
       const line = describe(state, logged);
-      state = RunState.evolve(state, logged);
+      state = RunFold.evolve(state, logged);
       return line === null || logged.seq <= from
         ? Effect.void
         : Console.log(`${String(logged.seq).padStart(6)}  ${time(logged.at)}  ${line}`);

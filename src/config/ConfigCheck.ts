@@ -1,10 +1,11 @@
 /** What a schema cannot say: checks between the parts of a configuration. Pure. */
 import type { Path } from "./ConfigSource.ts";
+import * as OnlineCheck from "./OnlineCheck.ts";
 import {
   extractionAlgorithms,
-  type RemoteGenerator,
   type RunConfig,
   type Stage,
+  temperatures,
   valueAlgorithms,
 } from "./RunConfig.ts";
 
@@ -33,34 +34,8 @@ const trainingsOf = (stage: Stage, index: number): ReadonlyArray<readonly [Path,
   }
 };
 
-const WEB = /^https?:\/\/[^\s/?#@]+(?:\/[^\s?#@]*)?$/;
-const VARIABLE = /^[A-Za-z_]\w*$/;
-
-/** What is wrong with a remote generator, by key. A value that may be a secret is not repeated. */
-const remoteProblems = ({
-  api,
-  apiKeyEnv,
-  systemPrompt,
-  url,
-}: RemoteGenerator): ReadonlyArray<readonly [string, string]> => {
-  const wrong: Array<readonly [string, string]> = [];
-  if (!WEB.test(url)) {
-    wrong.push([
-      "url",
-      "must be the root of a server, http://HOST:PORT or https://HOST, without user, key or question mark",
-    ]);
-  }
-  if (apiKeyEnv !== undefined && !VARIABLE.test(apiKeyEnv)) {
-    wrong.push([
-      "apiKeyEnv",
-      "must be the name of an environment variable that holds the key, such as OPENAI_API_KEY; a key itself must not stand here",
-    ]);
-  }
-  if (api === "completions" && systemPrompt !== undefined) {
-    wrong.push(["systemPrompt", 'only the chat API has one; set "api": "chat", or remove it']);
-  }
-  return wrong;
-};
+/** Whether a stop string occurs in every text with comment lines, of one language or the other. */
+const endsComments = (stop: string): boolean => "\n// ".includes(stop) || "\n# ".includes(stop);
 
 export const check = (config: RunConfig): ReadonlyArray<Problem> => {
   const problems: Array<Problem> = [];
@@ -88,6 +63,37 @@ export const check = (config: RunConfig): ReadonlyArray<Problem> => {
         problem: `found ${microBatch}, must divide batchSize, which is ${batchSize}`,
       });
     }
+  }
+
+  const { critics, subset } = config.policy.heads;
+  if (subset !== null && subset > critics) {
+    problems.push({
+      path: ["policy", "heads", "subset"],
+      problem: `found ${subset}, must be at most critics, which is ${critics}`,
+    });
+  }
+
+  const wanted = temperatures(config.evaluation);
+  if (new Set(wanted).size < wanted.length) {
+    problems.push({
+      path: ["evaluation", "temperature"],
+      problem: `found ${wanted.join(", ")}; give each temperature once`,
+    });
+  }
+  if (wanted.includes(0) && config.evaluation.greedy) {
+    problems.push({
+      path: ["evaluation", "temperature"],
+      problem: "found 0, which is greedy decoding; evaluation.greedy has that measured already: remove it",
+    });
+  }
+
+  const { reasoning, stop } = config.policy;
+  const stopping = reasoning === "comments" ? stop.findIndex(endsComments) : -1;
+  if (stopping >= 0) {
+    problems.push({
+      path: ["policy", "stop", stopping],
+      problem: `found ${JSON.stringify(stop[stopping])}, which would end a program within the comment lines of its reasoning; remove it, or set policy.reasoning to "none"`,
+    });
   }
 
   config.stages.forEach((stage, index) => {
@@ -153,16 +159,10 @@ export const check = (config: RunConfig): ReadonlyArray<Problem> => {
         problem: `no online stage ${JSON.stringify(stage.of)} before this one; online stages: ${names(online)}`,
       });
     }
-    if (stage.kind === "online" && stage.generator.kind === "remote") {
-      for (const [name, problem] of remoteProblems(stage.generator)) {
-        problems.push({ path: ["stages", index, "generator", name], problem });
+    if (stage.kind === "online") {
+      for (const [path, problem] of OnlineCheck.check(stage, critic, names(valueAlgorithms))) {
+        problems.push({ path: ["stages", index, ...path], problem });
       }
-    }
-    if (stage.kind === "online" && stage.samplesPerProblem > stage.programsPerRound) {
-      problems.push({
-        path: ["stages", index, "samplesPerProblem"],
-        problem: `found ${stage.samplesPerProblem}, must be at most programsPerRound, which is ${stage.programsPerRound}`,
-      });
     }
   });
   return problems;

@@ -11,6 +11,9 @@ const Evaluate = Schema.Struct({
   prompt: Schema.optionalKey(
     describe(PromptTemplate, "Prompt of this evaluation, in place of the policy's."),
   ),
+  tilt: Schema.optionalKey(
+    describe(Rate, "Strength of the critic's tilt, in place of the one chosen so far; 0: the policy itself."),
+  ),
 });
 
 const Offline = Schema.Struct({
@@ -81,6 +84,8 @@ const Generator = Schema.Union([
   }),
 ]);
 
+const Judge = Schema.Literals(["logProb", "critic", "both"]);
+
 const Online = Schema.Struct({
   kind: Schema.Literal("online"),
   label: describe(Label, "Name of the stage."),
@@ -93,16 +98,72 @@ const Online = Schema.Struct({
     { kind: "own" },
     "Who writes the programs: the policy itself, or a model behind an OpenAI-compatible server.",
   ),
+  warmupRounds: or(
+    Count,
+    0,
+    "First rounds in which the policy is frozen: they collect, and step only the trainings of a critic.",
+  ),
   offlineFraction: or(Fraction, 0.5, "Share of every batch that comes from the offline data."),
+  offlineFractionAnneal: or(
+    Schema.NullOr(
+      Schema.Struct({
+        to: describe(Fraction, "Share of the offline data at the end."),
+        rounds: describe(Positive, "Rounds after the warm-up in which the share gets there, linearly."),
+      }),
+    ),
+    null,
+    "How the share of the offline data changes; null: it stays.",
+  ),
   updates: describe(
     Schema.Array(
       Schema.Struct({
         training: describe(Label, "One of the trainings."),
-        steps: describe(Positive, "Optimizer steps a round."),
+        steps: Schema.optionalKey(describe(Positive, "Optimizer steps a round; or updateToData.")),
+        updateToData: Schema.optionalKey(
+          describe(
+            PositiveNumber,
+            "In place of steps: sequences trained on for each new episode of the round; one step at least where there is one.",
+          ),
+        ),
         learningRate: describe(PositiveNumber, "Learning rate, constant."),
       }),
     ),
     "Training after every round, in order.",
+  ),
+  retain: or(
+    Schema.Struct({
+      offline: or(Schema.Boolean, true, "Keep the offline data in the replay memory during this stage."),
+      online: or(
+        Schema.Literals(["all", "latest"]),
+        "all",
+        "Which rounds' episodes are kept: all, or those of the latest round (on-policy).",
+      ),
+    }),
+    {},
+    "What the replay memory holds during the stage.",
+  ),
+  repeats: or(
+    Schema.Literals(["drop", "keep"]),
+    "drop",
+    "An exact repeat of a program: dropped, or an episode of its own, as group statistics need it.",
+  ),
+  bestOf: or(
+    Schema.NullOr(
+      Schema.Struct({
+        judge: describe(
+          Judge,
+          "Who chooses: the policy's log-prob, the critic's program score, or the sum of both ranks. A critic chooses nothing until its AUROC on the stage's verdicts beats the log-prob's.",
+        ),
+        keep: describe(Positive, "Programs of a problem that are verified; fewer than samplesPerProblem."),
+        random: or(
+          Fraction,
+          0.1,
+          "Share of the problems whose programs are all verified, so that the judges are measured without the choice's bias.",
+        ),
+      }),
+    ),
+    null,
+    "Verify only the best of a problem's programs; null: all of them.",
   ),
   selector: or(
     Schema.Literals(["breadth", "random"]),
@@ -134,4 +195,5 @@ const Control = Schema.Struct({
 export const Stage = Schema.Union([Evaluate, Offline, Tilt, Online, Control]);
 export type Stage = typeof Stage.Type;
 export type OnlineStage = typeof Online.Type;
+export type Judge = typeof Judge.Type;
 export type RemoteGenerator = Extract<OnlineStage["generator"], { readonly kind: "remote" }>;

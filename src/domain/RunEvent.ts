@@ -118,6 +118,19 @@ export const RunEvent = Schema.Union([
     taskId: Schema.String,
     reason: Schema.String,
   }),
+  /**
+   * Best-of-n: AUROC of each judge within problems, on the verdicts of a round that no judge chose; `by` chose the
+   * others. Null where no pass and failure of one problem were compared.
+   */
+  Schema.TaggedStruct("JudgesMeasured", {
+    index: Schema.Int,
+    round: Schema.Int,
+    by: Schema.String,
+    judges: Schema.Record(
+      Schema.String,
+      Schema.Struct({ auroc: Schema.NullOr(Schema.Number), pairs: Schema.Int }),
+    ),
+  }),
   Schema.TaggedStruct("RoundFinished", {
     index: Schema.Int,
     round: Schema.Int,
@@ -138,6 +151,24 @@ export const RunEvent = Schema.Union([
     round: Schema.Int,
     passAt1: Schema.Number,
     tasks: Schema.Int,
+  }),
+  /** Figures of the monitors, by name; see Monitor.ts. */
+  Schema.TaggedStruct("MonitorsMeasured", {
+    index: Schema.Int,
+    /** -1: before the first round's updates. */
+    round: Schema.Int,
+    values: Numbers,
+  }),
+  /** A monitor is past its limit. */
+  Schema.TaggedStruct("AlarmRaised", {
+    index: Schema.Int,
+    round: Schema.Int,
+    monitor: Schema.String,
+    value: Schema.Number,
+    limit: Schema.Number,
+    /** The value at the stage's start, where it is compared with that. */
+    from: Schema.NullOr(Schema.Number),
+    action: Schema.String,
   }),
   Schema.TaggedStruct("RolledBack", {
     index: Schema.Int,

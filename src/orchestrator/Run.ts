@@ -8,13 +8,14 @@
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import { Compute, ComputeError, type ModelInfo, type OpenSpec } from "../compute/Compute.ts";
-import { needsHeads, type OnlineStage, type RunConfig, type Stage } from "../config/RunConfig.ts";
+import { needsHeads, type RunConfig, type Stage } from "../config/RunConfig.ts";
 import * as GeneratorFor from "../generator/GeneratorFor.ts";
 import { REWARD_VERSION } from "../domain/Reward.ts";
 import type { Task } from "../domain/Task.ts";
 import { Sandbox } from "../sandbox/Sandbox.ts";
 import * as Control from "../stages/Control.ts";
 import * as Evaluate from "../stages/Evaluate.ts";
+import * as Memory from "../stages/Memory.ts";
 import * as Offline from "../stages/Offline.ts";
 import * as Online from "../stages/Online.ts";
 import { type Carried, initialCarried, type RunContext } from "../stages/RunContext.ts";
@@ -32,6 +33,8 @@ export const openSpec = (config: RunConfig): OpenSpec => ({
   seed: config.seed,
   trainable: config.policy.trainable,
   heads: needsHeads(config),
+  // A run that trains no heads takes the policy's as they are.
+  ...(needsHeads(config) ? { headShape: config.policy.heads } : {}),
   frozenType: config.policy.frozenType,
   trainings: Object.entries(config.trainings).map(([id, training]) => ({ id, ...training })),
   maxTrainTokens: config.compute.maxTrainTokens,
@@ -64,17 +67,10 @@ const work = (
       return { total: verifications, unit: "verification" };
     case "control":
       return {
-        total: Control.stepCount(onlineStage(context.config, stage.of), carried.onlineRounds[stage.of] ?? 0),
+        total: Control.stepCount(carried.onlineUpdates[stage.of] ?? []),
         unit: "step",
       };
   }
-};
-
-const onlineStage = (config: RunConfig, label: string): OnlineStage => {
-  const stage = config.stages.find((s): s is OnlineStage => s.kind === "online" && s.label === label);
-  // ConfigCheck refuses a control of an unknown stage before the run starts.
-  if (stage === undefined) throw new Error(`no online stage is called ${label}`);
-  return stage;
 };
 
 const countTasks = ({ tasks }: RunContext): number =>
@@ -155,13 +151,8 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
     yield* store.setLimit("generated", config.budget.generated);
   } else {
     if (latest !== null) yield* compute.restore(latest.directory);
-    const offline = new Set(context.offline.map(({ id }) => id));
     for (const [index, stage] of config.stages.entries()) {
-      if (stage.kind !== "online" || index >= from.stage) continue;
-      yield* compute.addEpisodes(
-        "online",
-        Online.episodesOf(context, yield* store.candidates(index), offline),
-      );
+      if (stage.kind === "online" && index < from.stage) yield* Memory.replay(context, stage, index);
     }
     yield* store.append({ _tag: "RunResumed", checkpoint: latest?.id ?? null });
   }
@@ -186,7 +177,7 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
         yield* Evaluate.run(context, {
           index,
           label: stage.label,
-          tilt: carried.tilt,
+          tilt: stage.tilt ?? carried.tilt,
           ...(stage.prompt === undefined ? {} : { prompt: stage.prompt }),
           onProgress: progress,
         });
@@ -218,7 +209,8 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
         break;
       case "online": {
         if (from.done === 0) {
-          carried = { ...carried, best: null, onlineStart: { ...carried.onlineStart, [stage.label]: last } };
+          const onlineStart = { ...carried.onlineStart, [stage.label]: last };
+          carried = { ...carried, best: null, judges: {}, onlineStart };
         }
         carried = yield* Online.run(context, {
           index,
@@ -236,10 +228,10 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
       }
       case "control": {
         const end = last;
-        const rounds = carried.onlineRounds[stage.of] ?? 0;
+        const rounds = carried.onlineUpdates[stage.of] ?? [];
         yield* restore(carried.onlineStart[stage.of] ?? "start");
         yield* compute.setReference;
-        yield* Control.run({ index, of: onlineStage(config, stage.of), rounds });
+        yield* Control.run({ index, rounds });
         yield* Evaluate.run(context, { index, label: stage.label, tilt: carried.tilt });
         yield* restore(end);
         break;
@@ -276,5 +268,5 @@ export interface Labels {
 const alreadyEvaluated = Effect.fnUntraced(function* (config: RunConfig, index: number) {
   const store = yield* RunStore;
   const { evaluations } = yield* store.state;
-  return evaluations.filter((e) => e.index === index).length === (config.evaluation.greedy ? 2 : 1);
+  return evaluations.filter((e) => e.index === index).length === Evaluate.passes(config.evaluation).length;
 });

@@ -11,23 +11,29 @@
 import * as Effect from "effect/Effect";
 import { Compute } from "../compute/Compute.ts";
 import type { OnlineStage } from "../config/RunConfig.ts";
-import type { Episode } from "../domain/Episode.ts";
-import { reward } from "../domain/Reward.ts";
 import type { Task } from "../domain/Task.ts";
 import * as Random from "../random/Random.ts";
 import { Generator } from "../generator/Generator.ts";
 import { RunStore, type StoredCandidate } from "../store/RunStore.ts";
+import * as BestOf from "./BestOf.ts";
 import * as CircuitBreaker from "./CircuitBreaker.ts";
 import * as Guard from "./Guard.ts";
+import * as Judges from "./Judges.ts";
+import * as Memory from "./Memory.ts";
 import type { RolloutItem } from "./Rollout.ts";
+import * as RoundFigures from "./RoundFigures.ts";
 import type { Carried, RunContext } from "./RunContext.ts";
 import { SafePoint } from "./SafePoint.ts";
 import * as Selection from "./Selection.ts";
-import { verifyRound } from "./VerifyRound.ts";
+import * as Updates from "./Updates.ts";
+import { headsOf, verifyRound } from "./VerifyRound.ts";
 import { isWritten, writeRound } from "./WriteRound.ts";
 
 /** Programs written for each verification that is left: repeats are free, but the rest would stay unverified. */
 const SURPLUS = 4;
+
+const surplus = ({ bestOf, samplesPerProblem }: OnlineStage): number =>
+  bestOf === null ? SURPLUS : (SURPLUS * samplesPerProblem) / bestOf.keep;
 
 export interface OnlineSpec<E> {
   readonly index: number;
@@ -38,33 +44,6 @@ export interface OnlineSpec<E> {
   readonly checkpoint: (done: number, carried: Carried, id: string) => Effect.Effect<void, E>;
   readonly restore: (checkpoint: string) => Effect.Effect<void, E>;
 }
-
-/** The judged candidates as episodes, first occurrence of a program first; known ids are left out. */
-export const episodesOf = (
-  context: RunContext,
-  candidates: ReadonlyArray<StoredCandidate>,
-  known: ReadonlySet<string>,
-): ReadonlyArray<Episode> => {
-  const tasks = new Map(context.tasks.train.map((task) => [task.id, task]));
-  const seen = new Set(known);
-  const episodes: Array<Episode> = [];
-  for (const candidate of candidates) {
-    const task = tasks.get(candidate.taskId);
-    if (candidate.outcome === null || task === undefined || seen.has(candidate.cacheKey)) continue;
-    seen.add(candidate.cacheKey);
-    episodes.push({
-      id: candidate.cacheKey,
-      taskId: candidate.taskId,
-      prompt: context.prompt(task),
-      program: context.completion(candidate.program),
-      reward: reward(candidate.outcome),
-      ...(candidate.logProbs.length > 0 ? { tokens: candidate.tokens } : {}),
-      behaviourLogProbs: candidate.logProbs.length > 0 ? candidate.logProbs : null,
-      policyVersion: candidate.policyVersion,
-    });
-  }
-  return episodes;
-};
 
 type History = ReadonlyArray<StoredCandidate>;
 
@@ -98,15 +77,13 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
   const safePoint = yield* SafePoint;
   const { remote } = yield* Generator;
   const { index, stage } = spec;
+  const { seed, trainings } = context.config;
   const tasks = new Map<string, Task>(context.tasks.train.map((task) => [task.id, task]));
-  const offlineIds = new Set(context.offline.map((episode) => episode.id));
   const solvedBefore = yield* solvedBeforeStage(context, index);
   let carried = spec.carried;
 
-  // The online part of the replay buffer is rebuilt in the order in which it grew.
-  const earlier = (yield* store.candidates(index)).filter(({ round }) => round < spec.from);
-  yield* compute.addEpisodes("online", episodesOf(context, earlier, offlineIds));
-  let history: History = earlier;
+  if (!stage.retain.offline) yield* compute.clearEpisodes("offline");
+  let history: History = yield* Memory.replay(context, stage, index, spec.from);
 
   let round = spec.from;
   for (; stage.rounds === null || round < stage.rounds; round++) {
@@ -118,7 +95,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
       const left = verifications.limit - verifications.spent - verifications.reserved;
       const affordable = Math.min(
         stage.programsPerRound,
-        SURPLUS * left,
+        Math.floor(surplus(stage) * left),
         candidates.length + generated.limit - generated.spent - generated.reserved,
       );
       if (affordable <= 0) break;
@@ -128,7 +105,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
         solvedBefore,
         strategy: stage.selector,
         count: Math.max(1, Math.floor(affordable / stage.samplesPerProblem)),
-        random: Random.make(context.config.seed).split(`select/${index}/${round}`),
+        random: Random.make(seed).split(`select/${index}/${round}`),
       });
       const items: Array<RolloutItem> = problems.flatMap((task) => {
         const before = history.filter(({ taskId }) => taskId === task.id).length;
@@ -144,50 +121,72 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
       });
       candidates = yield* store.candidates(index, round);
     }
+    const choice =
+      stage.bestOf === null
+        ? null
+        : yield* BestOf.choose(context, tasks, {
+            bestOf: stage.bestOf,
+            heads: headsOf(candidates),
+            soFar: carried.judges,
+            random: Random.make(seed).split(`best-of/${index}/${round}`),
+          });
     yield* verifyRound(tasks, candidates, {
       strategy: stage.selector,
       solved: solvedBy(solvedBefore, history),
       attempts: attemptsOf(history),
-      random: Random.make(context.config.seed).split(`verify/${index}/${round}`),
+      random: Random.make(seed).split(`verify/${index}/${round}`),
+      allowed: choice?.allowed ?? null,
     });
     candidates = yield* store.candidates(index, round);
     const ran = candidates.filter(({ decision }) => decision === "verified" || decision === "fault");
     yield* CircuitBreaker.check(ran.filter(({ decision }) => decision === "fault").length, ran.length);
     history = [...history, ...candidates];
-    const episodes = episodesOf(context, candidates, offlineIds);
-    yield* compute.addEpisodes("online", episodes);
+    const fresh = yield* Memory.grow(context, stage, candidates);
+    if (choice !== null) {
+      const tallies = BestOf.measure(choice, candidates);
+      yield* store.append(BestOf.event(index, round, choice.by, tallies));
+      carried = { ...carried, judges: Judges.add(carried.judges, tallies) };
+    }
     const solved = solvedBy(solvedBefore, history);
-    yield* store.append({
-      _tag: "RoundFinished",
-      index,
-      round,
-      verified: candidates.filter(({ decision }) => decision === "verified").length,
-      cacheHits: candidates.filter(({ decision }) => decision === "cached").length,
-      passed: candidates.filter(({ outcome }) => outcome === "Passed").length,
-      unverified: candidates.filter(({ outcome }) => outcome === null).length,
-      solvedTasks: solved.size,
-    });
+    const figures = RoundFigures.of(candidates);
+    yield* store.append(
+      { _tag: "Metrics", index, training: "round", step: round + 1, values: figures },
+      {
+        _tag: "RoundFinished",
+        index,
+        round,
+        verified: candidates.filter(({ decision }) => decision === "verified").length,
+        cacheHits: candidates.filter(({ decision }) => decision === "cached").length,
+        passed: candidates.filter(({ outcome }) => outcome === "Passed").length,
+        unverified: candidates.filter(({ outcome }) => outcome === null).length,
+        solvedTasks: solved.size,
+      },
+    );
 
     // Measured where the policy is still the one that the stage began with: the first round has its guard too.
     if (carried.best === null) carried = yield* Guard.baseline(context, { index, stage, carried });
-    yield* update({
-      index,
-      stage,
-      round,
-      offlineFraction: stage.offlineFraction,
-    });
-    const version = carried.policyVersion + 1;
+    const before = carried.onlineUpdates[stage.label] ?? [];
+    const plan = Updates.plan({ trainings, stage, round, fresh, carried });
+    const made = yield* Updates.run({ index, ...plan, before });
+    // A round that left the policy as it was publishes none.
+    const trained = Updates.movesPolicy(trainings, made);
     const id = `stage-${index}-round-${round}`;
-    carried = { ...carried, policyVersion: version };
-    const guard = yield* Guard.check(context, { index, stage, round, carried, id });
     carried = {
-      ...guard.carried,
-      onlineRounds: { ...carried.onlineRounds, [stage.label]: round + 1 },
+      ...carried,
+      policyVersion: carried.policyVersion + (trained ? 1 : 0),
+      onlineUpdates: { ...carried.onlineUpdates, [stage.label]: [...before, made] },
     };
+    const guard = yield* Guard.check(context, { index, stage, round, carried, id });
+    carried = guard.carried;
     if (guard.restore !== null) yield* spec.restore(guard.restore);
     yield* spec.checkpoint(round + 1, carried, id);
-    yield* store.append({ _tag: "PolicyPublished", version, checkpoint: id }, yield* progress(index));
+    const version = carried.policyVersion;
+    yield* store.append(
+      ...(trained ? [{ _tag: "PolicyPublished", version, checkpoint: id } as const] : []),
+      yield* progress(index),
+    );
   }
+  if (!stage.retain.offline) yield* compute.addEpisodes("offline", context.offline);
   return carried;
 });
 
@@ -196,33 +195,4 @@ const progress = Effect.fnUntraced(function* (index: number) {
   const store = yield* RunStore;
   const { spent, limit } = yield* store.budget("verifications");
   return { _tag: "StageProgress", index, done: spent, total: limit } as const;
-});
-
-/** The updates of one round, of the online stage or of its control. */
-export const update = Effect.fn("Online.update")(function* (spec: {
-  readonly index: number;
-  readonly stage: OnlineStage;
-  readonly round: number;
-  readonly offlineFraction: number;
-}) {
-  const store = yield* RunStore;
-  const compute = yield* Compute;
-  const safePoint = yield* SafePoint;
-  for (const { training, steps, learningRate } of spec.stage.updates) {
-    for (let step = 0; step < steps; step++) {
-      yield* safePoint.pass;
-      const values = yield* compute.trainStep({
-        training,
-        learningRate,
-        offlineFraction: spec.offlineFraction,
-      });
-      yield* store.append({
-        _tag: "Metrics",
-        index: spec.index,
-        training,
-        step: spec.round * steps + step + 1,
-        values,
-      });
-    }
-  }
 });

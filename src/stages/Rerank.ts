@@ -9,29 +9,14 @@ import { Compute } from "../compute/Compute.ts";
 import type { Rerank } from "../domain/RunEvent.ts";
 import type { Task } from "../domain/Task.ts";
 import type { EvaluatedProgram } from "./Evaluate.ts";
+import * as Judges from "./Judges.ts";
+import type { Scored } from "./Judges.ts";
 import type { RunContext } from "./RunContext.ts";
 import { SafePoint } from "./SafePoint.ts";
 
-/** A judged sample with a judge's score; higher is better. */
-export interface Scored {
-  readonly taskId: string;
-  readonly passed: boolean;
-  readonly score: number;
-}
-
-const byTask = <A extends { readonly taskId: string }>(items: ReadonlyArray<A>): ReadonlyArray<Array<A>> => {
-  const groups = new Map<string, Array<A>>();
-  for (const item of items) {
-    const group = groups.get(item.taskId);
-    if (group === undefined) groups.set(item.taskId, [item]);
-    else group.push(item);
-  }
-  return [...groups.values()];
-};
-
 /** pass@1 of the best-scored sample of each task; samples that tie for the best share it. */
 export const bestOf = (samples: ReadonlyArray<Scored>): number => {
-  const groups = byTask(samples);
+  const groups = Judges.byTask(samples);
   const values = groups.map((group) => {
     const top = Math.max(...group.map(({ score }) => score));
     const best = group.filter(({ score }) => score === top);
@@ -45,25 +30,8 @@ export const bestOf = (samples: ReadonlyArray<Scored>): number => {
  * probability that a pass scores above a failure, ties counting half. Null where no task has both.
  */
 export const auroc = (samples: ReadonlyArray<Scored>): number | null => {
-  const values: Array<number> = [];
-  for (const group of byTask(samples)) {
-    const passes = group.filter(({ passed }) => passed);
-    const failures = group.filter(({ passed }) => !passed);
-    if (passes.length === 0 || failures.length === 0) continue;
-    let above = 0;
-    for (const p of passes)
-      for (const f of failures) above += p.score > f.score ? 1 : p.score === f.score ? 0.5 : 0;
-    values.push(above / (passes.length * failures.length));
-  }
+  const values = Judges.tallies(samples).flatMap((tally) => Judges.auroc(tally) ?? []);
   return values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length;
-};
-
-/** Rank of each score among those of its task, from 0; equal scores share the lower rank. */
-export const ranks = (samples: ReadonlyArray<Scored>): ReadonlyArray<number> => {
-  const sorted = new Map(
-    byTask(samples).map((group) => [group[0]?.taskId, group.map(({ score }) => score).sort((a, b) => a - b)]),
-  );
-  return samples.map(({ taskId, score }) => sorted.get(taskId)?.indexOf(score) ?? 0);
 };
 
 const figures = (samples: ReadonlyArray<Scored>) => ({ passAt1: bestOf(samples), auroc: auroc(samples) });
@@ -105,7 +73,7 @@ export const run = Effect.fn("Rerank.run")(function* (
     return { logProb: figures(logProb), critic: null, both: null } satisfies Rerank;
   }
   const critic = scored((i) => judged[i].score.advantage ?? 0);
-  const [a, b] = [ranks(critic), ranks(logProb)];
+  const [a, b] = [Judges.ranks(critic), Judges.ranks(logProb)];
   return {
     logProb: figures(logProb),
     critic: figures(critic),

@@ -2,6 +2,8 @@
 import type { PromptTemplate, RunConfig } from "../config/RunConfig.ts";
 import type { Episode } from "../domain/Episode.ts";
 import type { Task } from "../domain/Task.ts";
+import type * as Judges from "./Judges.ts";
+import type * as Updates from "./Updates.ts";
 
 export interface RunContext {
   readonly config: RunConfig;
@@ -16,6 +18,8 @@ export interface RunContext {
   readonly prompt: (task: Task, template?: PromptTemplate) => string;
   /** The text that an episode of a program has: the program and what ends it. */
   readonly completion: (program: string) => string;
+  /** The same as an episode's texts: with the reasoning apart, where the run tells it apart. */
+  readonly written: (task: Task, program: string) => Pick<Episode, "program" | "reasoning">;
   /** Key of the verdict cache. */
   readonly cacheKey: (task: Task, program: string) => string;
 }
@@ -25,18 +29,27 @@ export interface Carried {
   /** Decoding tilt chosen so far; 0 is the policy itself. */
   readonly tilt: number;
   readonly policyVersion: number;
-  /** Rounds of updates that each online stage made, by label: what its control repeats. */
-  readonly onlineRounds: Readonly<Record<string, number>>;
+  /** Updates that each online stage made, round by round, by label: what its control repeats. */
+  readonly onlineUpdates: Readonly<Record<string, ReadonlyArray<Updates.Round>>>;
   /** Checkpoint from which each online stage started, by label: where its control starts. */
   readonly onlineStart: Readonly<Record<string, string>>;
   /** Best validation pass@1 and its checkpoint, within the running online stage. */
   readonly best: { readonly passAt1: number; readonly checkpoint: string } | null;
+  /** How well the judges of best-of-n did, within the running online stage. */
+  readonly judges: Judges.Tallies;
+  /** Factor of the learning rates of online updates. */
+  readonly learningRateScale: number;
+  /** Added to the share of offline data in online updates. */
+  readonly offlineRaise: number;
 }
 
 export const initialCarried: Carried = {
   tilt: 0,
   policyVersion: 0,
-  onlineRounds: {},
+  onlineUpdates: {},
   onlineStart: {},
   best: null,
+  judges: {},
+  learningRateScale: 1,
+  offlineRaise: 0,
 };

@@ -26,6 +26,10 @@ const groups = (
   return byKey;
 };
 
+/** The first candidate of each program: the one that is paid for. */
+export const headsOf = (candidates: ReadonlyArray<StoredCandidate>): ReadonlyArray<StoredCandidate> =>
+  [...groups(candidates).values()].map(([head]) => head);
+
 export interface Choice {
   readonly strategy: "breadth" | "random";
   /** Tasks that have a passing program already. */
@@ -33,6 +37,8 @@ export interface Choice {
   /** Programs judged for a task so far; absent: none. */
   readonly attempts: ReadonlyMap<string, number>;
   readonly random: Random;
+  /** Slots that may be paid for; null: all. */
+  readonly allowed: ReadonlySet<number> | null;
 }
 
 /** Decisions that took a verification from the budget. */
@@ -54,7 +60,7 @@ export const verifyRound = Effect.fn("VerifyRound.verifyRound")(function* (
   if (first === undefined) return;
 
   const byKey = groups(candidates);
-  const heads = [...byKey.values()].flatMap(([head]) => (head === undefined ? [] : [head]));
+  const heads = headsOf(candidates);
   const { limit, spent, reserved } = yield* store.budget("verifications");
   let left = limit - spent - reserved + heads.filter(({ decision }) => paid.has(decision)).length;
   const chosen: Array<StoredCandidate> = [];
@@ -65,12 +71,17 @@ export const verifyRound = Effect.fn("VerifyRound.verifyRound")(function* (
       { discard: true },
     );
   // Which programs the last of the budget goes to is settled before any runs: it must not depend on timing.
-  for (const head of Selector.order({ ...choice, candidates: heads })) {
+  const wanted = ({ slot }: StoredCandidate): boolean => choice.allowed?.has(slot) ?? true;
+  const ordered = [
+    ...Selector.order({ ...choice, candidates: heads.filter(wanted) }),
+    ...heads.filter((head) => !wanted(head)),
+  ];
+  for (const head of ordered) {
     const before = paid.has(head.decision);
     const cached = yield* store.cacheGet(head.cacheKey);
     if (cached !== null) yield* answer(head.cacheKey, cached);
     if (before) left -= 1;
-    else if (cached === null && head.decision === "open" && left > 0) {
+    else if (cached === null && head.decision === "open" && left > 0 && wanted(head)) {
       left -= 1;
       chosen.push(head);
     }

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "vitest";
+import * as Judges from "../../src/stages/Judges.ts";
 import * as Rerank from "../../src/stages/Rerank.ts";
 
-const sample = (taskId: string, passed: boolean, score: number): Rerank.Scored => ({ taskId, passed, score });
+const sample = (taskId: string, passed: boolean, score: number): Judges.Scored => ({ taskId, passed, score });
 
 describe("reranking", () => {
   it("takes the best-scored sample of each task; ties share", () => {
@@ -40,7 +41,7 @@ describe("reranking", () => {
       sample("b", true, -3),
     ];
     const scaled = samples.map((s) => ({ ...s, score: 10 * s.score + 4 }));
-    assert.deepEqual(Rerank.ranks(scaled), Rerank.ranks(samples));
+    assert.deepEqual(Judges.ranks(scaled), Judges.ranks(samples));
     assert.strictEqual(Rerank.auroc(scaled), Rerank.auroc(samples));
   });
 });

@@ -38,6 +38,7 @@ const decide = Effect.gen(function* () {
     solved: new Set(),
     attempts: new Map(),
     random: Random.make(7),
+    allowed: null,
   });
 });
 

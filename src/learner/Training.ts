@@ -97,10 +97,21 @@ const floatColumns = [
   "groupMean",
   "groupStd",
   "groupSize",
-  "bag1",
-  "bag2",
 ] as const;
 const intColumns = ["position", "action", "next", "sequence"] as const;
+
+/** Feed of the critics that a step's backups look at: see `Critic.subset`. Where the heads have one. */
+const SUBSET = "criticSubset";
+
+/** [M]: 1 for the critics of a subset, drawn without replacement, 0 for the others; null: there is no subset. */
+const drawSubset = ({ heads }: Network, random: Random): Float32Array | null => {
+  if (heads === null || heads.subset === null) return null;
+  const chosen = Float32Array.from({ length: heads.critics }, (_, i) => (i < (heads.subset ?? 0) ? 1 : 0));
+  return Float32Array.from(random.shuffle([...chosen]));
+};
+
+/** Critics that bags are drawn for; a network without heads reads none. */
+const criticsOf = ({ heads }: Network): number => heads?.critics ?? Heads.defaults.critics;
 
 interface Rows {
   /** int32 [B, T]. */
@@ -122,6 +133,7 @@ const networksOf = (
 ): Networks => {
   const frozen = g.stopGradient(hidden);
   const chunk = logitRows(model.config.vocab_size);
+  let reference: Value | undefined;
   return {
     logProb: () => Transformer.logProbs(g, model, hidden, action, chunk),
     top: (k) => {
@@ -130,20 +142,22 @@ const networksOf = (
       return { tokens: top.ids, logProbs: g.stopGradient(top.logProbs) };
     },
     reference: () => {
-      const frozen = Reference.of(model);
-      const rows = g.gather(Transformer.forward(g, frozen, tokens), position);
-      return g.stopGradient(Transformer.logProbs(g, frozen, rows, action, chunk));
+      if (reference === undefined) {
+        const frozen = Reference.of(model);
+        const rows = g.gather(Transformer.forward(g, frozen, tokens), position);
+        reference = g.stopGradient(Transformer.logProbs(g, frozen, rows, action, chunk));
+      }
+      return reference;
     },
     critic: () => {
       if (heads === null) throw new RangeError("the model has no value heads");
-      const twins = (critics: readonly [Heads.Critic, Heads.Critic], candidates: Value) =>
-        Heads.qLogits(g, model, critics, frozen, candidates) as [Value, Value];
       return {
-        q: (candidates) => twins(["q1", "q2"], candidates),
-        targetQ: (candidates) => {
-          const [q1, q2] = twins(["target.q1", "target.q2"], candidates);
-          return [g.stopGradient(q1), g.stopGradient(q2)];
-        },
+        q: (candidates) => Heads.qLogits(g, model, heads, Heads.critics(heads), frozen, candidates),
+        targetQ: (candidates) =>
+          Heads.qLogits(g, model, heads, Heads.targets(heads), frozen, candidates).map((q) =>
+            g.stopGradient(q),
+          ),
+        subset: heads.subset === null ? null : g.feed(SUBSET, [heads.critics]),
         v: () => Heads.valueLogits(g, model, heads, frozen),
       };
     },
@@ -174,7 +188,10 @@ const recordLayout = (
   const at = prefix(layout);
   const floats = floatColumns.map((name) => [name, g.feed(`${at}/${name}`, [N])]);
   const ints = intColumns.map((name) => [name, g.feed(`${at}/${name}`, [N], "int32")]);
-  const columns = Object.fromEntries([...floats, ...ints, ["sequences", B]]) as Columns & {
+  const bags = g.feed(`${at}/bags`, [criticsOf(network), N]);
+  // Recorded so that it may be fed whether the loss reads it or not.
+  if (network.heads !== null && network.heads.subset !== null) g.feed(SUBSET, [network.heads.critics]);
+  const columns = Object.fromEntries([...floats, ...ints, ["sequences", B], ["bags", bags]]) as Columns & {
     readonly position: Value;
   };
   const tokens = g.feed(`${at}/tokens`, [B, T], "int32");
@@ -329,13 +346,18 @@ export const record = (g: Graph, network: Network, options: TrainingOptions): Re
             beta1Power: Float32Array.of(optimizer.beta1 ** steps),
             beta2Power: Float32Array.of(optimizer.beta2 ** steps),
           };
+          // By the step's number, so that a resumed run draws what an uninterrupted one would.
+          const subset = drawSubset(network, random.split(`subset/${steps}`));
           for (let from = 0; from < batchSize; from += microBatch) {
             const micro = picks.slice(from, from + microBatch);
             const layout = Batch.layoutFor(layouts, Batch.needs(parts, micro));
-            const arrays = Batch.fill(parts, micro, layout, totals);
-            const feeds: Record<string, Float32Array | Int32Array | Uint8Array> = Object.fromEntries(
-              Object.entries(arrays).map(([name, data]) => [`${prefix(layout)}/${name}`, data]),
-            );
+            const arrays = Batch.fill(parts, micro, layout, totals, criticsOf(network));
+            const feeds: Record<string, Float32Array | Int32Array | Uint8Array> = {
+              ...Object.fromEntries(
+                Object.entries(arrays).map(([name, data]) => [`${prefix(layout)}/${name}`, data]),
+              ),
+              ...(subset === null ? {} : { [SUBSET]: subset }),
+            };
             if (lora !== null && dropsOut(network, options)) {
               const rows = layout.sequences * layout.time;
               const fresh = random.split(`dropout/${steps}/${from}`);

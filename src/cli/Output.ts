@@ -2,6 +2,7 @@
 import Table from "cli-table3";
 import * as Console from "effect/Console";
 import { Flag } from "effect/cli";
+import type { AlarmState } from "../domain/RunState.ts";
 
 export const json = Flag.Boolean("json").pipe(
   Flag.withDescription("Print JSON instead of a table"),
@@ -29,4 +30,11 @@ export const duration = (seconds: number): string => {
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+};
+
+/** "td_offline 0.81 in round 2 (0.3 at the start, limit 2): raise-offline". */
+export const alarm = (raised: Omit<AlarmState, "index">): string => {
+  const { action, from, limit, monitor, round, value } = raised;
+  const start = from === null ? "" : `${from.toPrecision(3)} at the start, `;
+  return `${monitor} ${value.toPrecision(3)} in round ${round} (${start}limit ${limit}): ${action}`;
 };

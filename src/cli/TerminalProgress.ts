@@ -8,7 +8,7 @@ import * as Fiber from "effect/Fiber";
 import * as Ref from "effect/Ref";
 import * as Schedule from "effect/Schedule";
 import type { RunState, StageState } from "../domain/RunState.ts";
-import { duration, percent } from "./Output.ts";
+import { alarm, duration, percent } from "./Output.ts";
 import * as Screen from "./Screen.ts";
 
 const WIDTH = 24;
@@ -108,8 +108,17 @@ const stageLine = (
 export const render = (state: RunState, pace: Pace | null, now: number): ReadonlyArray<string> => [
   ...state.stages.map((stage, index) => stageLine(state, stage, index, pace, now)),
   state.stages.length === 0 ? "  loading the policy" : `  ${detail(state)}`,
+  ...alarms(state),
   ...leftOut(state),
 ];
+
+/** How many alarms the monitors raised, and the last one. */
+const alarms = ({ alarms: raised }: RunState): ReadonlyArray<string> => {
+  const last = raised.at(-1);
+  return last === undefined
+    ? []
+    : [`  ${raised.length} ${raised.length === 1 ? "alarm" : "alarms, the last"}: ${alarm(last)}`];
+};
 
 /** What the run's token limits leave out, where they do. */
 const leftOut = ({ leftOut: { tasks, episodes } }: RunState): ReadonlyArray<string> =>

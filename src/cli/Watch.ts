@@ -74,7 +74,7 @@ export const describe = (before: RunState.RunState, { event }: LoggedEvent): str
     case "AlarmRaised":
       return `${label}: ALARM ${alarm(event)}`;
     case "RolledBack":
-      return `${label}: rolled back to ${event.checkpoint}, validation fell from ${percent(event.from)} to ${percent(event.to)}`;
+      return `${label}: rolled back to ${event.checkpoint}, whose validation pass@1 is ${percent(event.to)}; round ${event.round} had ${percent(event.from)}`;
     case "EvaluationFinished": {
       const { stage, temperature, passAt1, passAt10, interval, tasks } = event.result;
       return `${stage}: pass@1 ${percent(passAt1)} (${percent(interval[0])} – ${percent(interval[1])})${passAt10 === null ? "" : `, pass@10 ${percent(passAt10)}`} on ${tasks} tasks, ${temperature === 0 ? "greedy" : `T=${temperature}`}`;

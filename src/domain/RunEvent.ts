@@ -173,8 +173,9 @@ export const RunEvent = Schema.Union([
   Schema.TaggedStruct("RolledBack", {
     index: Schema.Int,
     round: Schema.Int,
-    from: Schema.Number,
-    to: Schema.Number,
+    /** Validation pass@1 of the round, and of what is gone back to; null where there is no validation. */
+    from: Schema.NullOr(Schema.Number),
+    to: Schema.NullOr(Schema.Number),
     checkpoint: Schema.String,
   }),
   Schema.TaggedStruct("EvaluationFinished", { index: Schema.Int, result: EvaluationResult }),

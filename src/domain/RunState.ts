@@ -1,10 +1,5 @@
-/**
- * Run state: the fold of a run's events, as plain data.
- *
- * `evolve` is pure and total, so the run itself, a dashboard, `drydock watch` and a replay from 0 that have
- * seen the same events hold the same state.
- */
-import type { EvaluationResult, LoggedEvent, RunEvent, Unit } from "./RunEvent.ts";
+/** Run state: what the events of a run say together (RunFold.ts), as plain data. */
+import type { EvaluationResult, Unit } from "./RunEvent.ts";
 
 export type Status = "starting" | "running" | "paused" | "stopped" | "failed" | "finished";
 
@@ -31,6 +26,17 @@ export interface TrainingMetrics {
   readonly index: number;
   readonly step: number;
   readonly values: { readonly [name: string]: number };
+}
+
+/** An alarm of a monitor; see Monitor.ts. */
+export interface AlarmState {
+  readonly index: number;
+  readonly round: number;
+  readonly monitor: string;
+  readonly value: number;
+  readonly limit: number;
+  readonly from: number | null;
+  readonly action: string;
 }
 
 export interface Counts {
@@ -74,6 +80,15 @@ export interface RunState {
     readonly passAt1: number;
     readonly tasks: number;
   } | null;
+  /** Last figures of the monitors, and those at the start of their stage. */
+  readonly monitors: {
+    readonly index: number;
+    readonly round: number;
+    readonly values: { readonly [name: string]: number };
+    readonly start: { readonly [name: string]: number };
+  } | null;
+  /** In order; a round that a resumed run repeats raises its own again. */
+  readonly alarms: ReadonlyArray<AlarmState>;
   readonly rollbacks: number;
   /** Last round that finished, and the last one rolled back, by stage: a resumed round's are counted once. */
   readonly lastRound: { readonly [index: string]: number };
@@ -115,6 +130,8 @@ export const initial: RunState = {
   round: null,
   solvedTasks: 0,
   validation: null,
+  monitors: null,
+  alarms: [],
   rollbacks: 0,
   lastRound: {},
   lastRollback: {},
@@ -128,205 +145,4 @@ export const initial: RunState = {
   endedAt: null,
   updatedAt: null,
   lastSeq: 0,
-};
-
-const withStage = (state: RunState, index: number, change: Partial<StageState>): RunState => ({
-  ...state,
-  stages: state.stages.map((stage, i) => (i === index ? { ...stage, ...change } : stage)),
-});
-
-const withBudget = (
-  state: RunState,
-  unit: Unit,
-  change: (b: BudgetState) => Partial<BudgetState>,
-): RunState => {
-  const budget = state.budgets[unit];
-  return { ...state, budgets: { ...state.budgets, [unit]: { ...budget, ...change(budget) } } };
-};
-
-const withCounts = (state: RunState, add: Partial<Counts>): RunState => {
-  const counts: { -readonly [K in keyof Counts]: number } = { ...state.counts };
-  for (const [key, value] of Object.entries(add)) counts[key as keyof Counts] += value;
-  return { ...state, counts };
-};
-
-/**
- * A resumed run goes on from its checkpoint: later stages have not happened. A finished evaluation has: it
- * changes nothing that a checkpoint holds, and is not made again.
- */
-const rewind = (state: RunState, checkpoint: string | null): RunState => {
-  const at = state.checkpoint?.id === checkpoint ? state.checkpoint : null;
-  if (checkpoint !== null && at === null) return state;
-  const from = at?.stage ?? 0;
-  return {
-    ...state,
-    stage: state.stages.length === 0 ? null : Math.min(from, state.stages.length - 1),
-    stages: state.stages.map((stage, i) =>
-      i < from || (stage.kind === "evaluate" && stage.status === "done")
-        ? stage
-        : {
-            ...stage,
-            status: "waiting" as const,
-            done: i === from && at !== null && at.done > 0 ? stage.done : 0,
-            seconds: null,
-          },
-    ),
-  };
-};
-
-/** Whether a round comes after the last one of its stage that was counted. */
-const isNew = (
-  last: { readonly [index: string]: number },
-  { index, round }: { readonly index: number; readonly round: number },
-): boolean => round > (last[index] ?? -1);
-
-const apply = (state: RunState, at: number, event: RunEvent): RunState => {
-  switch (event._tag) {
-    case "RunStarted": {
-      const limits: { readonly [U in Unit]?: number } = event.limits;
-      return {
-        ...state,
-        runId: event.runId,
-        name: event.name,
-        seed: event.seed,
-        formatVersion: event.formatVersion,
-        backend: event.backend,
-        sandbox: event.sandbox,
-        status: "running",
-        stages: event.stages.map(({ kind, label }) => ({
-          kind,
-          label,
-          status: "waiting",
-          done: 0,
-          total: 0,
-          unit: "",
-          seconds: null,
-        })),
-        budgets: {
-          verifications: {
-            ...state.budgets.verifications,
-            limit: limits.verifications ?? state.budgets.verifications.limit,
-          },
-          generated: { ...state.budgets.generated, limit: limits.generated ?? state.budgets.generated.limit },
-        },
-        labelsOffline: event.labelsOffline,
-        leftOut: event.leftOut ?? state.leftOut,
-        startedAt: at,
-      };
-    }
-    case "StageStarted":
-      return {
-        ...withStage(state, event.index, {
-          kind: event.kind,
-          label: event.label,
-          status: "running",
-          total: event.total,
-          unit: event.unit,
-        }),
-        stage: event.index,
-      };
-    case "StageProgress":
-      return withStage(state, event.index, { done: event.done, total: event.total });
-    case "StageFinished":
-      return withStage(state, event.index, { status: "done", seconds: event.seconds });
-    case "Metrics":
-      return {
-        ...state,
-        metrics: {
-          ...state.metrics,
-          [event.training]: { index: event.index, step: event.step, values: event.values },
-        },
-      };
-    case "ProgramsGenerated":
-      return withCounts(state, { generated: event.count, unique: event.unique });
-    case "BudgetReserved":
-      return withBudget(state, event.unit, (b) => ({ reserved: b.reserved + event.amount }));
-    case "BudgetCommitted":
-      return withBudget(state, event.unit, (b) => ({
-        reserved: b.reserved - event.amount,
-        spent: b.spent + event.amount,
-      }));
-    case "BudgetRefunded":
-      return withBudget(state, event.unit, (b) => ({ reserved: b.reserved - event.amount }));
-    case "BudgetLimitChanged":
-      return withBudget(state, event.unit, () => ({ limit: event.limit }));
-    case "VerdictRecorded":
-      return withCounts(state, {
-        ...(event.cached ? { cacheHits: 1 } : { verified: 1 }),
-        passed: event.outcome === "Passed" ? 1 : 0,
-      });
-    case "SandboxFaulted":
-      return withCounts(state, { faults: 1 });
-    case "RoundFinished":
-      return {
-        ...withCounts(state, { unverified: isNew(state.lastRound, event) ? event.unverified : 0 }),
-        lastRound: { ...state.lastRound, [event.index]: event.round },
-        round: event.round,
-        solvedTasks: event.solvedTasks,
-      };
-    case "PolicyPublished":
-      return { ...state, policyVersion: event.version };
-    case "TiltChosen":
-      return { ...state, tilt: event.beta };
-    case "ValidationMeasured":
-      return {
-        ...state,
-        validation: { index: event.index, round: event.round, passAt1: event.passAt1, tasks: event.tasks },
-      };
-    case "RolledBack":
-      return {
-        ...state,
-        rollbacks: state.rollbacks + (isNew(state.lastRollback, event) ? 1 : 0),
-        lastRollback: { ...state.lastRollback, [event.index]: event.round },
-      };
-    case "EvaluationFinished": {
-      const { index, result } = event;
-      const same = (e: RunState["evaluations"][number]): boolean =>
-        e.index === index && e.result.stage === result.stage && e.result.temperature === result.temperature;
-      return {
-        ...state,
-        evaluations: state.evaluations.some(same)
-          ? state.evaluations.map((e) => (same(e) ? { index, result } : e))
-          : [...state.evaluations, { index, result }],
-      };
-    }
-    case "CheckpointSaved":
-      return { ...state, checkpoint: { id: event.id, stage: event.stage, done: event.done } };
-    case "CommandReceived":
-    case "CommandRefused":
-      return state;
-    case "RunPaused":
-      return { ...state, status: "paused" };
-    case "RunUnpaused":
-      return { ...state, status: "running" };
-    case "RunResumed":
-      return {
-        ...rewind(state, event.checkpoint),
-        status: "running",
-        reason: null,
-        remedy: null,
-        endedAt: null,
-        resumes: state.resumes + 1,
-      };
-    case "RunStopped":
-      return { ...state, status: "stopped", reason: event.reason, endedAt: at };
-    case "RunFailed":
-      return { ...state, status: "failed", reason: event.reason, remedy: event.remedy, endedAt: at };
-    case "RunFinished":
-      return { ...state, status: "finished", endedAt: at };
-  }
-};
-
-/** The state after one more event. */
-export const evolve = (state: RunState, logged: LoggedEvent): RunState => ({
-  ...apply(state, logged.at, logged.event),
-  lastSeq: logged.seq,
-  updatedAt: logged.at,
-});
-
-/** The fold of a whole log, or of its continuation from `from`. */
-export const replay = (events: Iterable<LoggedEvent>, from: RunState = initial): RunState => {
-  let state = from;
-  for (const event of events) state = evolve(state, event);
-  return state;
 };

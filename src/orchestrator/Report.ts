@@ -1,6 +1,7 @@
 /** The report of a run: a pure fold of its events, written as report.json and printed as a table. */
 import * as Effect from "effect/Effect";
 import type { EvaluationResult, LoggedEvent, RunEvent } from "../domain/RunEvent.ts";
+import * as RunFold from "../domain/RunFold.ts";
 import * as RunState from "../domain/RunState.ts";
 import { RunStore } from "../store/RunStore.ts";
 
@@ -24,6 +25,8 @@ export interface Report {
   readonly generated: number;
   readonly faults: number;
   readonly rollbacks: number;
+  /** Alarms that the monitors raised, in order. */
+  readonly alarms: ReadonlyArray<RunState.AlarmState>;
   readonly tilt: number;
   /** Seconds of work: time between the run's stop and its resumption is not counted. */
   readonly seconds: number;
@@ -68,7 +71,7 @@ export const activeSeconds = (events: ReadonlyArray<LoggedEvent>): number => {
 };
 
 export const make = (events: ReadonlyArray<LoggedEvent>): Report => {
-  const state = RunState.replay(events);
+  const state = RunFold.replay(events);
   const figures = ({ limit, spent }: RunState.BudgetState) => ({ limit, spent });
   return {
     run: state.runId,
@@ -86,6 +89,7 @@ export const make = (events: ReadonlyArray<LoggedEvent>): Report => {
     generated: state.counts.generated,
     faults: state.counts.faults,
     rollbacks: state.rollbacks,
+    alarms: state.alarms,
     tilt: state.tilt,
     seconds: activeSeconds(events),
   };

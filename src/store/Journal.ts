@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect";
 import * as PubSub from "effect/PubSub";
 import * as Stream from "effect/Stream";
 import type { LoggedEvent, RunEvent } from "../domain/RunEvent.ts";
+import * as RunFold from "../domain/RunFold.ts";
 import * as RunState from "../domain/RunState.ts";
 import { attempt, type Database } from "./Database.ts";
 import * as EventRows from "./EventRows.ts";
@@ -31,7 +32,7 @@ export interface Journal {
 }
 
 export const make = Effect.fnUntraced(function* (db: Database) {
-  let state = yield* attempt(() => RunState.replay(EventRows.pages(db, 0)));
+  let state = yield* attempt(() => RunFold.replay(EventRows.pages(db, 0)));
   // One place in the queue: a slow reader sees the latest head, and holds no memory.
   const moved = yield* Effect.acquireRelease(
     PubSub.sliding<number>({ capacity: 1, replay: 1 }),
@@ -51,7 +52,7 @@ export const make = Effect.fnUntraced(function* (db: Database) {
             for (const event of events) EventRows.insert(db, event);
             return value;
           });
-          state = RunState.replay(events, state);
+          state = RunFold.replay(events, state);
           return { result, changed: events.length > 0 };
         }),
       ),

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect";
 import * as Schedule from "effect/Schedule";
 import * as Stream from "effect/Stream";
 import type { LoggedEvent } from "../domain/RunEvent.ts";
+import * as RunFold from "../domain/RunFold.ts";
 import * as RunState from "../domain/RunState.ts";
 import { attempt, open as openDatabase } from "./Database.ts";
 import * as Checkpoints from "./Checkpoints.ts";
@@ -62,7 +63,7 @@ export const open = Effect.fn("RunReader.open")(function* (directory: string) {
     /** Every recorded checkpoint, oldest first. A run that goes on may remove some of them at any time. */
     checkpoints: attempt(() => Checkpoints.list(db, directory)),
     state: attempt(() => {
-      state = RunState.replay(EventRows.pages(db, state.lastSeq), state);
+      state = RunFold.replay(EventRows.pages(db, state.lastSeq), state);
       return state;
     }),
   } satisfies RunReader & { readonly checkpoints: unknown };

@@ -4,6 +4,7 @@ import * as Path from "node:path";
 import * as Schema from "effect/Schema";
 import { afterAll, assert, describe, it } from "vitest";
 import { LoggedEvent } from "../../src/domain/RunEvent.ts";
+import * as RunFold from "../../src/domain/RunFold.ts";
 import * as RunState from "../../src/domain/RunState.ts";
 import * as Drydock from "./Drydock.ts";
 
@@ -68,7 +69,7 @@ const replayed = async ({ directory, state }: Listed): Promise<void> => {
     events.map(({ seq }) => seq),
     events.map((_, i) => i + 1),
   );
-  assert.deepEqual(JSON.parse(JSON.stringify(RunState.replay(events))), state);
+  assert.deepEqual(JSON.parse(JSON.stringify(RunFold.replay(events))), state);
 };
 
 /** An offline stage that lasts, with few checkpoints. */

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest";
 import * as Schema from "effect/Schema";
 import * as fc from "fast-check";
 import { type LoggedEvent, RunEvent } from "../../src/domain/RunEvent.ts";
+import * as RunFold from "../../src/domain/RunFold.ts";
 import * as RunState from "../../src/domain/RunState.ts";
 
 /** Any events at all, from the schema itself: a new kind of event is covered without a change here. */
@@ -66,9 +67,9 @@ describe("RunState", () => {
     ([events]) => {
       const logged = freeze(log(...events));
       let state = freeze(RunState.initial);
-      for (const event of logged) state = freeze(RunState.evolve(state, event));
+      for (const event of logged) state = freeze(RunFold.evolve(state, event));
       assert.strictEqual(state.lastSeq, events.length);
-      assert.deepStrictEqual(state, RunState.replay(logged));
+      assert.deepStrictEqual(state, RunFold.replay(logged));
     },
   );
 
@@ -77,10 +78,10 @@ describe("RunState", () => {
     [anyEvents],
     ([events]) => {
       const logged = log(...events);
-      const whole = RunState.replay(logged);
+      const whole = RunFold.replay(logged);
       for (let cut = 0; cut <= logged.length; cut++) {
         assert.deepStrictEqual(
-          RunState.replay(logged.slice(cut), RunState.replay(logged.slice(0, cut))),
+          RunFold.replay(logged.slice(cut), RunFold.replay(logged.slice(0, cut))),
           whole,
         );
       }
@@ -88,7 +89,7 @@ describe("RunState", () => {
   );
 
   it("is plain data", () => {
-    const state = RunState.replay(log(started, stage(0, "evaluate"), evaluation(0, 0.5)));
+    const state = RunFold.replay(log(started, stage(0, "evaluate"), evaluation(0, 0.5)));
     assert.deepStrictEqual(JSON.parse(JSON.stringify(state)), state);
   });
 
@@ -105,7 +106,7 @@ describe("RunState", () => {
         });
         const sum = (to: string | null): number =>
           moves.filter((m) => m.to === to).reduce((total, { amount }) => total + amount, 0);
-        const { verifications, generated } = RunState.replay(log(started, ...events)).budgets;
+        const { verifications, generated } = RunFold.replay(log(started, ...events)).budgets;
         assert.deepStrictEqual(verifications, {
           limit: 300,
           spent: sum("BudgetCommitted"),
@@ -117,7 +118,7 @@ describe("RunState", () => {
   });
 
   it("follows a run from start to end", () => {
-    const state = RunState.replay(
+    const state = RunFold.replay(
       log(
         started,
         stage(0, "evaluate"),
@@ -152,7 +153,7 @@ describe("RunState", () => {
       endedAt: null,
       labelsOffline: 12,
     });
-    const end = RunState.replay(
+    const end = RunFold.replay(
       [{ seq: 13, at: 20_000, event: { _tag: "RunFinished", seconds: 19 } }],
       state,
     );
@@ -160,7 +161,7 @@ describe("RunState", () => {
   });
 
   it("goes back to the checkpoint of a resumed run, and keeps evaluations that were made", () => {
-    const state = RunState.replay(
+    const state = RunFold.replay(
       log(
         started,
         stage(0, "evaluate"),
@@ -182,7 +183,7 @@ describe("RunState", () => {
         ["waiting", 0],
       ],
     );
-    const again = RunState.replay([{ seq: 10, at: 1, event: evaluation(0, 0.3) }], state);
+    const again = RunFold.replay([{ seq: 10, at: 1, event: evaluation(0, 0.3) }], state);
     assert.deepStrictEqual(
       again.evaluations.map(({ result }) => result.passAt1),
       [0.3],
@@ -210,11 +211,11 @@ describe("RunState", () => {
       checkpoint: "start",
     };
     const resumed: RunEvent = { _tag: "RunResumed", checkpoint: null };
-    const once = RunState.replay(log(started, round, back));
+    const once = RunFold.replay(log(started, round, back));
     assert.deepStrictEqual([once.counts.unverified, once.rollbacks], [4, 1]);
-    const again = RunState.replay(log(started, round, back, resumed, round, back));
+    const again = RunFold.replay(log(started, round, back, resumed, round, back));
     assert.deepStrictEqual([again.counts.unverified, again.rollbacks], [4, 1]);
-    const next = RunState.replay(log(started, round, back, { ...round, round: 1 }, { ...back, round: 1 }));
+    const next = RunFold.replay(log(started, round, back, { ...round, round: 1 }, { ...back, round: 1 }));
     assert.deepStrictEqual([next.counts.unverified, next.rollbacks], [8, 2]);
   });
 });

@@ -9,7 +9,7 @@ import * as Path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
-import * as RunState from "../../src/domain/RunState.ts";
+import * as RunFold from "../../src/domain/RunFold.ts";
 import { isTimingDependent } from "../../src/domain/Verdict.ts";
 import * as Report from "../../src/orchestrator/Report.ts";
 import * as Random from "../../src/random/Random.ts";
@@ -53,7 +53,7 @@ const audit = Effect.fnUntraced(function* (note: string) {
     `gapless (${note})`,
   );
   const state = yield* reader.state;
-  assert.deepStrictEqual(RunState.replay(events), state, note);
+  assert.deepStrictEqual(RunFold.replay(events), state, note);
   const { limit, spent, reserved } = state.budgets.verifications;
   assert.isAtMost(executed(), spent + reserved, `executed <= spent + reserved (${note})`);
   assert.isAtMost(spent + reserved, limit, `spent + reserved <= limit (${note})`);

@@ -4,7 +4,7 @@ import * as Path from "node:path";
 import { afterAll, assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
-import * as RunState from "../../src/domain/RunState.ts";
+import * as RunFold from "../../src/domain/RunFold.ts";
 import * as Prepare from "../../src/orchestrator/Prepare.ts";
 import * as Report from "../../src/orchestrator/Report.ts";
 import { Commands } from "../../src/store/Commands.ts";
@@ -100,7 +100,7 @@ describe("a whole run", () => {
           events.map(({ seq }) => seq),
           events.map((_, i) => i + 1),
         );
-        assert.deepEqual(RunState.replay(events), state);
+        assert.deepEqual(RunFold.replay(events), state);
         assert.strictEqual(state.status, "finished");
         const written: unknown = JSON.parse(Fs.readFileSync(Path.join(directory, "report.json"), "utf8"));
         assert.deepEqual(written, JSON.parse(JSON.stringify(report)));

@@ -4,6 +4,7 @@ import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
 import * as Stream from "effect/Stream";
+import * as RunFold from "../../src/domain/RunFold.ts";
 import * as RunState from "../../src/domain/RunState.ts";
 import * as ProgressClient from "../../src/progress/ProgressClient.ts";
 import { ProgressServer } from "../../src/progress/ProgressServer.ts";
@@ -58,13 +59,13 @@ describe("events", () => {
         const { url } = yield* ProgressServer;
         const store = yield* RunStore;
         const following = yield* ProgressClient.events({ url, untilEnd: true }).pipe(
-          Stream.runFold(() => RunState.initial, RunState.evolve),
+          Stream.runFold(() => RunState.initial, RunFold.evolve),
           Effect.forkChild,
         );
         yield* Fixture.play();
         assert.deepStrictEqual(yield* Fiber.join(following), yield* store.state);
         const late = yield* ProgressClient.events({ url, untilEnd: true }).pipe(
-          Stream.runFold(() => RunState.initial, RunState.evolve),
+          Stream.runFold(() => RunState.initial, RunFold.evolve),
         );
         assert.deepStrictEqual(late, yield* store.state);
       }),

@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
-import * as RunState from "../../src/domain/RunState.ts";
+import * as RunFold from "../../src/domain/RunFold.ts";
 import * as Random from "../../src/random/Random.ts";
 import * as RunReader from "../../src/store/RunReader.ts";
 import { RunStore } from "../../src/store/RunStore.ts";
@@ -66,7 +66,7 @@ const audit = Effect.fnUntraced(function* (directory: string, countFile: string,
   const executed = lineCount(countFile);
   assert.isAtMost(executed, spent + reserved, `executed <= spent + reserved (${note})`);
   assert.isAtMost(spent + reserved, limit, `spent + reserved <= limit (${note})`);
-  assert.deepStrictEqual(RunState.replay(events), state);
+  assert.deepStrictEqual(RunFold.replay(events), state);
   return state;
 }, Effect.scoped);
 

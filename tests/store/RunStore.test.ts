@@ -8,7 +8,7 @@ import * as Fiber from "effect/Fiber";
 import * as Stream from "effect/Stream";
 import Libsql from "libsql";
 import type { RunEvent } from "../../src/domain/RunEvent.ts";
-import * as RunState from "../../src/domain/RunState.ts";
+import * as RunFold from "../../src/domain/RunFold.ts";
 import { RunStore } from "../../src/store/RunStore.ts";
 import * as Fixture from "./Fixture.ts";
 
@@ -30,7 +30,7 @@ const inStore = <A, E>(body: Effect.Effect<A, E, RunStore>) =>
 const foldIsFresh = Effect.gen(function* () {
   const store = yield* RunStore;
   const events = yield* store.read(0, 100_000);
-  assert.deepStrictEqual(yield* store.state, RunState.replay(events));
+  assert.deepStrictEqual(yield* store.state, RunFold.replay(events));
   assert.strictEqual(yield* store.head, events.length);
   return events;
 });

@@ -61,7 +61,6 @@ export const grpo = make({
         clip_fraction: weighted(g, columns.weight, g.cast(g.less(bound, free), "float32")),
         entropy: weighted(g, columns.weight, nll),
         ce_passing: anchor,
-        advantage: weighted(g, each, advantage),
         advantage_abs: weighted(g, each, g.abs(advantage)),
         behaviour_known: weighted(g, columns.weight, columns.behaviourKnown),
       },

@@ -84,7 +84,6 @@ export const rloo = make({
         policy,
         ce: weighted(g, columns.weight, nll),
         ce_passing: anchor,
-        advantage: weighted(g, each, advantage),
         advantage_abs: weighted(g, each, g.abs(advantage)),
         ...(taper === null ? {} : { taper: weighted(g, each, taper) }),
         ...(kl === null ? {} : { kl }),

@@ -3,6 +3,8 @@
  * labels that the verdict cache knows before the run starts.
  */
 import * as Effect from "effect/Effect";
+import * as Result from "effect/Result";
+import * as Table from "../algorithms/Table.ts";
 import * as CacheKey from "../budget/CacheKey.ts";
 import type { PromptTemplate, RunConfig } from "../config/RunConfig.ts";
 import * as Contamination from "../dataset/Contamination.ts";
@@ -93,10 +95,30 @@ const noOffline = ({ dataset, limit }: RunConfig): readonly [reason: string, rem
   return ["the dataset has no labelled attempt at a training task of the run", "Add attempts"];
 };
 
+/** Why a training can draw nothing from the offline data, and what would help; null: it can. */
+const lack = (
+  { algorithm, config, episodes }: RunConfig["trainings"][string],
+  offline: ReadonlyArray<Episode>,
+): { readonly found: string; readonly wants: string; readonly add: string } | null => {
+  const passing = offline.filter(({ reward }) => reward === 1);
+  const all = `${offline.length} offline attempts`;
+  const configured = Table.configure(algorithm, config);
+  if (Result.isSuccess(configured) && configured.success.groups !== null) {
+    const solved = new Set(passing.map(({ taskId }) => taskId));
+    if (offline.some(({ taskId, reward }) => reward !== 1 && solved.has(taskId))) return null;
+    return {
+      found: `no problem has both a pass and a fail among the ${all}`,
+      wants: `compares the two (${algorithm})`,
+      add: passing.length === 0 ? "attempts that pass" : "attempts that fail at problems that others pass",
+    };
+  }
+  if (episodes === "all" || passing.length > 0) return null;
+  return { found: `none of the ${all} passes`, wants: "trains on passing ones", add: "attempts that pass" };
+};
+
 /** Refuses a run whose stages train on offline data that there is none of. */
 const checkOffline = Effect.fnUntraced(function* (config: RunConfig, offline: ReadonlyArray<Episode>) {
   const path = config.dataset.kind === "mbpp" ? config.dataset.tasks : config.dataset.path;
-  const passes = offline.some((episode) => episode.reward === 1);
   for (const stage of config.stages) {
     if (stage.kind !== "offline" && stage.kind !== "control") continue;
     if (offline.length === 0) {
@@ -107,16 +129,17 @@ const checkOffline = Effect.fnUntraced(function* (config: RunConfig, offline: Re
         remedy: `${remedy}, or remove the stage.`,
       });
     }
-    if (stage.kind !== "offline" || passes) continue;
-    const [first] = [stage, ...stage.also].filter(
-      (s) => config.trainings[s.training]?.episodes === "passing",
-    );
-    if (first === undefined) continue;
-    return yield* new DatasetError({
-      path,
-      reason: `none of the ${offline.length} offline attempts passes, but the training "${first.training}" of the stage "${stage.label}" trains on passing ones.`,
-      remedy: `${config.limit.labels === undefined ? "Add attempts that pass" : "Raise limit.labels"}, or remove the stage.`,
-    });
+    if (stage.kind !== "offline") continue;
+    for (const { training: name } of [stage, ...stage.also]) {
+      const training = config.trainings[name];
+      const lacking = training === undefined ? null : lack(training, offline);
+      if (lacking === null) continue;
+      return yield* new DatasetError({
+        path,
+        reason: `${lacking.found}, but the training "${name}" of the stage "${stage.label}" ${lacking.wants}.`,
+        remedy: `${config.limit.labels === undefined ? `Add ${lacking.add}` : "Raise limit.labels"}, or remove the stage.`,
+      });
+    }
   }
 });
 

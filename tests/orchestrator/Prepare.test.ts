@@ -102,6 +102,24 @@ describe("Prepare", () => {
         yield* refused({}, { ...TinyRun.loaded, attempts: failing }),
         /none of the 6 offline attempts passes, but the training "sft" of the stage "sft" trains on passing ones\. Add attempts that pass/,
       );
+      const trainings = { dpo: { algorithm: "dpo", batchSize: 8 }, rloo: { algorithm: "rloo" } };
+      const stages = [{ kind: "offline", label: "a", training: "dpo", steps: 1, learningRate: 1e-3 }];
+      const passing = TinyRun.loaded.attempts.filter(({ outcome }) => outcome === "Passed");
+      assert.match(
+        yield* refused({ trainings, stages }, { ...TinyRun.loaded, attempts: passing }),
+        /no problem has both a pass and a fail among the 6 offline attempts, but the training "dpo" of the stage "a" compares the two \(dpo\)\. Add attempts that fail at problems/,
+      );
+      const also = [{ ...stages[0], training: "rloo" }];
+      const half = [...passing.slice(0, 3), ...failing.slice(3)];
+      assert.match(
+        yield* refused({ trainings, stages: also }, { ...TinyRun.loaded, attempts: half }),
+        /"rloo" of the stage "a" compares the two \(rloo\)/,
+      );
+      assert.match(
+        yield* refused({ trainings, stages, limit: { labels: 1 } }),
+        /compares the two \(dpo\)\. Raise limit\.labels/,
+      );
+      assert.strictEqual((yield* prepare({ trainings, stages })).labels.count, 12);
     }).pipe(Effect.provide(TinyRun.sandbox)),
   );
 });

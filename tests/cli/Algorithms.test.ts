@@ -1,0 +1,50 @@
+import * as Effect from "effect/Effect";
+import { assert, describe, it } from "vitest";
+import * as Algorithms from "../../src/cli/Algorithms.ts";
+import * as ConfigFile from "../../src/config/ConfigFile.ts";
+
+/** What is wrong with one training, as "key: problem". */
+const problems = async (training: Readonly<Record<string, unknown>>): Promise<ReadonlyArray<string>> => {
+  const config = await Effect.runPromise(
+    ConfigFile.fromValue("test", {
+      name: "test",
+      policy: { path: "." },
+      dataset: { kind: "drydock", path: "." },
+      trainings: { it: training },
+      stages: [{ kind: "offline", label: "it", training: "it", steps: 1, learningRate: 1e-3 }],
+    }),
+  );
+  return Algorithms.problems(config).map(({ path, problem }) => `${path.slice(2).join(".")}: ${problem}`);
+};
+
+describe("checks of trainings", () => {
+  it("batches that hold no whole groups are refused, and it is said what to change", async () => {
+    assert.deepStrictEqual(await problems({ algorithm: "rloo", batchSize: 30 }), [
+      'batchSize: found 30; "rloo" draws groups of 4: use 28 or 32',
+    ]);
+    assert.deepStrictEqual(await problems({ algorithm: "grpo", batchSize: 4, config: { groupSize: 8 } }), [
+      'batchSize: found 4; "grpo" draws groups of 8: use 8',
+    ]);
+    assert.deepStrictEqual(await problems({ algorithm: "dpo", batchSize: 18, microBatch: 9 }), [
+      'microBatch: found 9; "dpo" has each group of 2 in one micro-batch: use a multiple of 2, or leave it out',
+    ]);
+    assert.deepStrictEqual(await problems({ algorithm: "rloo", batchSize: 8, microBatch: 2 }), []);
+    assert.deepStrictEqual(await problems({ algorithm: "sft", batchSize: 7 }), []);
+  });
+
+  it("groups of passing programs alone are refused", async () => {
+    const [only, ...more] = await problems({ algorithm: "dpo", episodes: "passing" });
+    assert.match(only ?? "", /^episodes: found "passing"; "dpo" compares .*: use "all"$/);
+    assert.deepStrictEqual(more, []);
+  });
+
+  it("groups of one, and unknown names, are refused", async () => {
+    const [one] = await problems({ algorithm: "rloo", config: { groupSize: 1 } });
+    assert.match(one ?? "", /^config: .*groupSize is 1.*Give groupSize 2 or more/);
+    const [unknown] = await problems({ algorithm: "ppo" });
+    assert.match(
+      unknown ?? "",
+      /^algorithm: There is no algorithm "ppo"\. Use one of: sft, .*rloo, grpo, dpo/,
+    );
+  });
+});

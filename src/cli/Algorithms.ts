@@ -1,46 +1,79 @@
-/** Checks of a configuration that need the table of algorithms: names, settings and batches of its trainings. */
+/** Checks of a configuration that need the table of algorithms: names, settings and groups of its trainings. */
 import * as Result from "effect/Result";
 import type { Groups } from "../algorithms/Algorithm.ts";
 import * as Table from "../algorithms/Table.ts";
 import type { Problem } from "../config/ConfigCheck.ts";
-import type { RunConfig } from "../config/RunConfig.ts";
+import type { OnlineStage, RunConfig, Training } from "../config/RunConfig.ts";
 
-/** What is wrong with the batches of a training that draws groups, by key. */
+/** What is wrong with a training that draws groups of one problem's passes and fails. */
 const ofGroups = (
-  { algorithm, episodes, batchSize, microBatch }: RunConfig["trainings"][string],
+  id: string,
+  { algorithm, batchSize, episodes, microBatch }: Training,
   { size, together }: Groups,
-): ReadonlyArray<readonly [key: string, problem: string]> => {
+): ReadonlyArray<Problem> => {
+  const problems: Array<Problem> = [];
   const name = JSON.stringify(algorithm);
-  const wrong: Array<readonly [string, string]> = [];
-  if (episodes === "passing") {
-    wrong.push([
-      "episodes",
-      `found "passing"; ${name} compares a problem's passing programs with its failing ones: use "all"`,
-    ]);
-  }
   if (batchSize % size !== 0) {
     const [below, above] = [Math.floor(batchSize / size) * size, Math.ceil(batchSize / size) * size];
     const near = below === 0 ? `${above}` : `${below} or ${above}`;
-    wrong.push(["batchSize", `found ${batchSize}; ${name} draws groups of ${size}: use ${near}`]);
+    problems.push({
+      path: ["trainings", id, "batchSize"],
+      problem: `found ${batchSize}; ${name} draws groups of ${size}: use ${near}`,
+    });
   }
   if (together && microBatch !== undefined && microBatch % size !== 0) {
-    wrong.push([
-      "microBatch",
-      `found ${microBatch}; ${name} has each group of ${size} in one micro-batch: use a multiple of ${size}, or leave it out`,
-    ]);
+    problems.push({
+      path: ["trainings", id, "microBatch"],
+      problem: `found ${microBatch}; ${name} has each group of ${size} in one micro-batch: use a multiple of ${size}, or leave it out`,
+    });
   }
-  return wrong;
+  if (episodes === "passing") {
+    problems.push({
+      path: ["trainings", id, "episodes"],
+      problem: `found "passing"; ${name} compares a problem's passing programs with its failing ones: use "all"`,
+    });
+  }
+  return problems;
 };
 
-export const problems = (config: RunConfig): ReadonlyArray<Problem> =>
-  Object.entries(config.trainings).flatMap(([id, training]): ReadonlyArray<Problem> => {
-    const { algorithm, config: settings } = training;
-    const configured = Table.configure(algorithm, settings);
+/** Whether a stage judges at most one program of a problem in a round and has no offline data beside them. */
+const isWithoutGroups = (stage: OnlineStage): boolean => {
+  const { bestOf, offlineFraction, offlineFractionAnneal, samplesPerProblem } = stage;
+  const judged = bestOf?.keep ?? samplesPerProblem;
+  return judged === 1 && offlineFraction === 0 && (offlineFractionAnneal?.to ?? 0) === 0;
+};
+
+/** Online updates by groups that no round could fill. */
+const ofStages = (config: RunConfig, grouped: ReadonlySet<string>): ReadonlyArray<Problem> =>
+  config.stages.flatMap((stage, index) =>
+    stage.kind !== "online" || !isWithoutGroups(stage)
+      ? []
+      : stage.updates.flatMap(({ training }, i) =>
+          grouped.has(training)
+            ? [
+                {
+                  path: ["stages", index, "updates", i, "training"],
+                  problem: `${JSON.stringify(training)} learns from groups of one problem's programs, but a round judges one of each and there is no offline data with them; raise ${stage.bestOf === null ? "samplesPerProblem" : "bestOf.keep"} to 2 or more, or offlineFraction above 0`,
+                },
+              ]
+            : [],
+        ),
+  );
+
+export const problems = (config: RunConfig): ReadonlyArray<Problem> => {
+  const found: Array<Problem> = [];
+  const grouped = new Set<string>();
+  for (const [id, training] of Object.entries(config.trainings)) {
+    const configured = Table.configure(training.algorithm, training.config);
     if (Result.isFailure(configured)) {
-      const key = Table.names.includes(algorithm) ? "config" : "algorithm";
-      return [{ path: ["trainings", id, key], problem: configured.failure.message }];
+      const key = Table.names.includes(training.algorithm) ? "config" : "algorithm";
+      found.push({ path: ["trainings", id, key], problem: configured.failure.message });
+      continue;
     }
     const { groups } = configured.success;
-    if (groups === null) return [];
-    return ofGroups(training, groups).map(([key, problem]) => ({ path: ["trainings", id, key], problem }));
-  });
+    if (groups === null) continue;
+    grouped.add(id);
+    found.push(...ofGroups(id, training, groups));
+  }
+  return [...found, ...ofStages(config, grouped)];
+};

@@ -20,6 +20,7 @@ import { policy } from "./cli/Policy.ts";
 import { resume } from "./cli/Resume.ts";
 import { runs } from "./cli/Runs.ts";
 import { sandbox } from "./cli/Sandbox.ts";
+import { select } from "./cli/Select.ts";
 import { serve } from "./cli/Serve.ts";
 import { start } from "./cli/Start.ts";
 import { train } from "./cli/Train.ts";
@@ -37,6 +38,7 @@ const drydock = Command.make("drydock").pipe(
     runs,
     watch,
     evaluate,
+    select,
     generate,
     serve,
     policy,

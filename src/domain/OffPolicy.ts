@@ -57,45 +57,42 @@ export const effectiveSampleSize = (weights: ReadonlyArray<number>): number => {
   return scaled.reduce((a, b) => a + b, 0) ** 2 / scaled.reduce((a, b) => a + b * b, 0);
 };
 
-/** What the estimates need of a task: V, and the means over its programs. */
-interface Moments {
-  readonly value: number | null;
-  readonly weight: number;
-  readonly reward: number;
-  readonly residual: number;
-}
-
 const mean = (values: ReadonlyArray<number>): number => values.reduce((a, b) => a + b, 0) / values.length;
 
-const momentsOf = ({ value, programs }: LoggedTask): Moments => ({
+/** What the estimates need of a task with programs: V, and the means over its programs. */
+const momentsOf = ({ value, programs }: LoggedTask) => ({
   value,
   weight: mean(programs.map(({ weight }) => weight)),
   reward: mean(programs.map(({ weight, reward }) => weight * reward)),
   residual: mean(programs.map(({ weight, reward, predicted }) => weight * (reward - (predicted ?? 0)))),
 });
+type Moments = ReturnType<typeof momentsOf>;
 
-const fromMoments = (tasks: ReadonlyArray<Moments>, selfNormalised: boolean): Estimates => {
-  const weight = selfNormalised ? mean(tasks.map((t) => t.weight)) : 1;
-  const direct = tasks.some((t) => t.value === null) ? null : mean(tasks.map((t) => t.value ?? 0));
-  // No program of the log could have come from the policy: what is left is the critic's word.
-  if (!(weight > 0)) return { direct, importance: null, doublyRobust: null };
+const meanValue = (tasks: ReadonlyArray<{ readonly value: number | null }>): number | null =>
+  tasks.length === 0 || tasks.some((t) => t.value === null) ? null : mean(tasks.map((t) => t.value ?? 0));
+
+const fromMoments = (judged: ReadonlyArray<Moments>, selfNormalised: boolean): Omit<Estimates, "direct"> => {
+  const weight = selfNormalised ? mean(judged.map((t) => t.weight)) : 1;
+  // Without any weight no program of the log could have come from the policy.
+  if (judged.length === 0 || !(weight > 0)) return { importance: null, doublyRobust: null };
+  const value = meanValue(judged);
   return {
-    direct,
-    importance: mean(tasks.map((t) => t.reward)) / weight,
-    doublyRobust: direct === null ? null : direct + mean(tasks.map((t) => t.residual)) / weight,
+    importance: mean(judged.map((t) => t.reward)) / weight,
+    doublyRobust: value === null ? null : value + mean(judged.map((t) => t.residual)) / weight,
   };
 };
 
-/** The estimates over the tasks that have a program. All null where there is none. */
+/** The estimates: the direct one over all tasks, the others over those that have a program. */
 export const estimate = (
   tasks: ReadonlyArray<LoggedTask>,
   { selfNormalised }: { readonly selfNormalised: boolean },
-): Estimates => {
-  const moments = tasks.filter(({ programs }) => programs.length > 0).map(momentsOf);
-  return moments.length === 0
-    ? { direct: null, importance: null, doublyRobust: null }
-    : fromMoments(moments, selfNormalised);
-};
+): Estimates => ({
+  direct: meanValue(tasks),
+  ...fromMoments(judgedOf(tasks), selfNormalised),
+});
+
+const judgedOf = (tasks: ReadonlyArray<LoggedTask>): ReadonlyArray<Moments> =>
+  tasks.filter(({ programs }) => programs.length > 0).map(momentsOf);
 
 export type Interval = readonly [number, number];
 
@@ -110,12 +107,15 @@ export const intervals = (
   uniform: () => number,
   resamples = 2000,
 ): { readonly [K in keyof Estimates]: Interval | null } => {
-  const moments = tasks.filter(({ programs }) => programs.length > 0).map(momentsOf);
-  const drawn = Array.from({ length: moments.length === 0 ? 0 : resamples }, () =>
-    fromMoments(
-      moments.map(() => moments[Math.floor(uniform() * moments.length)]),
-      options.selfNormalised,
-    ),
+  const judged = judgedOf(tasks);
+  const again = <A>(items: ReadonlyArray<A>): ReadonlyArray<A> =>
+    items.map(() => items[Math.floor(uniform() * items.length)]);
+  const drawn = Array.from(
+    { length: resamples },
+    (): Estimates => ({
+      direct: meanValue(again(tasks)),
+      ...fromMoments(again(judged), options.selfNormalised),
+    }),
   );
   const of = (key: keyof Estimates): Interval | null => {
     const values = drawn.map((estimates) => estimates[key]).filter((value) => value !== null);

@@ -15,6 +15,9 @@ import type { Session } from "../tensor/Session.ts";
 
 export const FORMAT = 1;
 
+/** The file of the variables: two checkpoints with the same bytes in it hold the same policy and heads. */
+export const WEIGHTS = "learner.safetensors";
+
 const SamplerState = Schema.Struct({ queue: Schema.Array(Schema.String), random: Schema.String });
 const TrainingState = Schema.Struct({
   steps: Schema.Int,
@@ -65,7 +68,7 @@ export const save = (
 ): void => {
   const read = reader(session, parameters);
   Safetensors.writeSync(
-    path.join(directory, "learner.safetensors"),
+    path.join(directory, WEIGHTS),
     parameters.map(({ name, shape }) => ({ name, shape, data: () => read(name) })),
   );
   writeJson(path.join(directory, "learner.json"), { formatVersion: FORMAT, ...state });
@@ -99,7 +102,7 @@ export const restore = (
   const missing = trainings.find((id) => state.trainings[id] === undefined);
   if (missing !== undefined) throw refuse(file, `has no state of training "${missing}".`);
 
-  const source = Safetensors.openSync(path.join(directory, "learner.safetensors"));
+  const source = Safetensors.openSync(path.join(directory, WEIGHTS));
   for (const { name, shape } of parameters) {
     const found = source.tensors.get(name)?.shape.join();
     if (found !== shape.join()) {

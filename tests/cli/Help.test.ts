@@ -28,6 +28,7 @@ const commands = [
   "runs",
   "watch",
   "eval",
+  "select",
   "generate",
   "serve",
   "bench",

@@ -1,0 +1,120 @@
+/** The checkpoints of a run that can be compared: which differ, what each was measured at, what its critic had learnt. */
+import { createHash } from "node:crypto";
+import * as Fs from "node:fs";
+import * as Path from "node:path";
+import { pipeline } from "node:stream/promises";
+import * as Effect from "effect/Effect";
+import { type RunConfig, type Stage, valueAlgorithms } from "../config/RunConfig.ts";
+import type { LoggedEvent } from "../domain/RunEvent.ts";
+import * as Checkpoint from "../learner/Checkpoint.ts";
+import type { Carried } from "../stages/RunContext.ts";
+import type { CheckpointRecord } from "../store/RunStore.ts";
+
+export interface Contender {
+  readonly id: string;
+  /** Later checkpoints with the same weights and tilt: a stage's end, a round that was rolled back to this one. */
+  readonly also: ReadonlyArray<string>;
+  /** Where in the run it was saved, in words. */
+  readonly where: string;
+  readonly directory: string;
+  /** beta of the policy as it decodes. */
+  readonly tilt: number;
+  /** The guard's pass@1 on the validation tasks; null where it did not measure this one. */
+  readonly measured: number | null;
+  /** Whether a training of value heads had begun. */
+  readonly critic: boolean;
+}
+
+const carriedOf = ({ state }: CheckpointRecord): Partial<Carried> => (state ?? {}) as Partial<Carried>;
+
+const trainingsOf = (stage: Stage): ReadonlyArray<string> => {
+  if (stage.kind === "offline") return [stage.training, ...stage.also.map(({ training }) => training)];
+  return stage.kind === "online" ? stage.updates.map(({ training }) => training) : [];
+};
+
+const criticBegun = ({ stages, trainings }: RunConfig, { stage, done }: CheckpointRecord): boolean =>
+  stages
+    .slice(0, done > 0 ? stage + 1 : stage)
+    .flatMap(trainingsOf)
+    .some((id) => valueAlgorithms.has(trainings[id]?.algorithm ?? ""));
+
+const whereOf = ({ stages }: RunConfig, { stage, done }: CheckpointRecord): string => {
+  if (done === 0) return stage === 0 ? "start" : `end of ${stages[stage - 1]?.label ?? stage - 1}`;
+  const { kind = "", label = String(stage) } = stages[stage] ?? {};
+  return `${label}, ${kind === "online" ? "round" : "step"} ${done}`;
+};
+
+/** Checkpoint that each online stage began with, by the stage's label. */
+export const starts = (records: ReadonlyArray<CheckpointRecord>): Readonly<Record<string, string>> =>
+  Object.assign({}, ...records.map((record) => carriedOf(record).onlineStart ?? {})) as Readonly<
+    Record<string, string>
+  >;
+
+/** The guard's figures by checkpoint. A round that was rolled back has none: its weights are gone. */
+export const measurements = (
+  config: RunConfig,
+  records: ReadonlyArray<CheckpointRecord>,
+  events: ReadonlyArray<LoggedEvent>,
+): ReadonlyMap<string, number> => {
+  const began = starts(records);
+  const found = new Map<string, number>();
+  for (const { event } of events) {
+    if (event._tag !== "ValidationMeasured" && event._tag !== "RolledBack") continue;
+    const id =
+      event.round < 0
+        ? began[config.stages[event.index]?.label ?? ""]
+        : `stage-${event.index}-round-${event.round}`;
+    if (id === undefined) continue;
+    if (event._tag === "ValidationMeasured") found.set(id, event.passAt1);
+    else found.delete(id);
+  }
+  return found;
+};
+
+const digest = (file: string): Effect.Effect<string> =>
+  Effect.promise(async () => {
+    const hash = createHash("sha256");
+    await pipeline(Fs.createReadStream(file), hash);
+    return hash.digest("hex");
+  });
+
+const there = ({ directory }: CheckpointRecord): boolean =>
+  Fs.existsSync(Path.join(directory, Checkpoint.WEIGHTS));
+
+/**
+ * The different ones among the checkpoints whose files are there, oldest first.
+ * @param shipped whether the policy that the run began with had trained value heads
+ */
+export const list = Effect.fn("Contenders.list")(function* (
+  config: RunConfig,
+  records: ReadonlyArray<CheckpointRecord>,
+  events: ReadonlyArray<LoggedEvent>,
+  shipped: boolean,
+) {
+  const measured = measurements(config, records, events);
+  const byContent = new Map<string, Contender>();
+  for (const record of records.filter(there)) {
+    const tilt = carriedOf(record).tilt ?? 0;
+    const key = `${yield* digest(Path.join(record.directory, Checkpoint.WEIGHTS))}/${tilt}`;
+    const same = byContent.get(key);
+    byContent.set(
+      key,
+      same === undefined
+        ? {
+            id: record.id,
+            also: [],
+            where: whereOf(config, record),
+            directory: record.directory,
+            tilt,
+            measured: measured.get(record.id) ?? null,
+            critic: shipped || criticBegun(config, record),
+          }
+        : {
+            ...same,
+            also: [...same.also, record.id],
+            measured: same.measured ?? measured.get(record.id) ?? null,
+          },
+    );
+  }
+  return [...byContent.values()];
+});

@@ -1,5 +1,6 @@
 /** The stages of a run: their schemas. */
 import * as Schema from "effect/Schema";
+import { Monitors } from "./MonitorConfig.ts";
 import { Count, describe, Fraction, Label, or, Positive, PositiveNumber, Rate } from "./Fields.ts";
 
 export const PromptTemplate = Schema.Literals(["plain", "mbpp-0-shot", "mbpp-3-shot"]);
@@ -90,6 +91,11 @@ const Online = Schema.Struct({
   kind: Schema.Literal("online"),
   label: describe(Label, "Name of the stage."),
   rounds: or(Schema.NullOr(Positive), null, "Rounds at most; null: until the budget is spent."),
+  verifications: or(
+    Schema.NullOr(Positive),
+    null,
+    "Verifications that this stage may spend; null: what the run's budget leaves.",
+  ),
   programsPerRound: or(Positive, 100, "Programs written in a round."),
   samplesPerProblem: or(Positive, 1, "Programs written for one problem in a round."),
   temperature: or(PositiveNumber, 0.7, "Temperature of the programs."),
@@ -184,6 +190,7 @@ const Online = Schema.Struct({
     {},
     "Guard on the validation tasks after every round; null: none.",
   ),
+  monitors: or(Monitors, {}, "Figures that show training going wrong, and what their alarms do."),
 });
 
 const Control = Schema.Struct({

@@ -16,9 +16,10 @@ import { Sandbox } from "../sandbox/Sandbox.ts";
 import * as Control from "../stages/Control.ts";
 import * as Evaluate from "../stages/Evaluate.ts";
 import * as Memory from "../stages/Memory.ts";
+import * as Monitors from "../stages/Monitors.ts";
 import * as Offline from "../stages/Offline.ts";
 import * as Online from "../stages/Online.ts";
-import { type Carried, initialCarried, type RunContext } from "../stages/RunContext.ts";
+import { type Carried, initialCarried, type RunContext, stageStart } from "../stages/RunContext.ts";
 import * as Tilt from "../stages/Tilt.ts";
 import { RunStore } from "../store/RunStore.ts";
 import * as Report from "./Report.ts";
@@ -37,6 +38,7 @@ export const openSpec = (config: RunConfig): OpenSpec => ({
   ...(needsHeads(config) ? { headShape: config.policy.heads } : {}),
   frozenType: config.policy.frozenType,
   trainings: Object.entries(config.trainings).map(([id, training]) => ({ id, ...training })),
+  reference: Monitors.needsReference(config),
   maxTrainTokens: config.compute.maxTrainTokens,
   recompute: config.compute.recompute,
   generation: {
@@ -64,7 +66,7 @@ const work = (
         unit: "program",
       };
     case "online":
-      return { total: verifications, unit: "verification" };
+      return { total: stage.verifications ?? verifications, unit: "verification" };
     case "control":
       return {
         total: Control.stepCount(carried.onlineUpdates[stage.of] ?? []),
@@ -210,7 +212,7 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
       case "online": {
         if (from.done === 0) {
           const onlineStart = { ...carried.onlineStart, [stage.label]: last };
-          carried = { ...carried, best: null, judges: {}, onlineStart };
+          carried = { ...carried, ...stageStart, onlineStart };
         }
         carried = yield* Online.run(context, {
           index,
@@ -222,7 +224,11 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
             // The best round is kept to roll back to; of the others the last two are enough to resume from.
             return checkpoint(index, done, id, next.best?.checkpoint === id).pipe(Effect.asVoid);
           },
-          restore,
+          restore: (id) =>
+            restore(id).pipe(
+              // The checkpoint before the stage holds the reference of an earlier one.
+              Effect.andThen(id === carried.onlineStart[stage.label] ? compute.setReference : Effect.void),
+            ),
         }).pipe(Effect.provide(GeneratorFor.layer(stage, config.policy.path)));
         break;
       }

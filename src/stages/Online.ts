@@ -26,7 +26,7 @@ import type { Carried, RunContext } from "./RunContext.ts";
 import { SafePoint } from "./SafePoint.ts";
 import * as Selection from "./Selection.ts";
 import * as Updates from "./Updates.ts";
-import { headsOf, verifyRound } from "./VerifyRound.ts";
+import { headsOf, paidFor, verifyRound } from "./VerifyRound.ts";
 import { isWritten, writeRound } from "./WriteRound.ts";
 
 /** Programs written for each verification that is left: repeats are free, but the rest would stay unverified. */
@@ -85,14 +85,16 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
   if (!stage.retain.offline) yield* compute.clearEpisodes("offline");
   let history: History = yield* Memory.replay(context, stage, index, spec.from);
 
+  /** What the stage's own share of the budget leaves for a round. */
+  const most = (): number => (stage.verifications ?? Number.POSITIVE_INFINITY) - paidFor(history);
   let round = spec.from;
-  for (; stage.rounds === null || round < stage.rounds; round++) {
+  for (; !carried.halted && (stage.rounds === null || round < stage.rounds); round++) {
     yield* safePoint.pass;
     let candidates = yield* store.candidates(index, round);
     if (!isWritten(remote, candidates)) {
       const verifications = yield* store.budget("verifications");
       const generated = yield* store.budget("generated");
-      const left = verifications.limit - verifications.spent - verifications.reserved;
+      const left = Math.min(verifications.limit - verifications.spent - verifications.reserved, most());
       const affordable = Math.min(
         stage.programsPerRound,
         Math.floor(surplus(stage) * left),
@@ -136,6 +138,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
       attempts: attemptsOf(history),
       random: Random.make(seed).split(`verify/${index}/${round}`),
       allowed: choice?.allowed ?? null,
+      most: most(),
     });
     candidates = yield* store.candidates(index, round);
     const ran = candidates.filter(({ decision }) => decision === "verified" || decision === "fault");
@@ -164,7 +167,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
     );
 
     // Measured where the policy is still the one that the stage began with: the first round has its guard too.
-    if (carried.best === null) carried = yield* Guard.baseline(context, { index, stage, carried });
+    if (carried.best === null) carried = yield* Guard.baseline(context, { index, stage, carried, figures });
     const before = carried.onlineUpdates[stage.label] ?? [];
     const plan = Updates.plan({ trainings, stage, round, fresh, carried });
     const made = yield* Updates.run({ index, ...plan, before });
@@ -176,14 +179,14 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
       policyVersion: carried.policyVersion + (trained ? 1 : 0),
       onlineUpdates: { ...carried.onlineUpdates, [stage.label]: [...before, made] },
     };
-    const guard = yield* Guard.check(context, { index, stage, round, carried, id });
+    const guard = yield* Guard.check(context, { index, stage, round, carried, figures, id });
     carried = guard.carried;
     if (guard.restore !== null) yield* spec.restore(guard.restore);
     yield* spec.checkpoint(round + 1, carried, id);
     const version = carried.policyVersion;
     yield* store.append(
       ...(trained ? [{ _tag: "PolicyPublished", version, checkpoint: id } as const] : []),
-      yield* progress(index),
+      yield* progress(index, stage, history),
     );
   }
   if (!stage.retain.offline) yield* compute.addEpisodes("offline", context.offline);
@@ -191,8 +194,10 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
 });
 
 /** Progress in verifications, the unit that a person pays in. */
-const progress = Effect.fnUntraced(function* (index: number) {
+const progress = Effect.fnUntraced(function* (index: number, stage: OnlineStage, history: History) {
   const store = yield* RunStore;
+  const own = stage.verifications;
+  if (own !== null) return { _tag: "StageProgress", index, done: paidFor(history), total: own } as const;
   const { spent, limit } = yield* store.budget("verifications");
   return { _tag: "StageProgress", index, done: spent, total: limit } as const;
 });

@@ -39,10 +39,16 @@ export interface Choice {
   readonly random: Random;
   /** Slots that may be paid for; null: all. */
   readonly allowed: ReadonlySet<number> | null;
+  /** Verifications that the round may spend, beside what the budget leaves. */
+  readonly most: number;
 }
 
 /** Decisions that took a verification from the budget. */
 const paid: ReadonlySet<Decision> = new Set(["pending", "verified", "fault"]);
+
+/** Verifications that candidates took from the budget. */
+export const paidFor = (candidates: ReadonlyArray<StoredCandidate>): number =>
+  candidates.filter(({ decision }) => paid.has(decision)).length;
 
 /**
  * Decides every open candidate of a round. A resumed round decides as the interrupted one would have, and pays for
@@ -62,7 +68,7 @@ export const verifyRound = Effect.fn("VerifyRound.verifyRound")(function* (
   const byKey = groups(candidates);
   const heads = headsOf(candidates);
   const { limit, spent, reserved } = yield* store.budget("verifications");
-  let left = limit - spent - reserved + heads.filter(({ decision }) => paid.has(decision)).length;
+  let left = Math.min(limit - spent - reserved + paidFor(heads), choice.most);
   const chosen: Array<StoredCandidate> = [];
   const answer = (key: string, verdict: Verdict) =>
     Effect.forEach(

@@ -3,35 +3,21 @@ import { assert, describe, it } from "@effect/vitest";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
-import type { Task } from "../../src/domain/Task.ts";
 import * as Random from "../../src/random/Random.ts";
 import { Sandbox } from "../../src/sandbox/Sandbox.ts";
 import * as SandboxQuickJs from "../../src/sandbox/quickjs/SandboxQuickJs.ts";
 import { SafePoint, StopRequested } from "../../src/stages/SafePoint.ts";
 import { verifyRound } from "../../src/stages/VerifyRound.ts";
 import { RunStore } from "../../src/store/RunStore.ts";
-import * as RunStoreLive from "../../src/store/RunStoreLive.ts";
 import * as Fixture from "../store/Fixture.ts";
+import { inStore, task } from "./Fixture.ts";
 
 const PROGRAMS = 8;
 const LIMIT = 5;
 
-const tasks = new Map(
-  Array.from({ length: PROGRAMS }, (_, i): [string, Task] => [
-    `t${i}`,
-    {
-      id: `t${i}`,
-      source: "test",
-      split: "train",
-      language: "javascript",
-      statement: "",
-      entryPoint: "f",
-      tests: { kind: "call", cases: [{ args: [1], expected: 1 }], visible: 0 },
-    },
-  ]),
-);
+const tasks = new Map(Array.from({ length: PROGRAMS }, (_, i) => [`t${i}`, task(i)]));
 
-const decide = Effect.gen(function* () {
+const decideWithin = Effect.fnUntraced(function* (most: number) {
   const store = yield* RunStore;
   yield* verifyRound(tasks, yield* store.candidates(0, 0), {
     strategy: "breadth",
@@ -39,8 +25,10 @@ const decide = Effect.gen(function* () {
     attempts: new Map(),
     random: Random.make(7),
     allowed: null,
+    most,
   });
 });
+const decide = decideWithin(Number.POSITIVE_INFINITY);
 
 /** A safe point that passes `n` times, and then fails; and a sandbox that counts. */
 const services = (n: number, executed: Array<string>, gate: Effect.Effect<void> = Effect.void) => {
@@ -89,9 +77,6 @@ const decisions = Effect.gen(function* () {
   return (yield* store.candidates(0, 0)).map(({ decision }) => decision);
 });
 
-const inStore = <A, E, R>(directory: string, body: Effect.Effect<A, E, R>) =>
-  body.pipe(Effect.provide(RunStoreLive.layer({ directory })));
-
 describe("verifying a round", () => {
   it.live("a stop waits for what is in a sandbox: its verification is spent, its verdict is kept", () =>
     Effect.gen(function* () {
@@ -122,6 +107,22 @@ describe("verifying a round", () => {
       );
       assert.strictEqual(error._tag, "StopRequested");
       assert.strictEqual(executed.length, 2);
+    }).pipe(quickJs, Effect.scoped),
+  );
+
+  it.live("a stage's own share ends before the run's budget; a resumed round counts what was paid", () =>
+    Effect.gen(function* () {
+      const directory = yield* Fixture.temporary;
+      const executed: Array<string> = [];
+      const stopped = Effect.flip(decideWithin(3)).pipe(Effect.provide(services(2, executed)));
+      yield* inStore(directory, begin.pipe(Effect.andThen(stopped)));
+      const all = services(Number.POSITIVE_INFINITY, executed);
+      const after = yield* inStore(
+        directory,
+        decideWithin(3).pipe(Effect.andThen(decisions), Effect.provide(all)),
+      );
+      assert.strictEqual(after.filter((decision) => decision === "verified").length, 3);
+      assert.strictEqual(executed.length, 3);
     }).pipe(quickJs, Effect.scoped),
   );
 

@@ -1,0 +1,48 @@
+/** Shared by the tests of the stages: tasks that any program `f` may solve, and a context of them. */
+import * as Effect from "effect/Effect";
+import * as ConfigFile from "../../src/config/ConfigFile.ts";
+import type { Task } from "../../src/domain/Task.ts";
+import type { RunContext } from "../../src/stages/RunContext.ts";
+import * as RunStoreLive from "../../src/store/RunStoreLive.ts";
+
+/** f(1) must be 1. */
+export const task = (i: number): Task => ({
+  id: `t${i}`,
+  source: "test",
+  split: "train",
+  language: "javascript",
+  statement: `task ${i}`,
+  entryPoint: "f",
+  tests: { kind: "call", cases: [{ args: [1], expected: 1 }], visible: 0 },
+});
+
+const config = Effect.runSync(
+  ConfigFile.fromValue("test", {
+    policy: { path: "p" },
+    dataset: { kind: "drydock", path: "d" },
+    stages: [{ kind: "evaluate", label: "base" }],
+  }),
+);
+
+/** A context of ten training tasks; `offline`: ids of its offline episodes. */
+export const context = ({ offline }: { readonly offline: ReadonlyArray<string> }): RunContext => ({
+  config,
+  tasks: { train: Array.from({ length: 10 }, (_, i) => task(i)), validation: [], test: [] },
+  offline: offline.map((id) => ({
+    id,
+    taskId: "t0",
+    prompt: "task 0",
+    program: id,
+    reward: 1,
+    behaviourLogProbs: null,
+    policyVersion: null,
+  })),
+  prompt: ({ statement }) => statement,
+  completion: (program) => program,
+  written: (_, program) => ({ program }),
+  cacheKey: (_, program) => `key of ${program}`,
+});
+
+/** One process's life with the store in a directory. */
+export const inStore = <A, E, R>(directory: string, body: Effect.Effect<A, E, R>) =>
+  body.pipe(Effect.provide(RunStoreLive.layer({ directory })));

@@ -139,6 +139,7 @@ const make = (entry: URL): Effect.Effect<Compute["Service"], never, Scope.Scope>
       return { added, tooLong };
     }),
     trainStep: (request) => call("trainStep", request),
+    probe: (request) => call("probe", request),
     clearEpisodes: (part) => Effect.asVoid(call("clearEpisodes", part)),
     setReference: Effect.asVoid(call("setReference", null)),
     generate: (request) => call("generate", request),

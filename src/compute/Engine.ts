@@ -37,6 +37,7 @@ export interface Engine {
     episodes: ReadonlyArray<Episode>,
   ) => { readonly added: number; readonly tooLong: number };
   readonly trainStep: Learner.Learner["trainStep"];
+  readonly probe: Learner.Learner["probe"];
   readonly clearEpisodes: Learner.Learner["clearEpisodes"];
   readonly setReference: Learner.Learner["setReference"];
   readonly generate: (request: GenerateRequest) => Generator<void, ReadonlyArray<Completion>, void>;
@@ -73,6 +74,7 @@ export const open = (
       learner: recorded,
       generation,
       scoring,
+      referenceScoring,
       scored,
     } = yield* EngineGraph.recordFitting(policy, spec, MemoryLimit.limit());
     const session = executor.open(graph, recorded.initial, recorded.files);
@@ -91,6 +93,7 @@ export const open = (
       },
       addEpisodes: (part, episodes) => learner.addEpisodes(part, episodes.map(text.episode)),
       trainStep: learner.trainStep,
+      probe: learner.probe,
       clearEpisodes: learner.clearEpisodes,
       setReference: learner.setReference,
       generate: (request) => Programs.write(generator, text, policy.endTokens, request),
@@ -101,19 +104,28 @@ export const open = (
         const out = items.map((): ProgramScore | null => null);
         // A program cut at the limit can be a token longer when its text is tokenised afresh.
         const fitting = items
-          .map(({ prompt, program, tokens, tilt = 0 }, index) => ({
+          .map(({ prompt, program, tokens, tilt = 0, reference = false }, index) => ({
             index,
             promptIds: text.prompt(prompt),
             programIds: tokens ?? text.program(program),
             tilt,
+            reference,
           }))
           .filter(({ promptIds, programIds }) => promptIds.length + programIds.length <= scored.tokens);
         const slice = scored.batch * SCORE_SLICE;
         for (let at = 0; at < fitting.length; at += slice) {
           const some = fitting.slice(at, at + slice);
           Scoring.score(session, scoring, some).forEach((score, i) => {
-            out[some[i].index] = score;
+            out[some[i].index] = { ...score, referenceLogProb: null };
           });
+          if (referenceScoring !== null) {
+            const asked = some.filter(({ reference }) => reference).map((item) => ({ ...item, tilt: 0 }));
+            Scoring.score(session, referenceScoring, asked).forEach(({ logProb }, i) => {
+              const { index } = asked[i];
+              const score = out[index];
+              if (score !== null) out[index] = { ...score, referenceLogProb: logProb };
+            });
+          }
           yield;
         }
         return out;

@@ -41,6 +41,8 @@ async function* start({ method, input }: Exclude<Call, { method: "stream" }>): R
       return opened().addEpisodes(input.part, input.episodes);
     case "trainStep":
       return opened().trainStep(input);
+    case "probe":
+      return opened().probe(input);
     case "clearEpisodes":
       opened().clearEpisodes(input);
       return null;

@@ -33,6 +33,14 @@ export interface Methods {
   };
   readonly clearEpisodes: { readonly input: "offline" | "online"; readonly output: null };
   readonly setReference: { readonly input: null; readonly output: null };
+  readonly probe: {
+    readonly input: {
+      readonly training: string;
+      readonly part: "offline" | "online";
+      readonly count: number;
+    };
+    readonly output: StepMetrics;
+  };
   readonly generate: { readonly input: GenerateRequest; readonly output: ReadonlyArray<Completion> };
   /** Its answer comes when the last sample is finished; before it come its events. */
   readonly stream: { readonly input: StreamRequest; readonly output: null };

@@ -22,7 +22,7 @@ const monitor = (name: Monitor.Name) => {
       "What an alarm does: continue; raise-offline: a quarter more offline data from now on; rollback: restore the stage's best checkpoint and halve the learning rates from now on; stop: restore it and end the stage.",
     ),
   });
-  return or(Schema.Union([Schema.Literal(false), settings]), {}, `${about} (${unit}); false: not watched.`);
+  return or(Schema.NullOr(settings), {}, `${about} (${unit}); null: not watched.`);
 };
 
 type Fields = { readonly [N in Monitor.Name]: ReturnType<typeof monitor> };

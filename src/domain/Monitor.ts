@@ -141,8 +141,8 @@ export const names = Object.keys(table) as ReadonlyArray<Name>;
 /** Figures by name: those of monitors, and `pass_at_1_error`, the standard error of `pass_at_1`. */
 export type Values = Readonly<Record<string, number>>;
 
-/** A monitor's settings; false: it is not watched. */
-export type Settings = Readonly<Record<Name, false | { readonly limit: number; readonly action: Action }>>;
+/** A monitor's settings; null: it is not watched. */
+export type Settings = Readonly<Record<Name, null | { readonly limit: number; readonly action: Action }>>;
 
 export interface Alarm {
   readonly monitor: Name;
@@ -181,7 +181,7 @@ export const judge = (settings: Settings, start: Values, now: Values): ReadonlyA
     const value = now[monitor];
     const relative = monitors[monitor].compare !== "above";
     const from = relative ? start[monitor] : 0;
-    if (setting === false || value === undefined || from === undefined) return [];
+    if (setting === null || value === undefined || from === undefined) return [];
     const { limit, action } = setting;
     if (value === from || distance(monitor, value, from, now, start) <= limit) return [];
     return [{ monitor, value, limit, from: relative ? from : null, action }];

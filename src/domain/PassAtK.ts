@@ -27,6 +27,14 @@ export const meanPassAtK = (counts: ReadonlyArray<TaskCount>, k: number): number
   return values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length;
 };
 
+/** Standard error of mean pass@1 over tasks; 0 with fewer than two. */
+export const standardError = (counts: ReadonlyArray<TaskCount>): number => {
+  const n = counts.length;
+  const mean = meanPassAtK(counts, 1) ?? 0;
+  const squares = counts.reduce((sum, count) => sum + ((passAtK(count, 1) ?? 0) - mean) ** 2, 0);
+  return n < 2 ? 0 : Math.sqrt(squares / (n - 1) / n);
+};
+
 /**
  * Percentile bootstrap interval (95 %) of mean pass@1, resampling tasks.
  * @param uniform draws in [0, 1); seeded by the caller, so that the interval is reproducible

@@ -13,11 +13,12 @@ import * as Lora from "../model/Lora.ts";
 import * as Reference from "../model/Reference.ts";
 import * as Transformer from "../model/Transformer.ts";
 import * as Batch from "../replay/Batch.ts";
-import { type Draw, Mixture, type MixtureState, type Parts } from "../replay/Mixture.ts";
+import { type Draw, Mixture, type MixtureState, type Parts, type Pick } from "../replay/Mixture.ts";
 import type { Random } from "../random/Random.ts";
 import { gradients } from "../tensor/Gradient.ts";
 import type { Graph, Value } from "../tensor/Graph.ts";
 import type { Session } from "../tensor/Session.ts";
+import * as Probe from "./Probe.ts";
 import * as Targets from "./Targets.ts";
 
 /** AdamW's settings; clipNorm 0 is no clipping. */
@@ -206,9 +207,10 @@ const recordLayout = (
     networksOf(g, network, { ...columns, tokens, hidden }, options),
     columns,
   );
+  const fetches = { loss: total, ...parts };
+  if (options.algorithm.trains === "critic") g.program(Probe.program(options.id, layout), { fetches });
   const values = parameters.map(({ name, shape }) => g.variable(name, shape));
   const found = gradients(g, total, values, options);
-  const fetches = { loss: total, ...parts };
   const name = `train/${options.id}/${T}x${N}`;
   if (isWhole(options)) {
     const norm = recordUpdate(g, options, parameters, found);
@@ -276,6 +278,11 @@ export interface Training {
     /** "skip": where nothing can be drawn no step is made, and the metrics are `skipped: 1`. */
     readonly ifEmpty?: "skip";
   }) => Record<string, number>;
+  /**
+   * The loss and its parts on up to `count` episodes of a part, without a step (see Probe.ts): none where the part holds
+   * no labelled one. Of critics alone.
+   */
+  readonly probe: (part: keyof Parts, count: number) => Record<string, number>;
   readonly state: () => TrainingState;
   readonly restore: (state: TrainingState) => void;
 }
@@ -290,6 +297,15 @@ export interface Recorded {
   readonly slots: ReadonlyArray<Lora.Parameter>;
   readonly attach: (session: Session, parts: Parts, random: Random) => Training;
 }
+
+/** Metrics that micro-batches add up to. */
+const sums = () => {
+  const metrics: Record<string, number> = {};
+  const add = (fetched: Readonly<Record<string, ArrayLike<number>>>): void => {
+    for (const [name, value] of Object.entries(fetched)) metrics[name] = (metrics[name] ?? 0) + value[0];
+  };
+  return { metrics, add };
+};
 
 /** Records a training's programs. `attach` gives it a session and its episodes. */
 export const record = (g: Graph, network: Network, options: TrainingOptions): Recorded => {
@@ -328,18 +344,25 @@ export const record = (g: Graph, network: Network, options: TrainingOptions): Re
       const draw: Draw = groups === null ? { kind: options.episodes } : { kind: "groups", size: groups.size };
       const mixture = new Mixture(parts, draw, random);
       let steps = 0;
+      /** A micro-batch of a batch with these totals: its layout, and what its programs are fed. */
+      const fed = (micro: ReadonlyArray<Pick>, totals: Batch.Totals, subset: Float32Array | null) => {
+        const layout = Batch.layoutFor(layouts, Batch.needs(parts, micro));
+        const arrays = Batch.fill(parts, micro, layout, totals, criticsOf(network));
+        const feeds: Record<string, Float32Array | Int32Array | Uint8Array> = {
+          ...Object.fromEntries(
+            Object.entries(arrays).map(([name, data]) => [`${prefix(layout)}/${name}`, data]),
+          ),
+          ...(subset === null ? {} : { [SUBSET]: subset }),
+        };
+        return { layout, feeds };
+      };
       return {
         id,
         step: ({ learningRate, offlineFraction, ifEmpty }) => {
           if (ifEmpty === "skip" && mixture.empty) return { skipped: 1 };
           const picks = Batch.byLength(parts, mixture.draw(batchSize, offlineFraction), unit);
           const totals = Batch.totals(parts, picks);
-          const metrics: Record<string, number> = {};
-          const add = (fetched: Readonly<Record<string, ArrayLike<number>>>) => {
-            for (const [name, value] of Object.entries(fetched)) {
-              metrics[name] = (metrics[name] ?? 0) + value[0];
-            }
-          };
+          const { metrics, add } = sums();
           steps += 1;
           const rates = {
             learningRate: Float32Array.of(learningRate),
@@ -349,15 +372,7 @@ export const record = (g: Graph, network: Network, options: TrainingOptions): Re
           // By the step's number, so that a resumed run draws what an uninterrupted one would.
           const subset = drawSubset(network, random.split(`subset/${steps}`));
           for (let from = 0; from < batchSize; from += microBatch) {
-            const micro = picks.slice(from, from + microBatch);
-            const layout = Batch.layoutFor(layouts, Batch.needs(parts, micro));
-            const arrays = Batch.fill(parts, micro, layout, totals, criticsOf(network));
-            const feeds: Record<string, Float32Array | Int32Array | Uint8Array> = {
-              ...Object.fromEntries(
-                Object.entries(arrays).map(([name, data]) => [`${prefix(layout)}/${name}`, data]),
-              ),
-              ...(subset === null ? {} : { [SUBSET]: subset }),
-            };
+            const { layout, feeds } = fed(picks.slice(from, from + microBatch), totals, subset);
             if (lora !== null && dropsOut(network, options)) {
               const rows = layout.sequences * layout.time;
               const fresh = random.split(`dropout/${steps}/${from}`);
@@ -375,6 +390,21 @@ export const record = (g: Graph, network: Network, options: TrainingOptions): Re
             passing_fraction: totals.passing / batchSize,
             tokens: totals.actions,
           };
+        },
+        probe: (part, count) => {
+          if (options.algorithm.trains !== "critic")
+            throw new RangeError(
+              `Training ${id}: only a critic is probed, and ${options.algorithm.name} is none`,
+            );
+          const picks = Batch.byLength(parts, Probe.draw(parts, part, count, random.split("probe")));
+          const subset = drawSubset(network, random.split("probe/subset"));
+          const totals = Batch.totals(parts, picks);
+          const { metrics, add } = sums();
+          for (let from = 0; from < picks.length; from += microBatch) {
+            const { layout, feeds } = fed(picks.slice(from, from + microBatch), totals, subset);
+            add(session.run(Probe.program(id, layout), feeds));
+          }
+          return metrics;
         },
         state: () => ({ steps, sampler: mixture.state() }),
         restore: (state) => {

@@ -134,6 +134,15 @@ export class ReplayBuffer {
     return "added";
   }
 
+  /** The `count` rows added last, or all of them, the newest first. */
+  newest(count: number): Array<number> {
+    const { capacity, size } = this;
+    return Array.from(
+      { length: Math.min(count, size) },
+      (_, i) => (this.#next - 1 - i + capacity) % capacity,
+    );
+  }
+
   /** Holds nothing any more. */
   clear(): void {
     this.#ids = [];

@@ -1,27 +1,35 @@
 /**
- * The guard of an online stage: pass@1 on the validation tasks after every round, and what to do about a drop.
+ * The guard of an online stage: what is measured after every round, and what to do about a round gone wrong.
  *
- * The policy that the stage began with is the first to beat: a first round that makes it worse is taken back too.
+ * pass@1 on the validation tasks must not fall too far below the best so far. The policy that the stage began with is
+ * the first to beat: a first round that makes it worse is taken back too. Monitors raise alarms beside it; each does
+ * what the configuration says.
  */
 import * as Effect from "effect/Effect";
 import { type OnlineStage, temperatures } from "../config/RunConfig.ts";
+import * as Monitor from "../domain/Monitor.ts";
 import { meanPassAtK } from "../domain/PassAtK.ts";
 import { RunStore } from "../store/RunStore.ts";
 import { measure } from "./Evaluate.ts";
+import * as Monitors from "./Monitors.ts";
 import type { Carried, RunContext } from "./RunContext.ts";
 import * as ValidationLog from "./ValidationLog.ts";
 
 /** The round of what was measured before the first one. */
 const BEFORE = -1;
+/** What an alarm adds to the share of offline data. */
+const RAISE = 0.25;
 
 interface Within {
   readonly index: number;
   readonly stage: OnlineStage;
   readonly carried: Carried;
+  /** The round's own figures; see RoundFigures.ts. */
+  readonly figures: Readonly<Record<string, number>>;
 }
 
-/** Pass@1 on the validation tasks, with its event; null where the stage has no guard. */
-const passAt1 = Effect.fn("Guard.passAt1")(function* (
+/** Programs for the validation tasks, with the event; null where the stage has no validation. */
+const validate = Effect.fnUntraced(function* (
   context: RunContext,
   { index, stage, carried, round }: Within & { readonly round: number },
 ) {
@@ -39,20 +47,44 @@ const passAt1 = Effect.fn("Guard.passAt1")(function* (
   if (round === BEFORE) {
     yield* ValidationLog.write(context, ValidationLog.file(index, stage.label), { ...options, ...measured });
   }
-  const { counts } = measured;
-  const figure = meanPassAtK(counts, 1) ?? 0;
-  yield* store.append({ _tag: "ValidationMeasured", index, round, passAt1: figure, tasks: counts.length });
-  return figure;
+  const passAt1 = meanPassAtK(measured.counts, 1) ?? 0;
+  yield* store.append({ _tag: "ValidationMeasured", index, round, passAt1, tasks: measured.counts.length });
+  return { ...measured, passAt1 };
 });
 
-/** Carried with the figure that the first round must not fall below, and the checkpoint to go back to if it does. */
+/** Everything that is watched, with its events. */
+const watch = Effect.fn("Guard.watch")(function* (
+  context: RunContext,
+  within: Within & { readonly round: number },
+) {
+  const store = yield* RunStore;
+  const { index, stage, round, figures } = within;
+  const written = yield* validate(context, within);
+  const values = yield* Monitors.measure(context, stage, written, figures);
+  if (Object.keys(values).length > 0) {
+    yield* store.append({ _tag: "MonitorsMeasured", index, round, values });
+  }
+  return { passAt1: written?.passAt1 ?? null, values };
+});
+
+/** What later rounds are compared with: of a broken figure nothing. */
+const finite = (values: Monitor.Values): Monitor.Values =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => Number.isFinite(value)));
+
+/** Carried with the figures that the first round is compared with, and the checkpoint to go back to. */
 export const baseline = Effect.fn("Guard.baseline")(function* (context: RunContext, within: Within) {
   const { carried, stage } = within;
-  const checkpoint = carried.onlineStart[stage.label];
-  const figure = yield* passAt1(context, { ...within, round: BEFORE });
-  return figure === null || checkpoint === undefined
-    ? carried
-    : { ...carried, best: { passAt1: figure, checkpoint } };
+  const { passAt1, values } = yield* watch(context, { ...within, round: BEFORE });
+  const best = { passAt1, checkpoint: carried.onlineStart[stage.label] };
+  return { ...carried, best, monitorStart: finite(values) };
+});
+
+/** What the alarms of a round change for those after it. */
+const heeding = (carried: Carried, response: ReturnType<typeof Monitor.respond>): Carried => ({
+  ...carried,
+  learningRateScale: carried.learningRateScale * (response.halveLearningRate ? 0.5 : 1),
+  offlineRaise: Math.min(1, carried.offlineRaise + (response.raiseOffline ? RAISE : 0)),
+  halted: response.stop,
 });
 
 /** Measures after a round; says which checkpoint to restore where the round made the policy worse. `id`: its own. */
@@ -61,24 +93,22 @@ export const check = Effect.fn("Guard.check")(function* (
   within: Within & { readonly round: number; readonly id: string },
 ) {
   const store = yield* RunStore;
-  const { index, stage, round, carried, id } = within;
-  const figure = yield* passAt1(context, within);
-  if (figure === null || stage.validation === null) return { carried, restore: null as string | null };
+  const { index, stage, round, id } = within;
+  const { passAt1, values } = yield* watch(context, within);
+  const alarms = Monitor.judge(stage.monitors, within.carried.monitorStart, values);
+  yield* store.append(...alarms.map((alarm) => ({ _tag: "AlarmRaised", index, round, ...alarm }) as const));
+  const response = Monitor.respond(alarms);
+  const monitorStart = { ...finite(values), ...within.carried.monitorStart };
+  const carried = { ...heeding(within.carried, response), monitorStart };
   const { best } = carried;
-  if (best !== null && figure < best.passAt1 - stage.validation.maxDrop) {
-    yield* store.append({
-      _tag: "RolledBack",
-      index,
-      round,
-      from: figure,
-      to: best.passAt1,
-      checkpoint: best.checkpoint,
-    });
-    return { carried, restore: best.checkpoint };
+  const maxDrop = stage.validation?.maxDrop ?? 1;
+  const beaten = best?.passAt1 ?? null;
+  const dropped = passAt1 !== null && beaten !== null && passAt1 < beaten - maxDrop;
+  if (best !== null && (dropped || response.restore)) {
+    const { checkpoint } = best;
+    yield* store.append({ _tag: "RolledBack", index, round, from: passAt1, to: beaten, checkpoint });
+    return { carried, restore: checkpoint };
   }
-  const better = best === null || figure >= best.passAt1;
-  return {
-    carried: better ? { ...carried, best: { passAt1: figure, checkpoint: id } } : carried,
-    restore: null as string | null,
-  };
+  const better = passAt1 !== null && (beaten === null || passAt1 >= beaten);
+  return { carried: better ? { ...carried, best: { passAt1, checkpoint: id } } : carried, restore: null };
 });

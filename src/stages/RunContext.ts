@@ -1,6 +1,7 @@
 /** What every stage of a run shares: the configuration, the tasks by split, and how a task becomes a prompt. */
 import type { PromptTemplate, RunConfig } from "../config/RunConfig.ts";
 import type { Episode } from "../domain/Episode.ts";
+import type * as Monitor from "../domain/Monitor.ts";
 import type { Task } from "../domain/Task.ts";
 import type * as Judges from "./Judges.ts";
 import type * as Updates from "./Updates.ts";
@@ -33,23 +34,37 @@ export interface Carried {
   readonly onlineUpdates: Readonly<Record<string, ReadonlyArray<Updates.Round>>>;
   /** Checkpoint from which each online stage started, by label: where its control starts. */
   readonly onlineStart: Readonly<Record<string, string>>;
-  /** Best validation pass@1 and its checkpoint, within the running online stage. */
-  readonly best: { readonly passAt1: number; readonly checkpoint: string } | null;
+  /**
+   * What a bad round of the running online stage is rolled back to: the checkpoint with the best validation pass@1; the
+   * one that the stage began with where there is no validation. Null until the stage has measured.
+   */
+  readonly best: { readonly passAt1: number | null; readonly checkpoint: string } | null;
   /** How well the judges of best-of-n did, within the running online stage. */
   readonly judges: Judges.Tallies;
   /** Factor of the learning rates of online updates. */
   readonly learningRateScale: number;
   /** Added to the share of offline data in online updates. */
   readonly offlineRaise: number;
+  /** Figures of the monitors when they were first measured in the running online stage; finite ones. */
+  readonly monitorStart: Monitor.Values;
+  /** An alarm ended the running online stage. */
+  readonly halted: boolean;
 }
+
+/** What an online stage begins with. */
+export const stageStart = {
+  best: null,
+  judges: {},
+  learningRateScale: 1,
+  offlineRaise: 0,
+  monitorStart: {},
+  halted: false,
+} satisfies Partial<Carried>;
 
 export const initialCarried: Carried = {
   tilt: 0,
   policyVersion: 0,
   onlineUpdates: {},
   onlineStart: {},
-  best: null,
-  judges: {},
-  learningRateScale: 1,
-  offlineRaise: 0,
+  ...stageStart,
 };

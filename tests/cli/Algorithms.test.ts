@@ -47,4 +47,35 @@ describe("checks of trainings", () => {
       /^algorithm: There is no algorithm "ppo"\. Use one of: sft, .*rloo, grpo, dpo/,
     );
   });
+
+  it("an online stage that can fill no group is refused", async () => {
+    const of = async (stage: Readonly<Record<string, unknown>>): Promise<ReadonlyArray<string>> => {
+      const config = await Effect.runPromise(
+        ConfigFile.fromValue("test", {
+          policy: { path: "." },
+          dataset: { kind: "drydock", path: "." },
+          trainings: { it: { algorithm: "grpo", batchSize: 8 } },
+          stages: [
+            {
+              kind: "online",
+              label: "online",
+              offlineFraction: 0,
+              updates: [{ training: "it", steps: 1, learningRate: 1e-3 }],
+              ...stage,
+            },
+          ],
+        }),
+      );
+      return Algorithms.problems(config).map(({ path, problem }) => `${path.join(".")}: ${problem}`);
+    };
+    const [one] = await of({});
+    assert.match(
+      one ?? "",
+      /^stages\.0\.updates\.0\.training: "it" learns .* raise samplesPerProblem to 2 or more/,
+    );
+    const [best] = await of({ samplesPerProblem: 4, bestOf: { judge: "logProb", keep: 1 } });
+    assert.match(best ?? "", /raise bestOf\.keep to 2 or more/);
+    assert.deepStrictEqual(await of({ samplesPerProblem: 4 }), []);
+    assert.deepStrictEqual(await of({ offlineFraction: 0.5 }), []);
+  });
 });

@@ -78,6 +78,8 @@ describe("RunConfig", () => {
       assert(online?.kind === "online");
       assert.strictEqual(online.rounds, null);
       assert.deepStrictEqual(online.validation, { samples: 1, maxDrop: 0.05 });
+      assert.deepStrictEqual(online.retain, { offline: true, online: "all" });
+      assert.deepStrictEqual([online.warmupRounds, online.repeats, online.bestOf], [0, "drop", null]);
       assert.isTrue(RunConfig.needsHeads(config));
     }),
   );
@@ -266,6 +268,48 @@ describe("RunConfig", () => {
       '"seed": 1',
       '"seed": 1, "evaluation": { "temperature": [1, 0] }',
       "evaluation.temperature: found 0, which is greedy decoding",
+    ],
+    [
+      "an update without a number of steps",
+      '"steps": 15, ',
+      "",
+      "run.json:17: stages[5].updates[0]: found neither steps nor updateToData; give one",
+    ],
+    [
+      "an update with two numbers of steps",
+      '"steps": 15, ',
+      '"steps": 15, "updateToData": 1, ',
+      "stages[5].updates[0]: found steps and updateToData; give one",
+    ],
+    [
+      "a warm-up of every round",
+      '"updates": [',
+      '"rounds": 2, "warmupRounds": 2, "updates": [',
+      "stages[5].warmupRounds: found 2, must be less than rounds, which is 2",
+    ],
+    [
+      "a share of offline data that is put away",
+      '"updates": [',
+      '"retain": { "offline": false }, "updates": [',
+      "stages[5].offlineFraction: found 0.5, but retain.offline is false",
+    ],
+    [
+      "an annealed share of offline data that is put away",
+      '"updates": [',
+      '"retain": { "offline": false }, "offlineFraction": 0, "offlineFractionAnneal": { "to": 0, "rounds": 1 }, "updates": [',
+      "stages[5].offlineFractionAnneal: retain.offline is false",
+    ],
+    [
+      "the best of too few",
+      '"updates": [',
+      '"samplesPerProblem": 2, "bestOf": { "judge": "logProb", "keep": 2 }, "updates": [',
+      "stages[5].bestOf.keep: found 2, must be less than samplesPerProblem, which is 2",
+    ],
+    [
+      "a judge that is not there",
+      '"training": "cql", "steps": 120, "learningRate": 2e-3 },\n    { "kind": "tilt" },',
+      '"training": "sft", "steps": 120, "learningRate": 2e-3 },\n    { "kind": "online", "label": "b", "samplesPerProblem": 4, "bestOf": { "judge": "both", "keep": 2 }, "updates": [] },',
+      'stages[3].bestOf.judge: found "both", which needs a critic that nothing up to here trains; put a training',
     ],
   ];
   for (const [name, from, to, expected] of wrong) {

@@ -3,26 +3,19 @@ import * as Os from "node:os";
 import * as Path from "node:path";
 import { afterAll, assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
-import * as Stream from "effect/Stream";
 import * as RunFold from "../../src/domain/RunFold.ts";
 import * as Prepare from "../../src/orchestrator/Prepare.ts";
 import * as Report from "../../src/orchestrator/Report.ts";
-import { Commands } from "../../src/store/Commands.ts";
-import { RunStore } from "../../src/store/RunStore.ts";
+import * as Stopped from "./Stopped.ts";
 import * as TinyRun from "./TinyRun.ts";
 
 const root = Fs.mkdtempSync(Path.join(Os.tmpdir(), "drydock-run-"));
 afterAll(() => Fs.rmSync(root, { recursive: true, force: true }));
 
-const whole = Effect.fn(function* (name: string, change: Readonly<Record<string, unknown>> = {}) {
-  const config = yield* TinyRun.configure(Path.join(root, name), change);
-  const { directory } = yield* TinyRun.create(config);
-  return yield* Effect.gen(function* () {
-    const report = yield* TinyRun.go(config);
-    const store = yield* RunStore;
-    return { directory, report, events: yield* Report.allEvents, state: yield* store.state };
-  }).pipe(Effect.provide(TinyRun.services(directory)));
-});
+const whole = (name: string, change: Stopped.Change = {}) => Stopped.whole(Path.join(root, name), change);
+
+const interrupted = (name: string, tag: string, stopAfter: number, change: Stopped.Change = {}) =>
+  Stopped.interrupted(Path.join(root, name), tag, stopAfter, change);
 
 type Whole = Effect.Success<ReturnType<typeof whole>>;
 let memo: Whole | undefined;
@@ -31,40 +24,6 @@ const uninterruptedRun = Effect.gen(function* () {
   memo ??= yield* whole("whole");
   return memo;
 });
-
-/** Runs until `stopAfter` events of a kind were committed, stops like Ctrl-C, and resumes to the end. */
-const interrupted = Effect.fn(function* (
-  name: string,
-  tag: string,
-  stopAfter: number,
-  change: Readonly<Record<string, unknown>> = {},
-) {
-  const config = yield* TinyRun.configure(Path.join(root, name), change);
-  const { directory } = yield* TinyRun.create(config);
-  const stopped = yield* Effect.gen(function* () {
-    const store = yield* RunStore;
-    const commands = yield* Commands;
-    const seen = store.heads.pipe(
-      Stream.mapEffect(() => Report.allEvents),
-      Stream.filter((events) => events.filter(({ event }) => event._tag === tag).length >= stopAfter),
-      Stream.take(1),
-      Stream.runDrain,
-    );
-    yield* seen.pipe(
-      Effect.andThen(commands.submit({ command: { _tag: "Stop" }, from: "test" })),
-      Effect.forkScoped,
-    );
-    return yield* Effect.flip(TinyRun.go(config));
-  }).pipe(Effect.provide(TinyRun.services(directory)), Effect.scoped);
-  assert.strictEqual(stopped._tag, "StopRequested");
-  return yield* Effect.gen(function* () {
-    const report = yield* TinyRun.go(config);
-    return { directory, report };
-  }).pipe(Effect.provide(TinyRun.services(directory)));
-});
-
-const weights = (directory: string): Buffer =>
-  Fs.readFileSync(Path.join(directory, "policy", "model.safetensors"));
 
 describe("a whole run", () => {
   it.live(
@@ -132,7 +91,7 @@ describe("a whole run", () => {
           assert.deepEqual(resumed.report.budget, uninterrupted.report.budget);
           assert.strictEqual(resumed.report.cacheHits, uninterrupted.report.cacheHits);
           assert.isTrue(
-            weights(resumed.directory).equals(weights(uninterrupted.directory)),
+            Stopped.weights(resumed.directory).equals(Stopped.weights(uninterrupted.directory)),
             "final weights differ",
           );
         }),
@@ -191,7 +150,10 @@ describe("a whole run", () => {
         const resumed = yield* interrupted("two-stopped", "RoundFinished", 2, change);
         assert.isAtMost(straight.report.budget.verifications.spent, 12);
         assert.deepEqual(resumed.report.budget, straight.report.budget);
-        assert.isTrue(weights(resumed.directory).equals(weights(straight.directory)), "final weights differ");
+        assert.isTrue(
+          Stopped.weights(resumed.directory).equals(Stopped.weights(straight.directory)),
+          "final weights differ",
+        );
       }),
     120_000,
   );
@@ -241,7 +203,10 @@ describe("a whole run", () => {
         assert.deepEqual(steps(1, "policy"), upTo(12));
         assert.deepEqual(steps(2, "policy"), upTo(2));
         const resumed = yield* interrupted("along-stopped", "Metrics", 20, change);
-        assert.isTrue(weights(resumed.directory).equals(weights(straight.directory)), "final weights differ");
+        assert.isTrue(
+          Stopped.weights(resumed.directory).equals(Stopped.weights(straight.directory)),
+          "final weights differ",
+        );
       }),
     120_000,
   );

@@ -10,12 +10,12 @@ import { SafePoint, StopRequested } from "../../src/stages/SafePoint.ts";
 import { verifyRound } from "../../src/stages/VerifyRound.ts";
 import { RunStore } from "../../src/store/RunStore.ts";
 import * as Fixture from "../store/Fixture.ts";
-import { inStore, task } from "./Fixture.ts";
+import * as StageFixture from "./Fixture.ts";
 
 const PROGRAMS = 8;
 const LIMIT = 5;
 
-const tasks = new Map(Array.from({ length: PROGRAMS }, (_, i) => [`t${i}`, task(i)]));
+const tasks = new Map(Array.from({ length: PROGRAMS }, (_, i) => [`t${i}`, StageFixture.task(i)]));
 
 const decideWithin = Effect.fnUntraced(function* (most: number) {
   const store = yield* RunStore;
@@ -85,7 +85,7 @@ describe("verifying a round", () => {
       const gate = yield* Deferred.make<void>();
       // Two programs are let in; one ends while the other is held until the stop was seen.
       const held = Effect.suspend(() => (executed.length === 2 ? Deferred.await(gate) : Effect.void));
-      const error = yield* inStore(
+      const error = yield* StageFixture.inStore(
         directory,
         Effect.gen(function* () {
           yield* begin;
@@ -115,9 +115,9 @@ describe("verifying a round", () => {
       const directory = yield* Fixture.temporary;
       const executed: Array<string> = [];
       const stopped = Effect.flip(decideWithin(3)).pipe(Effect.provide(services(2, executed)));
-      yield* inStore(directory, begin.pipe(Effect.andThen(stopped)));
+      yield* StageFixture.inStore(directory, begin.pipe(Effect.andThen(stopped)));
       const all = services(Number.POSITIVE_INFINITY, executed);
-      const after = yield* inStore(
+      const after = yield* StageFixture.inStore(
         directory,
         decideWithin(3).pipe(Effect.andThen(decisions), Effect.provide(all)),
       );
@@ -129,7 +129,7 @@ describe("verifying a round", () => {
   it.live("a resumed round gives the last of the budget to the same programs", () =>
     Effect.gen(function* () {
       const straight = yield* Fixture.temporary;
-      const whole = yield* inStore(
+      const whole = yield* StageFixture.inStore(
         straight,
         begin.pipe(
           Effect.andThen(decide),
@@ -142,8 +142,11 @@ describe("verifying a round", () => {
         const directory = yield* Fixture.temporary;
         const executed: Array<string> = [];
         const first = services(stopAfter, executed);
-        yield* inStore(directory, begin.pipe(Effect.andThen(Effect.flip(decide)), Effect.provide(first)));
-        const resumed = yield* inStore(
+        yield* StageFixture.inStore(
+          directory,
+          begin.pipe(Effect.andThen(Effect.flip(decide)), Effect.provide(first)),
+        );
+        const resumed = yield* StageFixture.inStore(
           directory,
           decide.pipe(
             Effect.andThen(decisions),
@@ -161,7 +164,7 @@ describe("verifying a round", () => {
     Effect.gen(function* () {
       const directory = yield* Fixture.temporary;
       const executed: Array<string> = [];
-      yield* inStore(
+      yield* StageFixture.inStore(
         directory,
         Effect.gen(function* () {
           const store = yield* RunStore;
@@ -173,7 +176,7 @@ describe("verifying a round", () => {
         }),
       );
       // The next process finds the reservation left open.
-      const after = yield* inStore(
+      const after = yield* StageFixture.inStore(
         directory,
         decide.pipe(Effect.andThen(decisions), Effect.provide(services(Number.POSITIVE_INFINITY, executed))),
       );

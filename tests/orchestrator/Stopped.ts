@@ -1,0 +1,58 @@
+/** Tiny runs that go through, and tiny runs that are stopped and taken up again: the two must be equal. */
+import * as Fs from "node:fs";
+import * as Path from "node:path";
+import { assert } from "@effect/vitest";
+import * as Effect from "effect/Effect";
+import * as Stream from "effect/Stream";
+import * as Report from "../../src/orchestrator/Report.ts";
+import { Commands } from "../../src/store/Commands.ts";
+import { RunStore } from "../../src/store/RunStore.ts";
+import * as TinyRun from "./TinyRun.ts";
+
+export type Change = Readonly<Record<string, unknown>>;
+
+/** A run from its beginning to its end. */
+export const whole = Effect.fn(function* (folder: string, change: Change = {}) {
+  const config = yield* TinyRun.configure(folder, change);
+  const { directory } = yield* TinyRun.create(config);
+  return yield* Effect.gen(function* () {
+    const report = yield* TinyRun.go(config);
+    const store = yield* RunStore;
+    return { directory, report, events: yield* Report.allEvents, state: yield* store.state };
+  }).pipe(Effect.provide(TinyRun.services(directory)));
+});
+
+/** Runs until `stopAfter` events of a kind were committed, stops like Ctrl-C, and resumes to the end. */
+export const interrupted = Effect.fn(function* (
+  folder: string,
+  tag: string,
+  stopAfter: number,
+  change: Change = {},
+) {
+  const config = yield* TinyRun.configure(folder, change);
+  const { directory } = yield* TinyRun.create(config);
+  const stopped = yield* Effect.gen(function* () {
+    const store = yield* RunStore;
+    const commands = yield* Commands;
+    const seen = store.heads.pipe(
+      Stream.mapEffect(() => Report.allEvents),
+      Stream.filter((events) => events.filter(({ event }) => event._tag === tag).length >= stopAfter),
+      Stream.take(1),
+      Stream.runDrain,
+    );
+    yield* seen.pipe(
+      Effect.andThen(commands.submit({ command: { _tag: "Stop" }, from: "test" })),
+      Effect.forkScoped,
+    );
+    return yield* Effect.flip(TinyRun.go(config));
+  }).pipe(Effect.provide(TinyRun.services(directory)), Effect.scoped);
+  assert.strictEqual(stopped._tag, "StopRequested");
+  return yield* Effect.gen(function* () {
+    const report = yield* TinyRun.go(config);
+    return { directory, report, events: yield* Report.allEvents };
+  }).pipe(Effect.provide(TinyRun.services(directory)));
+});
+
+/** The bytes of the weights that a run ended with. */
+export const weights = (directory: string): Buffer =>
+  Fs.readFileSync(Path.join(directory, "policy", "model.safetensors"));

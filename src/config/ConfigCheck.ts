@@ -150,14 +150,15 @@ export const check = (config: RunConfig): ReadonlyArray<Problem> => {
         });
       }
     }
-    if (
-      stage.kind === "control" &&
-      !config.stages.slice(0, index).some((s) => s.kind === "online" && s.label === stage.of)
-    ) {
-      problems.push({
-        path: ["stages", index, "of"],
-        problem: `no online stage ${JSON.stringify(stage.of)} before this one; online stages: ${names(online)}`,
-      });
+    if (stage.kind === "control") {
+      const before = config.stages.slice(0, index).filter((s) => s.kind === "online");
+      const missing = [stage.of].flat().find((label) => !before.some((s) => s.label === label));
+      if (missing !== undefined) {
+        problems.push({
+          path: ["stages", index, "of"],
+          problem: `no online stage ${JSON.stringify(missing)} before this one; online stages: ${names(online)}`,
+        });
+      }
     }
     if (stage.kind === "online") {
       for (const [path, problem] of OnlineCheck.check(stage, critic, names(valueAlgorithms))) {

@@ -196,11 +196,15 @@ const Online = Schema.Struct({
 const Control = Schema.Struct({
   kind: Schema.Literal("control"),
   label: describe(Label, "Name of the stage."),
-  of: describe(Label, "Label of the online stage whose updates are repeated without its new data."),
+  of: describe(
+    Schema.Union([Label, Schema.Array(Label).check(Schema.isMinLength(1))]),
+    "Label of the online stage whose updates are repeated without its new data, or of several, in order: all from where the first one started.",
+  ),
 });
 
 export const Stage = Schema.Union([Evaluate, Offline, Tilt, Online, Control]);
 export type Stage = typeof Stage.Type;
+export type ControlStage = typeof Control.Type;
 export type OnlineStage = typeof Online.Type;
 export type Judge = typeof Judge.Type;
 export type RemoteGenerator = Extract<OnlineStage["generator"], { readonly kind: "remote" }>;

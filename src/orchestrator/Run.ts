@@ -69,7 +69,7 @@ const work = (
       return { total: stage.verifications ?? verifications, unit: "verification" };
     case "control":
       return {
-        total: Control.stepCount(carried.onlineUpdates[stage.of] ?? []),
+        total: Control.stepCount(Control.roundsOf(stage, carried)),
         unit: "step",
       };
   }
@@ -234,8 +234,8 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
       }
       case "control": {
         const end = last;
-        const rounds = carried.onlineUpdates[stage.of] ?? [];
-        yield* restore(carried.onlineStart[stage.of] ?? "start");
+        const rounds = Control.roundsOf(stage, carried);
+        yield* restore(carried.onlineStart[[stage.of].flat()[0]] ?? "start");
         yield* compute.setReference;
         yield* Control.run({ index, rounds });
         yield* Evaluate.run(context, { index, label: stage.label, tilt: carried.tilt });

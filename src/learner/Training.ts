@@ -71,7 +71,8 @@ const networkParameters = (
   { algorithm, id }: TrainingOptions,
 ): ReadonlyArray<Lora.Parameter> => {
   if (algorithm.trains === "policy") {
-    if (parameters.length > 0) return parameters;
+    // Adapters of rank 0 are asked for: the policy is frozen, and the metrics are computed.
+    if (parameters.length > 0 || model.lora?.rank === 0) return parameters;
     throw new RangeError(
       `Training ${id}: ${algorithm.name} trains the policy, of which nothing trains here; open it as "full" or "lora"`,
     );
@@ -231,19 +232,21 @@ const recordUpdate = (
   parameters: ReadonlyArray<Lora.Parameter>,
   found: ReadonlyArray<Value>,
 ): Value => {
-  const norm = g.sqrt(found.map((x) => g.sum(g.square(x))).reduce((a, b) => g.add(a, b)));
+  const norm = g.sqrt(found.map((x) => g.sum(g.square(x))).reduce((a, b) => g.add(a, b), g.scalar(0)));
   const scale =
     optimizer.clipNorm > 0 ? g.minimum(g.div(optimizer.clipNorm, g.maximum(norm, 1e-12)), 1) : g.scalar(1);
   const learningRate = g.feed("learningRate", []);
   const beta1Power = g.feed("beta1Power", []);
   const beta2Power = g.feed("beta2Power", []);
+  // Of the second moment without its bias, as PyTorch has it; the operation adds it to the biased one.
+  const epsilon = g.mul(g.sqrt(g.sub(1, beta2Power)), optimizer.epsilon);
   parameters.forEach(({ name, shape }, i) => {
     g.variable(name, shape);
     g.adam(name, g.mul(found[i], scale), {
       learningRate,
       beta1: optimizer.beta1,
       beta2: optimizer.beta2,
-      epsilon: optimizer.epsilon,
+      epsilon,
       beta1Power,
       beta2Power,
       // Gains and biases do not decay.

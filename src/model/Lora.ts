@@ -11,6 +11,7 @@ export const TARGETS = Architecture.PROJECTIONS;
 export type Target = Architecture.Projection;
 
 export interface Lora {
+  /** 0: there are no adapters. */
   readonly rank: number;
   readonly alpha: number;
   readonly targets: ReadonlyArray<Target>;
@@ -19,6 +20,9 @@ export interface Lora {
   /** What the names of its variables begin with; "" where absent. */
   readonly prefix?: string;
 }
+
+/** These settings, with no targets where the rank is 0: nothing is added to the model, and nothing of it trains. */
+export const of = (lora: Lora): Lora => (lora.rank === 0 ? { ...lora, targets: [], dropout: 0 } : lora);
 
 export interface Parameter {
   readonly name: string;

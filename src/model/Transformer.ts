@@ -34,7 +34,11 @@ export const frozen = (
   config: ModelConfig.ModelConfig,
   frozenType: "float32" | "bfloat16",
   lora: Lora.Lora | null = null,
-): Model => ({ config, storage: WeightLayout.frozen(frozenType), lora });
+): Model => ({
+  config,
+  storage: WeightLayout.frozen(frozenType),
+  lora: lora === null ? null : Lora.of(lora),
+});
 
 /** Added to the scores of positions that may not be seen. */
 export const HIDDEN = -1e9;

@@ -119,25 +119,6 @@ describe("Learner", () => {
     assertSame(two.snapshot(), before);
   });
 
-  it("a batch of 8 is two micro-batches of 4", () => {
-    const whole = open({ heads: true, trainings: [sft, cql] });
-    const halves = open({
-      heads: true,
-      trainings: [
-        { ...sft, microBatch: 4 },
-        { ...cql, microBatch: 4 },
-      ],
-    });
-    for (const id of ["sft", "cql"]) {
-      const a = whole.step(id);
-      const b = halves.step(id);
-      assert.deepStrictEqual(Object.keys(a), Object.keys(b));
-      for (const name of Object.keys(a)) assert.closeTo(a[name], b[name], 1e-5, name);
-    }
-    // Adam's first step is sign-like, so the moments are what shows the gradient.
-    assertClose(whole.snapshot(/^optimizer/), halves.snapshot(/^optimizer/), 1e-6);
-  });
-
   it("recomputed activations give the same gradients", () => {
     const trainables = [
       { kind: "full" },
@@ -151,20 +132,10 @@ describe("Learner", () => {
     }
   });
 
-  it("padding changes nothing", () => {
-    const tight = open();
-    const wide = open({ maxTrainTokens: 96 });
-    assert.closeTo(tight.step()["ce"], wide.step()["ce"], 1e-5);
-    assertClose(tight.snapshot(/^optimizer/), wide.snapshot(/^optimizer/), 1e-6);
-  });
-
-  it("learning rate 0 changes no weight, and one training's steps do not touch another's moments", () => {
+  it("one training's steps do not touch another's moments", () => {
     const trainings = [sft, { ...sft, id: "other" }];
     const alone = open({ trainings });
     const both = open({ trainings });
-    const weights = both.snapshot(/^model/);
-    both.step("other", 0);
-    assertSame(both.snapshot(/^model/), weights);
     for (let i = 0; i < 3; i++) {
       alone.step("sft");
       both.step("other", 0);
@@ -202,6 +173,19 @@ describe("Learner", () => {
     assert.isBelow(last["td"], 0.8 * first["td"]);
     assert.isAbove(last["q_data_passing"] - last["q_data"], 0.05);
   }, 120_000);
+
+  it("bagged twins drift apart, others hardly", () => {
+    const gap = (bagging: boolean): number => {
+      const { step } = open({
+        heads: true,
+        trainings: [{ ...cql, id: "iql", algorithm: "iql", config: { bagging } }],
+      });
+      let last = 0;
+      for (let i = 0; i < 40; i++) last = step("iql", 0.02)["q_twin_gap"];
+      return last;
+    };
+    assert.isAbove(gap(true), 3 * gap(false));
+  });
 
   it("LoRA trains adapters only, and starts at the frozen model", () => {
     const plain = open();
@@ -256,6 +240,10 @@ describe("Learner", () => {
     assert.strictEqual(step("sft", 0.01, 0.25)["offline_fraction"], 0.25);
     assert.throws(() => step("dpo"), /no training "dpo".*sft/);
     assert.throws(() => open({ trainings: [cql] }), /needs value heads/);
+    for (const algorithm of ["iql-policy", "awac"]) {
+      const training = { ...sft, algorithm, id: algorithm };
+      assert.throws(() => open({ trainings: [training] }), /no value heads/);
+    }
     assert.throws(() => open({ trainings: [{ ...sft, microBatch: 3 }] }), /microBatch 3 does not divide/);
     assert.throws(() => open({ trainings: [{ ...sft, algorithm: "ppo" }] }), /no algorithm "ppo"/);
     const long = {

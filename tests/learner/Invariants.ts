@@ -1,0 +1,184 @@
+/** What holds of every algorithm, through the learner: tests of a row of trainings. */
+import { join } from "node:path";
+import { mkdirSync } from "node:fs";
+import { afterEach, assert, beforeAll, describe, it } from "vitest";
+import * as Learner from "../../src/learner/Learner.ts";
+import * as Random from "../../src/random/Random.ts";
+import { Graph } from "../../src/tensor/Graph.ts";
+import type { Executor, Session } from "../../src/tensor/Session.ts";
+import { testExecutor } from "../support/executor.ts";
+import * as TinyPolicy from "../support/tinyPolicy.ts";
+import * as Trainings from "../support/trainings.ts";
+
+let executor: Executor;
+const sessions: Array<Session> = [];
+beforeAll(async () => {
+  executor = await testExecutor();
+});
+afterEach(() => {
+  for (const session of sessions.splice(0)) session.dispose();
+});
+
+type Snapshot = ReadonlyMap<string, Float32Array>;
+interface Options extends Partial<Learner.LearnerSpec> {
+  readonly microBatch?: number;
+  readonly memory?: typeof Trainings.largeMemory;
+}
+
+/** A learner of one training. Heads and the reference stand apart from where they start, so that each is seen. */
+const open = (
+  row: Trainings.Row,
+  { microBatch = 8, memory = Trainings.wholeMemory, ...spec }: Options = {},
+) => {
+  const g = new Graph();
+  const recorded = Learner.record(g, Trainings.policy, {
+    init: "random",
+    seed: 7,
+    trainable: { kind: "full" },
+    frozenType: "float32",
+    heads: true,
+    trainings: [{ ...row.training, microBatch }],
+    maxTrainTokens: Trainings.LONGEST,
+    ...spec,
+  });
+  const session = executor.open(g, recorded.initial);
+  sessions.push(session);
+  const learner = recorded.attach(session, executor.name);
+  for (const [part, episodes] of Object.entries(memory(row))) {
+    learner.addEpisodes(part as "offline" | "online", episodes);
+  }
+  const snapshot = (matching = /^(?!accumulated)/): Snapshot =>
+    session.getVariables([...session.variables().keys()].filter((name) => matching.test(name)));
+  const moved = [...snapshot(/^(heads|reference)/)].map(([name, data]) => {
+    const random = Random.make(5).split(name);
+    return [name, data.map((x) => x + 0.3 * random.normal())] as const;
+  });
+  session.setVariables(new Map(moved));
+  return {
+    learner,
+    session,
+    snapshot,
+    /** Reports where the policy's matrices are read for an export. */
+    exported: () => learner.weights().policy("model.layers.0.self_attn.q_proj.weight"),
+    step: (learningRate = 0.1) =>
+      learner.trainStep({ training: row.training.id, learningRate, offlineFraction: 0.5 }),
+  };
+};
+type Opened = ReturnType<typeof open>;
+
+const changed = (a: Snapshot, b: Snapshot): Array<string> => {
+  assert.deepStrictEqual([...a.keys()].sort(), [...b.keys()].sort());
+  return [...a].flatMap(([name, data]) => (same(data, b.get(name) as Float32Array) ? [] : [name]));
+};
+const same = (a: Float32Array, b: Float32Array): boolean =>
+  Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(Buffer.from(b.buffer, b.byteOffset, b.byteLength));
+
+const assertMetrics = (actual: Record<string, number>, expected: Record<string, number>): void => {
+  assert.deepStrictEqual(Object.keys(actual).sort(), Object.keys(expected).sort());
+  for (const [name, x] of Object.entries(expected)) {
+    assert.isTrue(Number.isFinite(actual[name]), `${name} is ${actual[name]}`);
+    assert.closeTo(actual[name], x, 1e-5 * Math.max(1, Math.abs(x)), name);
+  }
+};
+/** float32 sums in another order: a few units in the last place of the largest terms. */
+const assertClose = (actual: Snapshot, expected: Snapshot): void => {
+  for (const [name, data] of expected) {
+    const other = actual.get(name) as Float32Array;
+    data.forEach((x, i) => assert.closeTo(other[i], x, 2e-6 * Math.max(1, Math.abs(x)), `${name}[${i}]`));
+  }
+};
+
+const once = <A>(make: () => A): (() => A) => {
+  let made: { readonly value: A } | undefined;
+  return () => (made ??= { value: make() }).value;
+};
+
+const rankZero = {
+  kind: "lora",
+  lora: { rank: 0, alpha: 16, targets: ["q", "v"], dropout: 0.1 },
+} as const;
+
+export const describeRow = (row: Trainings.Row): void => {
+  const { id, algorithm, config } = row.training;
+  const { trains, parameters } = row.configured;
+
+  describe(`${id}: ${algorithm} ${JSON.stringify(config)}`, () => {
+    /** The first step of a whole batch, which the others' is compared with. */
+    const first = once(() => {
+      const one = open(row);
+      const start = one.snapshot();
+      const policy = one.exported();
+      return { start, policy, metrics: one.step(), end: one.snapshot() };
+    });
+    /** The same where the reference is the policy, as it is where nothing of the policy trains. */
+    const fromReference = () => {
+      const one = open(row);
+      one.learner.setReference();
+      return one.step();
+    };
+    const assertSameStep = (other: Opened): void => {
+      const { metrics, end } = first();
+      assertMetrics(other.step(), metrics);
+      assertClose(other.snapshot(), end);
+    };
+
+    it("a batch of 8 is two micro-batches of 4", () => {
+      assertSameStep(open(row, { microBatch: 4 }));
+    });
+
+    it("padding changes nothing", () => {
+      assertSameStep(open(row, { maxTrainTokens: Trainings.PADDED }));
+    });
+
+    it("order within a batch changes nothing", () => {
+      // The memory is one batch, which another seed draws in another order.
+      const other = open(row, { seed: 8 });
+      other.session.setVariables(first().start);
+      assertSameStep(other);
+    });
+
+    it("moves what it trains and nothing else; learning rate 0 changes no weight", () => {
+      // Target heads follow their heads, whatever the learning rate.
+      const weights = /^(model|reference|algorithm|heads\.(?!target))/;
+      const one = open(row);
+      const before = one.snapshot(weights);
+      one.step(0);
+      assert.deepStrictEqual(changed(before, one.snapshot(weights)), []);
+      one.step();
+      const moved = changed(before, one.snapshot(weights));
+      assert.isNotEmpty(moved);
+      for (const name of moved) {
+        assert.match(name, trains === "critic" ? /^(heads\.|algorithm\/)/ : /^(model\.|algorithm\/)/);
+      }
+      for (const { name } of parameters) assert.include(moved, `algorithm/${id}/${name}`);
+    });
+
+    it("adapters of rank 0 are a frozen policy, whose export is the base", () => {
+      const frozen = open(row, { trainable: rankZero });
+      const before = frozen.snapshot(/^(model|reference|lora)/);
+      const metrics = frozen.step();
+      frozen.step();
+      assert.deepStrictEqual(changed(before, frozen.snapshot(/^(model|reference|lora)/)), []);
+      assert.isTrue(same(frozen.exported(), first().policy));
+      assert.isNull(frozen.learner.weights().adapter);
+      const { loss } = row.configured.reference ? fromReference() : first().metrics;
+      assertMetrics(metrics, { ...metrics, loss });
+    });
+
+    it("resumed is uninterrupted, bit for bit", () => {
+      const large = { microBatch: 4, memory: Trainings.largeMemory };
+      const one = open(row, large);
+      one.step();
+      one.learner.setReference();
+      one.step();
+      const directory = join(TinyPolicy.temporary("resumed"), "state");
+      mkdirSync(directory);
+      one.learner.save(directory);
+      const two = open(row, { ...large, seed: 8 });
+      two.step();
+      two.learner.restore(directory);
+      for (let i = 0; i < 3; i++) assert.deepStrictEqual(two.step(), one.step());
+      assert.deepStrictEqual(changed(one.snapshot(), two.snapshot()), []);
+    });
+  });
+};

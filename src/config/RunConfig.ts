@@ -15,7 +15,7 @@ const Trainable = Schema.Union([
   Schema.Struct({ kind: Schema.Literal("heads") }),
   Schema.Struct({
     kind: Schema.Literal("lora"),
-    rank: or(Positive, 8, "Rank of the low-rank update."),
+    rank: or(Count, 8, "Rank of the low-rank update; 0: there is none, the policy is frozen."),
     alpha: or(PositiveNumber, 16, "Scale: the update is alpha / rank * B A."),
     targets: or(
       Schema.Array(Schema.Literals(["q", "k", "v", "o", "gate", "up", "down"])),

@@ -98,11 +98,11 @@ export const check = (config: RunConfig): ReadonlyArray<Problem> => {
 
   config.stages.forEach((stage, index) => {
     const key = `${stage.kind} ${stage.label}`;
-    const before = seen.get(key);
-    if (before !== undefined) {
+    const other = seen.get(key);
+    if (other !== undefined) {
       problems.push({
         path: ["stages", index, "label"],
-        problem: `stages[${before}] is already ${JSON.stringify(stage.label)} of kind ${stage.kind}; give each its own label`,
+        problem: `stages[${other}] is already ${JSON.stringify(stage.label)} of kind ${stage.kind}; give each its own label`,
       });
     } else seen.set(key, index);
 

@@ -36,10 +36,8 @@ const evaluate = async (policy: string, ...options: ReadonlyArray<string>) => {
 describe("drydock eval", () => {
   it("reports the best of n at every temperature, by the judges that there are", async () => {
     const { policy } = await prepared;
-    const { code, stdout, stderr } = await evaluate(
-      policy,
-      ...["--best-of", "3", "--temperature", "1", "--temperature", "0.5"],
-    );
+    const options = ["--best-of", "3", "--temperature", "1", "--temperature", "0.5"];
+    const { code, stdout, stderr } = await evaluate(policy, ...options);
     assert.strictEqual(code, 0, stderr);
     const report: Report = JSON.parse(stdout);
     assert.deepEqual(

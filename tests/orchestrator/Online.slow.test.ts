@@ -25,7 +25,7 @@ const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
 const hybrid: Stopped.Change = {
   budget: { verifications: 30, generated: 60 },
   stages: [
-    { kind: "offline", label: "sft", training: "sft", steps: 20, learningRate: 0.01 },
+    { kind: "offline", label: "sft", training: "sft", steps: 40, learningRate: 0.01 },
     {
       kind: "online",
       label: "online",
@@ -112,6 +112,10 @@ describe("an online stage", () => {
         assert.deepEqual(
           judged.map(({ round, by, judges }) => [round, by === "logProb" || round > 0, Object.keys(judges)]),
           [0, 1, 2].map((round) => [round, true, ["logProb", "critic", "both"]]),
+        );
+        assert.isTrue(
+          judged.some(({ judges }) => (judges["logProb"]?.pairs ?? 0) > 0),
+          "no judge was measured",
         );
         const rounds = of(events, "RoundFinished");
         assert.isTrue(rounds.some(({ unverified }) => unverified > 0));

@@ -5,7 +5,7 @@ import { afterAll, assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import * as RunFold from "../../src/domain/RunFold.ts";
 import * as Prepare from "../../src/orchestrator/Prepare.ts";
-import * as Report from "../../src/orchestrator/Report.ts";
+import type * as Report from "../../src/orchestrator/Report.ts";
 import * as Stopped from "./Stopped.ts";
 import * as TinyRun from "./TinyRun.ts";
 

@@ -140,13 +140,14 @@ const render = ({ run, log, rows, agreement, leftOut }: Selection): string => {
   return [
     `${run}: ${rows.length} checkpoints${log === null ? "" : `, ${log.programs} judged programs (${log.file}, written by ${log.writer ?? "a checkpoint that is gone"})`}`,
     table(
-      ["checkpoint", "where", "V", "doubly robust", "importance", "ESS", "log-prob", "measured"],
+      ["checkpoint", "where", "V", "doubly robust", "importance", "weight", "ESS", "log-prob", "measured"],
       rows.map((row) => [
         row.wroteLog ? `${row.checkpoint} *` : row.checkpoint,
         row.where,
         percent(row.direct?.estimate ?? null),
         within(row.doublyRobust),
         within(row.importance),
+        digits(row.meanWeight),
         digits(row.effectiveSampleSize, 0),
         digits(row.passLogProb),
         percent(row.measured),
@@ -191,6 +192,12 @@ export const select = Command.make(
       ),
       Flag.withDescription("Largest importance weight of a program"),
       Flag.withDefault(10),
+    ),
+    selfNormalised: Flag.Boolean("self-normalised").pipe(
+      Flag.withDescription(
+        "Divide by the mean weight: less variance, but blind to programs that the log lacks",
+      ),
+      Flag.withDefault(false),
     ),
     root,
     json,
@@ -246,6 +253,7 @@ export const select = Command.make(
       log: log?.programs ?? [],
       writer,
       clip: options.clip,
+      selfNormalised: options.selfNormalised,
       onProgress: (done) =>
         Effect.sync(() =>
           Screen.say(`Scoring ${contenders[done]?.id ?? ""} (${done + 1} of ${contenders.length}) …`),

@@ -25,7 +25,7 @@ export interface Contender {
   readonly critic: boolean;
 }
 
-const carriedOf = ({ state }: CheckpointRecord): Partial<Carried> => (state ?? {}) as Partial<Carried>;
+const carriedOf = ({ state }: CheckpointRecord): Partial<Carried> => state ?? {};
 
 const trainingsOf = (stage: Stage): ReadonlyArray<string> => {
   if (stage.kind === "offline") return [stage.training, ...stage.also.map(({ training }) => training)];
@@ -40,7 +40,7 @@ const criticBegun = ({ stages, trainings }: RunConfig, { stage, done }: Checkpoi
 
 const whereOf = ({ stages }: RunConfig, { stage, done }: CheckpointRecord): string => {
   if (done === 0) return stage === 0 ? "start" : `end of ${stages[stage - 1]?.label ?? stage - 1}`;
-  const { kind = "", label = String(stage) } = stages[stage] ?? {};
+  const { kind, label } = stages[stage];
   return `${label}, ${kind === "online" ? "round" : "step"} ${done}`;
 };
 

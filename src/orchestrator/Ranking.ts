@@ -28,6 +28,8 @@ export interface Row {
   readonly direct: Estimate | null;
   readonly doublyRobust: Estimate | null;
   readonly importance: Estimate | null;
+  /** 1 where the log covers what this policy writes; far below, most of that is not in the log. */
+  readonly meanWeight: number | null;
   /** Of the log's programs, how many it is worth for this policy. */
   readonly effectiveSampleSize: number | null;
   /** Mean log-prob of the log's passing programs, in nats a program. */
@@ -53,10 +55,10 @@ export interface Spec {
   readonly writer: string | null;
   /** Largest importance weight. */
   readonly clip: number;
+  /** Divide by the mean weight, over all tasks. */
+  readonly selfNormalised: boolean;
   readonly onProgress: (done: number) => Effect.Effect<void>;
 }
-
-const SELF_NORMALISED = { selfNormalised: true };
 
 /** Programs of a task to score: the judged ones; where there are none, an empty one, for the value of the prompt. */
 const itemsOf = (prompts: Spec["prompts"], log: Spec["log"]) => {
@@ -100,9 +102,9 @@ const asLogged = (
 const rowOf = (spec: Spec, contender: Contender, scored: ReadonlyArray<Scored>): Row => {
   const { id, also, where, tilt, measured } = contender;
   const tasks = asLogged(scored, contender, spec.clip);
-  const found = OffPolicy.estimate(tasks, SELF_NORMALISED);
+  const found = OffPolicy.estimate(tasks, spec);
   const uniform = Random.make(spec.seed).split("select").next;
-  const interval = OffPolicy.intervals(tasks, SELF_NORMALISED, uniform);
+  const interval = OffPolicy.intervals(tasks, spec, uniform);
   const of = (key: keyof OffPolicy.Estimates): Estimate | null => {
     const [estimate, within] = [found[key], interval[key]];
     return estimate === null || within === null ? null : { estimate, interval: within };
@@ -117,6 +119,7 @@ const rowOf = (spec: Spec, contender: Contender, scored: ReadonlyArray<Scored>):
     direct: of("direct"),
     doublyRobust: of("doublyRobust"),
     importance: of("importance"),
+    meanWeight: weights.length === 0 ? null : weights.reduce((a, b) => a + b, 0) / weights.length,
     effectiveSampleSize: weights.length === 0 ? null : OffPolicy.effectiveSampleSize(weights),
     passLogProb:
       passes.length === 0 ? null : passes.reduce((sum, { score }) => sum + score.logProb, 0) / passes.length,

@@ -41,7 +41,7 @@ const sum = (f: (a: number, b: number) => number): number =>
   TOKENS.reduce((s, a) => s + TOKENS.reduce((t, b) => t + f(a, b), 0), 0);
 const rewardOf = (task: Task, a: number, b: number): number => task.reward[a]?.[b] ?? 0;
 const passRate = (task: Task): number => sum((a, b) => probability(task.pi, a, b) * rewardOf(task, a, b));
-const truth = (passRate(tasks[0] as Task) + passRate(tasks[1] as Task)) / 2;
+const truth = (passRate(tasks[0]) + passRate(tasks[1])) / 2;
 
 /** Q after the first token and after both, and V of the task. */
 interface Critic {

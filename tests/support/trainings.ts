@@ -28,6 +28,8 @@ const options: Readonly<Record<string, ReadonlyArray<Record<string, unknown>>>> 
 export interface Row {
   readonly training: Learner.TrainingSpec;
   readonly configured: Configured;
+  /** What the learner is besides. */
+  readonly learner?: Partial<Learner.LearnerSpec>;
 }
 
 /** AdamW whose steps are Lipschitz in the gradient: with epsilon 1 a gradient near 0 is not blown up to a sign. */
@@ -50,7 +52,13 @@ const rowsOf = (configs: (name: string) => ReadonlyArray<Record<string, unknown>
   );
 
 export const defaults = rowsOf(() => [{}]);
-export const optional = rowsOf((name) => options[name] ?? []);
+export const optional: ReadonlyArray<Row> = [
+  ...rowsOf((name) => options[name] ?? []),
+  {
+    ...training("cql", { candidates: 6, backup: "sarsa", bagging: true }, "cql-ensemble"),
+    learner: { headShape: { critics: 4, layerNorm: true, subset: null } },
+  },
+];
 
 export const VOCABULARY = 24;
 /** Tokens of the longest episode. */

@@ -1,4 +1,9 @@
-/** What holds of every algorithm, through the learner: tests of a row of trainings. */
+/**
+ * What holds of every algorithm, through the learner: tests of a row of trainings.
+ *
+ * Tried once by hand, each makes these tests fail: weights normalised over a micro-batch; a weight of 1 / 8 on the filling
+ * rows; a state without the sampler, without the reference, or one step off; DPO's programs paired across pairs.
+ */
 import { join } from "node:path";
 import { mkdirSync } from "node:fs";
 import { assert, describe, it } from "vitest";
@@ -71,10 +76,15 @@ export const describeRow = (row: Trainings.Row): void => {
     });
 
     it("order within a batch changes nothing", () => {
-      // The memory is one batch, which another seed draws in another order.
-      const other = open(row, { seed: 8 });
-      other.session.setVariables(first().start);
-      assertSameStep(other);
+      // The memory is one batch, which every step draws in another order.
+      const { start, metrics, end } = first();
+      const moments = new Map([...end].filter(([name]) => name.startsWith("optimizer/")));
+      const other = open(row);
+      for (let i = 0; i < 6; i++) {
+        other.session.setVariables(start);
+        assertMetrics({ ...other.step(0), learning_rate: metrics["learning_rate"] }, metrics);
+        assertClose(other.snapshot(/^optimizer/), moments);
+      }
     });
 
     it("moves what it trains and nothing else; learning rate 0 changes no weight", () => {

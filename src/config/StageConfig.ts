@@ -166,6 +166,11 @@ const Online = Schema.Struct({
           0.1,
           "Share of the problems whose programs are all verified, so that the judges are measured without the choice's bias.",
         ),
+        minPairs: or(
+          Count,
+          20,
+          "Pairs of a pass and a failure of one problem that the judges must be measured on before a critic may choose.",
+        ),
       }),
     ),
     null,

@@ -117,7 +117,7 @@ export const choose = Effect.fn("BestOf.choose")(function* (
     }),
   );
   const scores = scoresOf(heads, answers);
-  const by = Judges.choosing(bestOf.judge, soFar);
+  const by = Judges.choosing(bestOf.judge, soFar, bestOf.minPairs);
   const known = yield* Effect.forEach(heads, isKnown);
   const score = (slot: number): number => scores.get(by)?.get(slot) ?? Number.NEGATIVE_INFINITY;
   const fresh = heads.filter((_, i) => !known[i]);

@@ -69,9 +69,12 @@ export const add = (a: Tallies, b: Tallies): Tallies => {
   );
 };
 
-/** Who chooses: the judge that is asked for, if it beat the log-prob on the verdicts so far; else the log-prob. */
-export const choosing = (asked: Judge, soFar: Tallies): Judge => {
-  const known = (judge: Judge) => auroc(soFar[judge] ?? { won: 0, pairs: 0 });
-  const [own, toBeat] = [known(asked), known("logProb")];
-  return own !== null && toBeat !== null && own > toBeat ? asked : "logProb";
+/**
+ * Who chooses: the judge that is asked for, if it beat the log-prob on the verdicts so far and these hold enough
+ * pairs to say so; else the log-prob.
+ */
+export const choosing = (asked: Judge, soFar: Tallies, minPairs: number): Judge => {
+  const of = (judge: Judge): Tally => soFar[judge] ?? { won: 0, pairs: 0 };
+  const [own, toBeat] = [auroc(of(asked)), auroc(of("logProb"))];
+  return own !== null && toBeat !== null && own > toBeat && of(asked).pairs >= minPairs ? asked : "logProb";
 };

@@ -41,7 +41,7 @@ const hybrid: Stopped.Change = {
         { training: "sft", steps: 3, learningRate: 0.003 },
       ],
       repeats: "keep",
-      bestOf: { judge: "both", keep: 2, random: 0.5 },
+      bestOf: { judge: "both", keep: 2, random: 0.5, minPairs: 1 },
       selector: "random",
       validation: null,
     },

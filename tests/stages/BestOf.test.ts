@@ -67,6 +67,7 @@ const bestOf = (random: number, judge: BestOf.BestOf["judge"] = "logProb"): Best
   judge,
   keep: 1,
   random,
+  minPairs: 20,
 });
 
 const begin = Effect.gen(function* () {
@@ -172,9 +173,11 @@ describe("best-of-n in a round", () => {
       );
       // Verdicts that a judge chose measure nobody.
       assert.isTrue(Object.values(second.tallies).every(({ pairs }) => pairs === 0));
-      assert.strictEqual(Judges.choosing("critic", Judges.add(first.tallies, second.tallies)), "critic");
+      assert.strictEqual(Judges.choosing("critic", Judges.add(first.tallies, second.tallies), 20), "critic");
       const equal = { logProb: { won: 1, pairs: 2 }, critic: { won: 1, pairs: 2 } };
-      assert.strictEqual(Judges.choosing("critic", equal), "logProb");
+      assert.strictEqual(Judges.choosing("critic", equal, 0), "logProb");
+      // Too few pairs say nothing.
+      assert.strictEqual(Judges.choosing("critic", first.tallies, TASKS * 4 + 1), "logProb");
       assert.deepEqual(BestOf.event(0, 3, "critic", second.tallies).judges["critic"], {
         auroc: null,
         pairs: 0,

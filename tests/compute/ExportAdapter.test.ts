@@ -93,3 +93,15 @@ it("what trains in full, or on random weights, has no adapter", async () => {
     await run(Policy.read(directory));
   }
 });
+
+it("a LoRA run of rank 0 exports the base, without an adapter", async () => {
+  const policy = await base();
+  const directory = await exported(policy.directory, {
+    trainable: { kind: "lora", rank: 0, alpha: 4, targets: ["q", "v"], dropout: 0.1 },
+  });
+  assert.isFalse(Fs.existsSync(Path.join(directory, Peft.FOLDER)));
+  const { weights } = await run(Policy.read(directory));
+  for (const { name } of ModelConfig.tensorShapes(policy.config)) {
+    assert.deepStrictEqual(weights?.read(name), policy.weights?.read(name), name);
+  }
+});

@@ -145,9 +145,9 @@ const networksOf = (
     },
     reference: () => {
       if (reference === undefined) {
-        const frozen = Reference.of(model);
-        const rows = g.gather(Transformer.forward(g, frozen, tokens), position);
-        reference = g.stopGradient(Transformer.logProbs(g, frozen, rows, action, chunk));
+        const before = Reference.of(model);
+        const rows = g.gather(Transformer.forward(g, before, tokens), position);
+        reference = g.stopGradient(Transformer.logProbs(g, before, rows, action, chunk));
       }
       return reference;
     },

@@ -57,8 +57,6 @@ const floats = [
   "passRate",
   "behaviourLogProb",
   "behaviourKnown",
-  "bag1",
-  "bag2",
 ] as const;
 const ints = ["action", "next", "sequence"] as const;
 
@@ -71,12 +69,9 @@ const prepare = (executor: Executor, rows: number, k: number, chosen: boolean) =
   const columns = Object.fromEntries([
     ...floats.map((name) => [name, g.feed(name, [rows])]),
     ...ints.map((name) => [name, g.feed(name, [rows], "int32")]),
+    ["bags", g.feed("bags", [heads.critics, rows])],
   ]) as unknown as Algorithm.Columns;
   const hidden = g.feed("hidden", [rows, d]);
-  const twins = (critics: readonly [Heads.Critic, Heads.Critic], tokens: Algorithm.Columns["action"]) => {
-    const [one, two] = Heads.qLogits(g, model, critics, hidden, tokens);
-    return [one, two] as const;
-  };
   const networks: Algorithm.Networks = {
     logProb: () => Transformer.logProbs(g, model, hidden, columns.action),
     top: (count) => {
@@ -90,8 +85,9 @@ const prepare = (executor: Executor, rows: number, k: number, chosen: boolean) =
     },
     reference: () => g.feed("reference", [rows]),
     critic: () => ({
-      q: (tokens) => twins(["q1", "q2"], tokens),
-      targetQ: (tokens) => twins(["target.q1", "target.q2"], tokens),
+      q: (tokens) => Heads.qLogits(g, model, heads, Heads.critics(heads), hidden, tokens),
+      targetQ: (tokens) => Heads.qLogits(g, model, heads, Heads.targets(heads), hidden, tokens),
+      subset: null,
       v: () => Heads.valueLogits(g, model, heads, hidden),
     }),
     own: (name) => {

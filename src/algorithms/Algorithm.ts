@@ -58,18 +58,18 @@ export interface Columns {
   readonly behaviourLogProb: Value;
   /** [N]: 1 where the behaviour policy's log-prob is known. */
   readonly behaviourKnown: Value;
-  /** [N]: how often the first critic's bootstrap sample holds the episode: Poisson(1), fixed by the episode's id. */
-  readonly bag1: Value;
-  /** The same of the second critic. */
-  readonly bag2: Value;
+  /** [M, N]: how often each critic's bootstrap sample holds the episode: Poisson(1), fixed by the episode's id. */
+  readonly bags: Value;
 }
 
-/** The critic's heads over the states of the N actions. Logits: their sigmoid is the value, in (0, 1). */
+/** The M critics' heads over the states of the N actions. Logits: their sigmoid is the value, in (0, 1). */
 export interface Critic {
-  /** Twin Q of candidate tokens int32 [N, n] -> two [N, n]. */
-  readonly q: (candidates: Value) => readonly [Value, Value];
+  /** Q of candidate tokens int32 [N, n] -> [N, n] of each critic, two at least. */
+  readonly q: (candidates: Value) => ReadonlyArray<Value>;
   /** The Polyak copy of `q`. No gradient. */
-  readonly targetQ: (candidates: Value) => readonly [Value, Value];
+  readonly targetQ: (candidates: Value) => ReadonlyArray<Value>;
+  /** [M]: 1 for the critics whose minimum backups take in this step, 0 for the others; null: they take all. */
+  readonly subset: Value | null;
   /** V -> [N]. */
   readonly v: () => Value;
 }
@@ -130,6 +130,8 @@ export interface Configured {
 export interface Algorithm {
   readonly name: string;
   readonly trains: Configured["trains"];
+  /** Names of its settings. */
+  readonly settings: ReadonlyArray<string>;
   readonly configure: (config: unknown) => Result.Result<Configured, AlgorithmError>;
 }
 
@@ -152,11 +154,12 @@ export const make = <
   readonly refuse?: (config: S["Type"]) => { readonly reason: string; readonly remedy: string } | null;
 }): Algorithm => {
   const decode = Schema.decodeUnknownResult(options.config, { errors: "all", onExcessProperty: "error" });
+  const settings = Object.keys(options.config.fields);
   return {
     name: options.name,
     trains: options.trains,
+    settings,
     configure: (input) => {
-      const settings = Object.keys(options.config.fields);
       const keys = typeof input === "object" && input !== null ? Object.keys(input) : [];
       if (settings.length === 0 && keys.length > 0) {
         return Result.fail(

@@ -11,7 +11,7 @@
 import * as Schema from "effect/Schema";
 import * as AdvantageWeighted from "./AdvantageWeighted.ts";
 import { make } from "./Algorithm.ts";
-import { expectation, lastColumn } from "./Ops.ts";
+import { expectation, lastColumn, minimum } from "./Ops.ts";
 import * as Settings from "./Settings.ts";
 
 export const Config = Schema.Struct({
@@ -31,8 +31,7 @@ export const awac = make({
     const top = networks.top(candidates);
     const width = top.tokens.shape[1];
     const tokens = g.concat([top.tokens, g.reshape(columns.action, [rows, 1])], 1);
-    const [q1, q2] = networks.critic().q(tokens);
-    const q = g.sigmoid(g.minimum(q1, q2));
+    const q = g.sigmoid(minimum(g, networks.critic().q(tokens)));
     const mean = expectation(g, g.exp(top.logProbs), g.slice(q, [0, 0], [rows, width]));
     const advantage = g.sub(lastColumn(g, q), mean);
     return AdvantageWeighted.loss(g, networks, columns, advantage, { ...config, scale: 1 / lambda });

@@ -1,9 +1,9 @@
 /**
- * Conservative Q-learning on tokens, with bounded twin Q over candidate tokens.
+ * Conservative Q-learning on tokens, with M bounded Qs over candidate tokens.
  *
  *     Q_i(s, v) = sigmoid(q_i(s, v)),   v in C(s) = top k of the frozen policy and the data token, n = |C(s)|
  *     L_cql = sum_i mean_t [ T logsumexp_{v in C} (Q_i(s_t, v) / T) - T log n - Q_i(s_t, a_t) ]
- *     L     = L_td + alpha L_cql + L_v          L_td, L_v and the backups: TwinCritic.ts
+ *     L     = L_td + alpha L_cql + L_v          L_td, L_v and the backups: CriticFit.ts
  *
  * With a target gap tau the multiplier is learned (dual ascent, the paper's Lagrange version):
  *
@@ -17,9 +17,9 @@ import * as Schema from "effect/Schema";
 import type { Graph } from "../tensor/Graph.ts";
 import type { Value } from "../tensor/Ir.ts";
 import { type Columns, type Loss, make, type Networks, type OwnParameter } from "./Algorithm.ts";
-import { entropy, lastColumn, logSumExp, weighted } from "./Ops.ts";
+import * as CriticFit from "./CriticFit.ts";
+import { entropy, lastColumn, logSumExp, total, weighted } from "./Ops.ts";
 import * as Settings from "./Settings.ts";
-import * as TwinCritic from "./TwinCritic.ts";
 
 const { or } = Settings;
 
@@ -33,7 +33,7 @@ export const fields = {
   /** Top tokens of the policy that are candidates beside the data token. */
   candidates: or(Settings.Count, 32),
   conservativeOn: or(Schema.Literals(["passing", "all"]), "passing"),
-  backup: or(Schema.Literals(TwinCritic.backups), "monte-carlo"),
+  backup: or(Schema.Literals(CriticFit.backups), "monte-carlo"),
   /** tau of the expectile backup. */
   expectile: or(Settings.Inner, 0.7),
   ...Settings.critic,
@@ -114,30 +114,33 @@ export const conservativeLoss = (
   const critic = networks.critic();
   const top = networks.top(config.candidates);
   const candidates = candidatesOf(g, top.tokens, columns.action);
-  const [q1, q2] = critic.q(candidates.tokens);
-  const data = [lastColumn(g, q1), lastColumn(g, q2)] as const;
-  const { td, vLoss, parts } = TwinCritic.fit(g, critic, columns, data, config, () => top);
+  const qs = critic.q(candidates.tokens);
+  const data = qs.map((logits) => lastColumn(g, logits));
+  const { td, vLoss, parts } = CriticFit.fit(g, critic, columns, data, config, () => top);
 
   const where = config.conservativeOn === "passing" ? columns.passingWeight : columns.weight;
-  const [bag1, bag2] = TwinCritic.ofEach(g, columns, where, config.bagging);
+  const { bagging, temperature } = config;
+  const weights = CriticFit.ofEach(g, columns, where, { critics: qs.length, bagging });
   const bound = reference === null ? null : g.reshape(reference, [columns.action.shape[0], 1]);
-  const cql = g.add(
-    weighted(g, bag1, difference(g, q1, candidates, config.temperature, bound)),
-    weighted(g, bag2, difference(g, q2, candidates, config.temperature, bound)),
+  const cql = total(
+    g,
+    qs.map((logits, i) => weighted(g, weights[i], difference(g, logits, candidates, temperature, bound))),
   );
   // The gap goes with the weights, so that micro-batches add up to the batch.
-  const excess = g.sub(cql, g.mul(g.sum(g.add(bag1, bag2), 0), config.targetGap ?? 0));
+  const excess = g.sub(cql, g.mul(g.sum(total(g, weights), 0), config.targetGap ?? 0));
   const { alpha, dual } = multiplier(g, networks, config, excess);
   const critics = g.add(g.add(td, g.mul(cql, alpha)), vLoss);
-  const below = (logits: Value, to: Value): Value =>
-    weighted(g, where, shareBelow(g, logits, candidates, to));
+  const rate = (to: Value): Value => {
+    const below = qs.map((logits) => weighted(g, where, shareBelow(g, logits, candidates, to)));
+    return g.mul(total(g, below), 1 / qs.length);
+  };
   return {
     total: dual === null ? critics : g.add(critics, dual),
     parts: {
       ...parts,
       cql_diff: cql,
       entropy: weighted(g, columns.weight, entropy(g, top.logProbs)),
-      ...(bound === null ? {} : { bound_rate: g.mul(g.add(below(q1, bound), below(q2, bound)), 0.5) }),
+      ...(bound === null ? {} : { bound_rate: rate(bound) }),
       ...(dual === null ? {} : { alpha: g.mul(alpha, g.sum(columns.weight, 0)) }),
     },
   };

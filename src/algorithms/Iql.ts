@@ -11,9 +11,9 @@
  */
 import * as Schema from "effect/Schema";
 import { make } from "./Algorithm.ts";
+import * as CriticFit from "./CriticFit.ts";
 import { lastColumn } from "./Ops.ts";
 import * as Settings from "./Settings.ts";
-import * as TwinCritic from "./TwinCritic.ts";
 
 export const Config = Schema.Struct({
   /** tau. */
@@ -27,13 +27,13 @@ export const iql = make({
   trains: "critic",
   loss: (g, networks, columns, config) => {
     const critic = networks.critic();
-    const [q1, q2] = critic.q(g.reshape(columns.action, [columns.action.shape[0], 1]));
-    const data = [lastColumn(g, q1), lastColumn(g, q2)] as const;
+    const written = g.reshape(columns.action, [columns.action.shape[0], 1]);
+    const data = critic.q(written).map((logits) => lastColumn(g, logits));
     const settings = { ...config, backup: "expectile" } as const;
     const none = (): never => {
       throw new RangeError("iql: the expectile backup asks for no candidates");
     };
-    const { td, vLoss, parts } = TwinCritic.fit(g, critic, columns, data, settings, none);
+    const { td, vLoss, parts } = CriticFit.fit(g, critic, columns, data, settings, none);
     return { total: g.add(td, vLoss), parts };
   },
   polyak: Settings.polyak,

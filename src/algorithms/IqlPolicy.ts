@@ -10,8 +10,8 @@
 import * as Schema from "effect/Schema";
 import * as AdvantageWeighted from "./AdvantageWeighted.ts";
 import { make } from "./Algorithm.ts";
+import * as CriticFit from "./CriticFit.ts";
 import * as Settings from "./Settings.ts";
-import * as TwinCritic from "./TwinCritic.ts";
 
 export const Config = Schema.Struct({
   /** How sharply the weight follows the advantage, which is in (-1, 1). */
@@ -25,7 +25,7 @@ export const iqlPolicy = make({
   trains: "policy",
   loss: (g, networks, columns, { beta, ...config }) => {
     const critic = networks.critic();
-    const advantage = g.sub(TwinCritic.targetOfData(g, critic, columns), g.sigmoid(critic.v()));
+    const advantage = g.sub(CriticFit.targetOfData(g, critic, columns), g.sigmoid(critic.v()));
     return AdvantageWeighted.loss(g, networks, columns, advantage, { ...config, scale: beta });
   },
   polyak: () => null,

@@ -23,6 +23,17 @@ export const sequenceSum = (g: Graph, columns: Columns, x: Value): Value => {
 /** y [B] of each row's sequence -> [N]. */
 export const ofSequence = (g: Graph, { sequence }: Columns, y: Value): Value => g.gather(y, sequence, 0);
 
+/** x_1 + x_2 + ..., of one shape and at least one. */
+export const total = (g: Graph, values: ReadonlyArray<Value>): Value => values.reduce((a, b) => g.add(a, b));
+
+/** The least of x_1, x_2, ... element by element. */
+export const minimum = (g: Graph, values: ReadonlyArray<Value>): Value =>
+  values.reduce((a, b) => g.minimum(a, b));
+
+/** The largest of x_1, x_2, ... element by element. */
+export const maximum = (g: Graph, values: ReadonlyArray<Value>): Value =>
+  values.reduce((a, b) => g.maximum(a, b));
+
 /** Binary cross-entropy of a logit against a target in [0, 1]: softplus(q) - y q. */
 export const binaryCrossEntropy = (g: Graph, logit: Value, target: Value): Value =>
   g.sub(g.softplus(logit), g.mul(target, logit));

@@ -14,7 +14,7 @@ export const or = <S extends Schema.Top>(schema: S, value: S["Encoded"]) =>
 
 /** What every critic takes. */
 export const critic = {
-  /** Each critic sees its own bootstrap sample of the episodes, so that the twins differ. */
+  /** Each critic sees its own bootstrap sample of the episodes, so that they differ. */
   bagging: or(Schema.Boolean, false),
   /** Steps of the run that the target heads' rate is scaled to. */
   steps: or(Count, 200),

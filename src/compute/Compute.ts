@@ -66,11 +66,20 @@ export interface OpenSpec {
   readonly threads?: number;
   readonly seed: number;
   readonly trainable: Trainable;
-  /** Attach value heads (twin Q over candidate tokens, V). */
+  /** Attach value heads (Q of several critics over candidate tokens, V); a policy's own are attached always. */
   readonly heads: boolean;
+  /** How they are made; left out: as the policy's own, else two critics. */
+  readonly headShape?: {
+    readonly critics: number;
+    readonly layerNorm: boolean;
+    /** Critics whose minimum a step's backups take, drawn afresh for each; null: all. */
+    readonly subset: number | null;
+  };
   /** Storage type of frozen weights. */
   readonly frozenType: "float32" | "bfloat16";
   readonly trainings: ReadonlyArray<TrainingSpec>;
+  /** Keep a reference policy (`setReference`) though no training asks for one; where the policy trains. */
+  readonly reference?: boolean;
   /** Whether layers' activations are recomputed in the backward pass; "auto" (the default): where memory needs it. */
   readonly recompute?: boolean | "auto";
   /** Longest training sequence in tokens, prompt + program + end; longer episodes are refused and counted. */
@@ -118,6 +127,8 @@ export interface ScoreItem {
   readonly tokens?: ReadonlyArray<number>;
   /** beta of the decoding policy that is asked about; default 0, the policy itself. Needs value heads. */
   readonly tilt?: number;
+  /** Score it under the reference policy too; default false. */
+  readonly reference?: boolean;
 }
 
 export interface ProgramScore {
@@ -130,6 +141,8 @@ export interface ProgramScore {
   readonly gain: number | null;
   /** V at the prompt's last token: predicted pass probability; null without heads. */
   readonly value: number | null;
+  /** Sum of the reference policy's log-probs; null where it was not asked for, and where there is none. */
+  readonly referenceLogProb: number | null;
 }
 
 export class Compute extends Context.Service<
@@ -152,6 +165,15 @@ export class Compute extends Context.Service<
       readonly learningRate: number;
       readonly offlineFraction: number;
       readonly ifEmpty?: "skip";
+    }) => Effect.Effect<StepMetrics, ComputeError>;
+    /**
+     * The loss and its parts of a training of a critic on up to `count` labelled episodes, without a step: always the
+     * same ones of the offline part, the newest of the online part. Empty where the part holds none.
+     */
+    readonly probe: (request: {
+      readonly training: string;
+      readonly part: "offline" | "online";
+      readonly count: number;
     }) => Effect.Effect<StepMetrics, ComputeError>;
     /** Empties a part of the replay memory. */
     readonly clearEpisodes: (part: "offline" | "online") => Effect.Effect<void, ComputeError>;

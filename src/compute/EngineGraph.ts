@@ -23,6 +23,8 @@ export interface EngineGraph {
   readonly learner: Learner.Recorded;
   readonly generation: ReturnType<typeof Generation.record>;
   readonly scoring: ReturnType<typeof Scoring.record>;
+  /** Scores under the reference policy; null where there is none. */
+  readonly referenceScoring: ReturnType<typeof Scoring.record> | null;
   /** Tokens of the longest sequence that is scored, and sequences scored at once. */
   readonly scored: { readonly tokens: number; readonly batch: number };
   readonly recompute: boolean;
@@ -49,7 +51,9 @@ export const record = (policy: PolicyFiles, spec: OpenSpec, recompute: boolean):
     trainable: trainableOf(spec.trainable),
     frozenType: spec.frozenType,
     heads: spec.heads || policy.heads !== null,
+    ...(spec.headShape === undefined ? {} : { headShape: spec.headShape }),
     trainings: spec.trainings,
+    reference: spec.reference ?? false,
     maxTrainTokens: spec.maxTrainTokens,
     recompute,
   });
@@ -66,8 +70,21 @@ export const record = (policy: PolicyFiles, spec: OpenSpec, recompute: boolean):
   });
   const tokens = Math.max(spec.maxTrainTokens, positions);
   const perBatch = Math.max(1, Math.min(batch, Math.floor(SCORED_TOKENS / tokens)));
-  const scoring = Scoring.record(graph, model, { name: "score", batch: perBatch, maxTokens: tokens, heads });
-  return { graph, learner, generation, scoring, scored: { tokens, batch: perBatch }, recompute };
+  const scorer = { batch: perBatch, maxTokens: tokens };
+  const scoring = Scoring.record(graph, model, { ...scorer, name: "score", heads });
+  const referenceScoring =
+    learner.reference === null
+      ? null
+      : Scoring.record(graph, learner.reference, { ...scorer, name: "score-reference", heads: null });
+  return {
+    graph,
+    learner,
+    generation,
+    scoring,
+    referenceScoring,
+    scored: { tokens, batch: perBatch },
+    recompute,
+  };
 };
 
 /** Resident bytes of the process at the most. */

@@ -6,7 +6,7 @@
  * each weight once; `attach` takes the session that was opened on it.
  */
 import * as Result from "effect/Result";
-import { AlgorithmError } from "../algorithms/Algorithm.ts";
+import { AlgorithmError, type Configured } from "../algorithms/Algorithm.ts";
 import * as Table from "../algorithms/Table.ts";
 import * as Heads from "../model/Heads.ts";
 import type { Lora, Parameter } from "../model/Lora.ts";
@@ -50,7 +50,11 @@ export interface LearnerSpec {
   /** Where the policy's own weights do not train: their storage type. */
   readonly frozenType: "float32" | "bfloat16";
   readonly heads: boolean;
+  /** How the heads are made; left out: as those in the policy's directory, else the defaults. */
+  readonly headShape?: Heads.Shape & Pick<Heads.Heads, "subset">;
   readonly trainings: ReadonlyArray<TrainingSpec>;
+  /** Keep a reference policy though no training asks for one; where the policy trains. Default false. */
+  readonly reference?: boolean;
   readonly maxTrainTokens: number;
   /** Layers' activations are computed a second time in the backward pass instead of kept; default false. */
   readonly recompute?: boolean;
@@ -68,6 +72,12 @@ export interface Learner {
     readonly offlineFraction: number;
     /** Where nothing can be drawn: no step, and `skipped: 1`, in place of an error. */
     readonly ifEmpty?: "skip";
+  }) => Record<string, number>;
+  /** A critic's loss parts on a fixed batch of a part, without a step: see Probe.ts. */
+  readonly probe: (request: {
+    readonly training: string;
+    readonly part: "offline" | "online";
+    readonly count: number;
   }) => Record<string, number>;
   /** Empties a part of the replay memory. */
   readonly clearEpisodes: (part: "offline" | "online") => void;
@@ -91,6 +101,8 @@ export type Source = Pick<PolicyFiles, "directory" | "config" | "weights" | "hea
 
 export interface Recorded {
   readonly network: Training.Network;
+  /** The reference policy; null where there is none. */
+  readonly reference: Transformer.Model | null;
   /** Numbers that train, heads included. */
   readonly trainableParameters: number;
   /** Where the session's variables start. */
@@ -112,11 +124,30 @@ const algorithmOf = (spec: TrainingSpec) => {
 
 /**
  * The largest divisor of a batch up to 32: micro-batches are cut from a batch in order of length, so that two of
- * 32 cost a fifth less than one of 64, half of whose padding they leave out.
+ * 32 cost a fifth less than one of 64, half of whose padding they leave out. Groups that stay together fill it.
  */
-const defaultMicroBatch = (batchSize: number): number => {
-  for (let n = Math.min(32, batchSize); n > 1; n--) if (batchSize % n === 0) return n;
+const defaultMicroBatch = (batchSize: number, { groups }: Configured): number => {
+  const unit = groups?.together === true ? groups.size : 1;
+  for (let n = Math.min(32, batchSize); n > 1; n--) if (batchSize % n === 0 && n % unit === 0) return n;
   return 1;
+};
+
+const said = ({ critics, layerNorm }: Heads.Shape): string =>
+  `${critics} critics ${layerNorm ? "with" : "without"} LayerNorm`;
+
+/** How the heads are made. Throws a PolicyError where the policy's own are made otherwise than is asked for. */
+const headsOf = ({ heads: file }: Source, { heads, headShape }: LearnerSpec): Heads.Heads | null => {
+  if (!heads) return null;
+  if (file === null) return { ...Heads.defaults, ...headShape };
+  const found = Heads.shapeOf(file.tensors.keys());
+  const wanted = { ...Heads.defaults, ...found, ...headShape };
+  if (said(found) === said(wanted)) return wanted;
+  const { critics, layerNorm } = found;
+  throw new PolicyError({
+    path: file.path,
+    reason: `the value heads are ${said(found)}, and policy.heads asks for ${said(wanted)}.`,
+    remedy: `Set policy.heads to { "critics": ${critics}, "layerNorm": ${layerNorm} }, or remove heads.safetensors to start from fresh heads.`,
+  });
 };
 
 /** Initial heads: those of the policy directory, else fresh ones. A target head starts as its online head. */
@@ -152,29 +183,32 @@ export const record = (g: Graph, policy: Source, spec: LearnerSpec): Recorded =>
     trainable.kind === "full"
       ? Transformer.trainable(config)
       : Transformer.frozen(config, spec.frozenType, trainable.kind === "lora" ? trainable.lora : null);
-  const heads = spec.heads ? Heads.defaults : null;
+  const heads = headsOf(policy, spec);
   const ofPolicy = trainable.kind === "heads" ? [] : Transformer.trainableParameters(model);
   const network: Training.Network = { model, heads, parameters: ofPolicy };
   const ids = spec.trainings.map(({ id }) => id);
   const twice = ids.find((id, i) => ids.indexOf(id) !== i);
   if (twice !== undefined)
     throw new RangeError(`Two trainings are named "${twice}"; give each its own name.`);
-  const recorded = spec.trainings.map((training) =>
-    Training.record(g, network, {
+  const recorded = spec.trainings.map((training) => {
+    const algorithm = algorithmOf(training);
+    return Training.record(g, network, {
       id: training.id,
-      algorithm: algorithmOf(training),
+      algorithm,
       batchSize: training.batchSize,
-      microBatch: training.microBatch ?? defaultMicroBatch(training.batchSize),
+      microBatch: training.microBatch ?? defaultMicroBatch(training.batchSize, algorithm),
       maxTokens: spec.maxTrainTokens,
       optimizer: training.optimizer,
       episodes: training.episodes,
       recompute: spec.recompute ?? false,
-    }),
-  );
+    });
+  });
   const headParameters =
     heads === null ? [] : [...Heads.parameters(config, heads), ...Heads.targetParameters(config, heads)];
-  const withReference = recorded.some(({ reference }) => reference);
-  const copy = withReference ? Reference.record(g, ofPolicy) : null;
+  const withReference =
+    recorded.some(({ reference }) => reference) || (spec.reference === true && ofPolicy.length > 0);
+  // Where nothing of the policy trains, the reference is the policy.
+  const copy = withReference && ofPolicy.length > 0 ? Reference.record(g, ofPolicy) : null;
   const ofReference = withReference ? Reference.parameters(ofPolicy) : [];
   // Recorded so that they exist whether a training reads them or not.
   const kept = [...ofPolicy, ...ofReference, ...headParameters];
@@ -191,6 +225,7 @@ export const record = (g: Graph, policy: Source, spec: LearnerSpec): Recorded =>
 
   return {
     network,
+    reference: withReference ? Reference.of(model) : null,
     trainableParameters: count(ofPolicy) + (heads === null ? 0 : count(Heads.parameters(config, heads))),
     initial: (name) => ofModel(Reference.startsAs(name) ?? name) ?? ofHeads(name) ?? ofOwn(name),
     files:
@@ -206,6 +241,11 @@ export const record = (g: Graph, policy: Source, spec: LearnerSpec): Recorded =>
       const trainings = new Map(
         recorded.map((r) => [r.id, r.attach(session, parts, random.split(`training/${r.id}`))]),
       );
+      const trainingOf = (id: string): Training.Training => {
+        const training = trainings.get(id);
+        if (training !== undefined) return training;
+        throw new RangeError(`There is no training "${id}"; there are: ${ids.join(", ") || "none"}.`);
+      };
       const live = heads === null ? [] : Heads.parameters(config, heads);
       const readHeads = (name: string) =>
         session.getVariables(live.map((p) => p.name)).get(name) as Float32Array;
@@ -221,13 +261,8 @@ export const record = (g: Graph, policy: Source, spec: LearnerSpec): Recorded =>
           }
           return { added, tooLong };
         },
-        trainStep: ({ training: id, ...request }) => {
-          const training = trainings.get(id);
-          if (training === undefined) {
-            throw new RangeError(`There is no training "${id}"; there are: ${ids.join(", ") || "none"}.`);
-          }
-          return training.step(request);
-        },
+        trainStep: ({ training, ...request }) => trainingOf(training).step(request),
+        probe: ({ training, part, ...of }) => trainingOf(training).probe(part, of.count),
         clearEpisodes: (part) => parts[part].clear(),
         setReference: () => {
           if (copy !== null) session.run(copy, {});
@@ -252,7 +287,7 @@ export const record = (g: Graph, policy: Source, spec: LearnerSpec): Recorded =>
           ),
           heads: live.map((p) => ({ ...p, data: () => readHeads(p.name) })),
           adapter:
-            trainable.kind === "lora" && spec.init === "weights"
+            trainable.kind === "lora" && trainable.lora.rank > 0 && spec.init === "weights"
               ? { lora: trainable.lora, variable: Checkpoint.reader(session, ofPolicy) }
               : null,
         }),

@@ -1,14 +1,15 @@
 /**
  * Value heads on the policy's hidden states.
  *
- *     Q_i(s, v) = sigmoid(<W_i h, e_v> + w_i . h + b_i),  i = 1, 2        V(s) = sigmoid(head(h))
+ *     Q_i(s, v) = sigmoid(<W_i h, e_v> + w_i . h + b_i),  i = 1 .. M        V(s) = sigmoid(head(h))
  *
  * e_v is the model's own token embedding, through which no gradient flows, so Q is evaluated on candidate
  * tokens only: memory O(tokens * candidates), not O(tokens * vocabulary). The sigmoid bounds Q by the largest
- * return, 1: it cannot be overestimated past it. Twin critics as in TD3 (Fujimoto et al., arXiv 1802.09477);
- * target copies are variables beside them.
+ * return, 1: it cannot be overestimated past it. M is 2 by default, as in TD3 (Fujimoto et al., arXiv 1802.09477);
+ * more make an ensemble (REDQ, Chen et al., arXiv 2101.05982). With `layerNorm` a critic reads LayerNorm(h), with a
+ * gain and a bias of its own (RLPD, Ball et al., arXiv 2302.02948). Target copies are variables beside them.
  *
- * The design is W = 0 with a pessimistic bias. Twins that start equal and see the same batches stay equal and
+ * The design is W = 0 with a pessimistic bias. Critics that start equal and see the same batches stay equal and
  * their minimum is worth nothing, so W starts at noise of 1e-3 / sqrt(d), seeded by its name: Q differs from
  * its bias in the fourth digit.
  */
@@ -18,7 +19,17 @@ import type * as Lora from "./Lora.ts";
 import type * as ModelConfig from "./ModelConfig.ts";
 import * as Transformer from "./Transformer.ts";
 
-export interface Heads {
+/** What a file of heads tells by its tensors. */
+export interface Shape {
+  /** M: critics, at least 2. */
+  readonly critics: number;
+  /** Whether critics read the normalised hidden state. */
+  readonly layerNorm: boolean;
+}
+
+export interface Heads extends Shape {
+  /** Critics whose minimum the backups of a step take, drawn afresh for each; null: all of them. */
+  readonly subset: number | null;
   /** k: candidates are the k most probable tokens (and the data token where there is one). */
   readonly candidates: number;
   /** Width of V's hidden layer (ReLU); 0 makes V affine in h. */
@@ -27,10 +38,40 @@ export interface Heads {
   readonly initialLogit: number;
 }
 
-export const defaults: Heads = { candidates: 32, valueWidth: 0, initialLogit: -2 };
+export const defaults: Heads = {
+  critics: 2,
+  layerNorm: false,
+  subset: null,
+  candidates: 32,
+  valueWidth: 0,
+  initialLogit: -2,
+};
 
-export type Critic = "q1" | "q2" | "target.q1" | "target.q2";
+export type Critic = `q${number}` | `target.q${number}`;
 export type ValueHead = "v" | "target.v";
+
+/** q1 .. qM. */
+export const critics = ({ critics }: Shape): ReadonlyArray<Critic> =>
+  Array.from({ length: critics }, (_, i): Critic => `q${i + 1}`);
+
+/** The Polyak copies of `critics`. */
+export const targets = ({ critics }: Shape): ReadonlyArray<Critic> =>
+  Array.from({ length: critics }, (_, i): Critic => `target.q${i + 1}`);
+
+/** The shape of the heads whose tensors have these names. */
+export const shapeOf = (names: Iterable<string>): Shape => {
+  const all = [...names];
+  return {
+    critics: all.filter((name) => /^heads\.q\d+\.b$/.test(name)).length,
+    layerNorm: all.includes("heads.q1.norm.gain"),
+  };
+};
+
+/** Added to the variance: PyTorch's default. */
+const NORM_EPSILON = 1e-5;
+
+const normParameters = (c: ModelConfig.ModelConfig, critic: Critic): ReadonlyArray<Lora.Parameter> =>
+  ["gain", "bias"].map((part) => ({ name: `heads.${critic}.norm.${part}`, shape: [c.hidden_size] }));
 
 const criticParameters = (c: ModelConfig.ModelConfig, critic: Critic): ReadonlyArray<Lora.Parameter> => [
   { name: `heads.${critic}.W`, shape: [c.hidden_size, c.hidden_size] },
@@ -56,10 +97,12 @@ const valueParameters = (
   ];
 };
 
-/** The variables that train: both critics and V. */
+/** The variables that train: the critics and V. */
 export const parameters = (c: ModelConfig.ModelConfig, heads: Heads): ReadonlyArray<Lora.Parameter> => [
-  ...criticParameters(c, "q1"),
-  ...criticParameters(c, "q2"),
+  ...critics(heads).flatMap((critic) => [
+    ...criticParameters(c, critic),
+    ...(heads.layerNorm ? normParameters(c, critic) : []),
+  ]),
   ...valueParameters(c, heads, "v"),
 ];
 
@@ -75,6 +118,7 @@ export const initial = (heads: Heads, parameter: Lora.Parameter, seed: number): 
   const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
   const online = name.replace(/^heads\.target\./, "heads.");
   if (online.endsWith(".b")) return data.fill(heads.initialLogit);
+  if (online.endsWith(".norm.gain")) return data.fill(1);
   if (!online.endsWith(".W")) return data;
   const deviation = (online.startsWith("heads.q") ? 1e-3 : 1) / Math.sqrt(shape[0]);
   const random = Random.make(seed).split(online);
@@ -84,6 +128,28 @@ export const initial = (heads: Heads, parameter: Lora.Parameter, seed: number): 
 
 const variables = (g: Graph, list: ReadonlyArray<Lora.Parameter>): ReadonlyArray<Value> =>
   list.map(({ name, shape }) => g.variable(name, shape));
+
+/** (x - mean) / sqrt(variance + epsilon) of each row [n, d]. */
+const standardised = (g: Graph, x: Value): Value => {
+  const centred = g.sub(x, g.mean(x, 1, true));
+  return g.mul(centred, g.rsqrt(g.add(g.mean(g.square(centred), 1, true), NORM_EPSILON)));
+};
+
+/** What each of the critics reads of hidden rows [n, d]: the rows, or with `layerNorm` its own norm of them. */
+const inputs = (
+  g: Graph,
+  { config }: Transformer.Model,
+  heads: Shape,
+  which: ReadonlyArray<Critic>,
+  hidden: Value,
+): ReadonlyArray<Value> => {
+  if (!heads.layerNorm) return which.map(() => hidden);
+  const rows = standardised(g, hidden);
+  return which.map((critic) => {
+    const [gain, bias] = variables(g, normParameters(config, critic)) as [Value, Value];
+    return g.add(g.mul(rows, gain), bias);
+  });
+};
 
 /** W h [n, d] and w . h + b [n, 1] of a critic. */
 const projections = (g: Graph, model: Transformer.Model, critic: Critic, hidden: Value) => {
@@ -98,7 +164,8 @@ const projections = (g: Graph, model: Transformer.Model, critic: Critic, hidden:
 export const qLogits = (
   g: Graph,
   model: Transformer.Model,
-  critics: ReadonlyArray<Critic>,
+  heads: Shape,
+  which: ReadonlyArray<Critic>,
   hidden: Value,
   candidates: Value,
 ): ReadonlyArray<Value> => {
@@ -106,7 +173,8 @@ export const qLogits = (
   const d = model.config.hidden_size;
   const flat = Transformer.embed(g, model, g.reshape(candidates, [n * k]));
   const embeddings = g.reshape(g.stopGradient(flat), [n, k, d]);
-  const parts = critics.map((critic) => projections(g, model, critic, hidden));
+  const read = inputs(g, model, heads, which, hidden);
+  const parts = which.map((critic, i) => projections(g, model, critic, read[i]));
   // [n, k, d] x [n, d, critics]
   const directions = g.concat(
     parts.map(({ tokens }) => g.reshape(tokens, [n, d, 1])),
@@ -123,21 +191,34 @@ export const qLogits = (
 };
 
 /** Logits of Q over the whole vocabulary [n, V], for small vocabularies and tests. */
-export const fullLogits = (g: Graph, model: Transformer.Model, critic: Critic, hidden: Value): Value => {
+export const fullLogits = (
+  g: Graph,
+  model: Transformer.Model,
+  heads: Shape,
+  critic: Critic,
+  hidden: Value,
+): Value => {
   const { vocab_size } = model.config;
   const all = g.constant(
     Int32Array.from({ length: vocab_size }, (_, v) => v),
     [vocab_size],
   );
   const embeddings = g.stopGradient(Transformer.embed(g, model, all));
-  const { tokens, state } = projections(g, model, critic, hidden);
+  const [read] = inputs(g, model, heads, [critic], hidden);
+  const { tokens, state } = projections(g, model, critic, read);
   return g.add(g.matMul(tokens, embeddings, { transposeB: true }), state);
 };
 
-/** min(Q1, Q2) [n, k] of the online critics, bounded to (0, 1). */
-export const minQ = (g: Graph, model: Transformer.Model, hidden: Value, candidates: Value): Value => {
-  const [q1, q2] = qLogits(g, model, ["q1", "q2"], hidden, candidates) as [Value, Value];
-  return g.sigmoid(g.minimum(q1, q2));
+/** min_i Q_i [n, k] of all the online critics, bounded to (0, 1). */
+export const minQ = (
+  g: Graph,
+  model: Transformer.Model,
+  heads: Shape,
+  hidden: Value,
+  candidates: Value,
+): Value => {
+  const logits = qLogits(g, model, heads, critics(heads), hidden, candidates);
+  return g.sigmoid(logits.reduce((a, b) => g.minimum(a, b)));
 };
 
 /** Logits of V [n] (before the sigmoid) of hidden rows [n, d]. */

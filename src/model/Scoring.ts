@@ -1,7 +1,7 @@
 /**
  * Scores of given programs: the policy's log-prob, the critic's judgement, and the predicted pass rate.
  *
- * The critic's score is sum_t min(0, Q(s_t, a_t) - E_pi Q(s_t, .)) with Q = min(Q1, Q2) over the candidate
+ * The critic's score is sum_t min(0, Q(s_t, a_t) - E_pi Q(s_t, .)) with Q = min_i Q_i over the candidate
  * tokens: it counts the steps that lose value. Q at the program's end is no judge (design/recipe.md).
  *
  * pi is the policy as it decodes: with a tilt beta its log-probs are those of logits + beta (minQ - V) on the k most
@@ -61,7 +61,7 @@ export const record = (g: Graph, model: Transformer.Model, spec: Spec): Programs
       continue;
     }
     const among = Heads.candidates(g, model, heads, hidden, labels);
-    const q = Heads.minQ(g, model, hidden, among.ids);
+    const q = Heads.minQ(g, model, heads, hidden, among.ids);
     const k = among.ids.shape[1];
     const taken = (x: Value) => g.reshape(g.slice(x, [0, k - 1], [count, 1]), [count]);
     const v = g.reshape(g.sigmoid(Heads.valueLogits(g, model, heads, hidden)), [count, 1]);

@@ -41,8 +41,8 @@ export interface Arrays {
   readonly groupSize: Float32Array;
   readonly behaviourLogProb: Float32Array;
   readonly behaviourKnown: Float32Array;
-  readonly bag1: Float32Array;
-  readonly bag2: Float32Array;
+  /** [M, N]. */
+  readonly bags: Float32Array;
 }
 
 /** Counts of a whole batch, by which its weights are normalised. */
@@ -121,8 +121,14 @@ export const byLength = (parts: Parts, picks: ReadonlyArray<Pick>, unit = 1): Ar
   return units.sort((a, b) => longest(a) - longest(b)).flat();
 };
 
-/** Fills a micro-batch. Throws a RangeError where the picks do not fit the layout. */
-export const fill = (parts: Parts, picks: ReadonlyArray<Pick>, layout: Layout, batch: Totals): Arrays => {
+/** Fills a micro-batch, with bags for M `critics`. Throws a RangeError where the picks do not fit the layout. */
+export const fill = (
+  parts: Parts,
+  picks: ReadonlyArray<Pick>,
+  layout: Layout,
+  batch: Totals,
+  critics = 2,
+): Arrays => {
   const { sequences: B, time: T, actions: N } = layout;
   const need = needs(parts, picks);
   if (picks.length > B || need.time > T || need.actions > N) {
@@ -150,8 +156,7 @@ export const fill = (parts: Parts, picks: ReadonlyArray<Pick>, layout: Layout, b
     groupSize: new Float32Array(N),
     behaviourLogProb: new Float32Array(N),
     behaviourKnown: new Float32Array(N),
-    bag1: new Float32Array(N),
-    bag2: new Float32Array(N),
+    bags: new Float32Array(critics * N),
   };
   let n = 0;
   picks.forEach(({ part, row, group: number }, b) => {
@@ -161,7 +166,8 @@ export const fill = (parts: Parts, picks: ReadonlyArray<Pick>, layout: Layout, b
     const known = buffer.behaviourLogProbs(row);
     const rate = passRate(parts, buffer.taskId(row));
     const group = (number === null ? undefined : batch.groups[number]) ?? NO_GROUP;
-    const [bag1, bag2] = bags(buffer.id(row));
+    const counts = bags(buffer.id(row), critics);
+    const from = n;
     out.tokens.set(tokens.subarray(0, tokens.length - 1), b * T);
     const first = buffer.promptLength(row);
     const programFrom = first + buffer.reasoningLength(row);
@@ -183,13 +189,12 @@ export const fill = (parts: Parts, picks: ReadonlyArray<Pick>, layout: Layout, b
       out.groupMean[n] = group.mean;
       out.groupStd[n] = group.std;
       out.groupSize[n] = group.size;
-      out.bag1[n] = bag1;
-      out.bag2[n] = bag2;
       if (known !== null) {
         out.behaviourLogProb[n] = known[t - first];
         out.behaviourKnown[n] = 1;
       }
     }
+    counts.forEach((count, i) => out.bags.fill(count, i * N + from, i * N + n));
   });
   return out;
 };
@@ -205,12 +210,13 @@ const passRate = (parts: Parts, taskId: string): number => {
 const BAGS = Random.make(0);
 
 /**
- * How often an episode is in each critic's bootstrap sample: two Poisson(1) counts fixed by its id, so that a critic
- * sees the same episodes in every epoch, after a resumption too (online bagging, Oza and Russell 2001).
+ * How often an episode is in each critic's bootstrap sample: Poisson(1) counts fixed by its id, so that a critic sees
+ * the same episodes in every epoch, after a resumption too (online bagging, Oza and Russell 2001). More critics have
+ * the same first counts.
  */
-export const bags = (id: string): readonly [number, number] => {
+export const bags = (id: string, critics: number): ReadonlyArray<number> => {
   const random = BAGS.split(id);
-  return [poisson(random), poisson(random)];
+  return Array.from({ length: critics }, () => poisson(random));
 };
 
 /** Poisson(1) by multiplication of uniforms (Knuth). */
@@ -238,7 +244,9 @@ export const layouts = (maxTokens: number, sequences: number): ReadonlyArray<Lay
   const times = [...new Set(TIME_SHARES.map((part) => eights((maxTokens - 1) * part)))];
   const list = times.map((time) => ({ sequences, time, actions: eights(sequences * time * share) }));
   const time = eights(maxTokens - 1);
-  return [...list, { sequences, time, actions: sequences * time }];
+  const full = { sequences, time, actions: sequences * time };
+  // A few sequences of a few tokens have room for no more in the layout before.
+  return [...list.filter((l) => l.time !== time || l.actions !== full.actions), full];
 };
 
 /** The cheapest layout that a micro-batch fits. */

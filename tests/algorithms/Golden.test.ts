@@ -12,12 +12,21 @@ import { assert, describe, it } from "vitest";
 import type { Columns, Configured, Loss, Networks } from "../../src/algorithms/Algorithm.ts";
 import * as Table from "../../src/algorithms/Table.ts";
 import * as RunConfig from "../../src/config/RunConfig.ts";
+import * as Heads from "../../src/model/Heads.ts";
+import * as Transformer from "../../src/model/Transformer.ts";
+import * as WeightLayout from "../../src/model/WeightLayout.ts";
 import { gradients } from "../../src/tensor/Gradient.ts";
 import { Graph, type Value } from "../../src/tensor/Graph.ts";
+import { tiny } from "../model/Support.ts";
 import { testExecutor } from "../support/executor.ts";
 import * as Python from "../support/Python.ts";
 
-type Floats = "weight" | "passingWeight" | "return" | "nonTerminal" | "passRate" | "bag1" | "bag2";
+type Floats = "weight" | "passingWeight" | "return" | "nonTerminal" | "passRate" | "bag1" | "bag2" | "bag3";
+
+/** Of cases with other critics than two plain ones: their network is src/model/Heads.ts's own. */
+interface Ensemble extends Heads.Shape {
+  readonly subset: ReadonlyArray<number> | null;
+}
 
 interface Golden {
   readonly torch: string;
@@ -33,6 +42,7 @@ interface Golden {
     readonly total: number;
     readonly parts: Readonly<Record<string, number>>;
     readonly gradients: Readonly<Record<string, ReadonlyArray<number>>>;
+    readonly ensemble?: Ensemble;
   }>;
 }
 const golden: Golden = JSON.parse(readFileSync(new URL("golden/losses.json", import.meta.url), "utf8"));
@@ -46,10 +56,25 @@ const configured = (name: string, config: unknown): Configured => {
 };
 
 const shapeOf = (name: string): ReadonlyArray<number> =>
-  name.endsWith(".W") ? [D, D] : name.endsWith(".w") ? [D, 1] : name === "hidden" ? [N, D] : [1];
+  name.endsWith(".W")
+    ? [D, D]
+    : name.endsWith(".w")
+      ? [D, 1]
+      : name.includes(".norm.")
+        ? [D]
+        : name === "hidden"
+          ? [N, D]
+          : [1];
 
-/** Plain networks over the golden inputs, independent of src/model. */
-const setting = (inputs: Inputs = golden.inputs) => {
+/** The critics' logits by src/model/Heads.ts. */
+const ensembleOf = (g: Graph, shape: Heads.Shape, hidden: Value) => {
+  const model = Transformer.frozen({ ...tiny, vocab_size: V, hidden_size: D }, "float32");
+  return (which: ReadonlyArray<Heads.Critic>, candidates: Value) =>
+    Heads.qLogits(g, model, shape, which, hidden, candidates);
+};
+
+/** Plain networks over the golden inputs, independent of src/model but for ensembles. */
+const setting = (inputs: Inputs = golden.inputs, ensemble?: Ensemble) => {
   const g = new Graph();
   const float = (data: ReadonlyArray<number>, shape: ReadonlyArray<number>) =>
     g.constant(Float32Array.from(data), shape);
@@ -78,8 +103,7 @@ const setting = (inputs: Inputs = golden.inputs) => {
     groupMean: zero,
     groupStd: zero,
     groupSize: zero,
-    bag1: column("bag1"),
-    bag2: column("bag2"),
+    bags: float([...inputs.bag1, ...inputs.bag2, ...inputs.bag3], [3, N]),
   };
   const logits = g.matMul(hidden, embedding, { transposeB: true });
   const q = (name: string, candidates: Value): Value => {
@@ -87,6 +111,7 @@ const setting = (inputs: Inputs = golden.inputs) => {
     const all = g.matMul(g.matMul(hidden, parameter(`heads.${name}.W`)), embedding, { transposeB: true });
     return g.gatherBatch(g.add(all, state), candidates);
   };
+  const several = ensembleOf(g, ensemble ?? Heads.defaults, hidden);
   const networks: Networks = {
     logProb: () => g.neg(g.sparseCrossEntropy(logits, columns.action)),
     top: (k) => {
@@ -94,8 +119,17 @@ const setting = (inputs: Inputs = golden.inputs) => {
       return { tokens: top.indices, logProbs: top.values };
     },
     critic: () => ({
-      q: (c) => [q("q1", c), q("q2", c)],
-      targetQ: (c) => [g.stopGradient(q("target.q1", c)), g.stopGradient(q("target.q2", c))],
+      ...(ensemble === undefined
+        ? {
+            q: (c) => [q("q1", c), q("q2", c)],
+            targetQ: (c) => [g.stopGradient(q("target.q1", c)), g.stopGradient(q("target.q2", c))],
+            subset: null,
+          }
+        : {
+            q: (c) => several(Heads.critics(ensemble), c),
+            targetQ: (c) => several(Heads.targets(ensemble), c).map((x) => g.stopGradient(x)),
+            subset: ensemble.subset === null ? null : float(ensemble.subset, [ensemble.critics]),
+          }),
       v: () => g.reshape(g.add(g.matMul(hidden, parameter("heads.v.w")), parameter("heads.v.b")), [N]),
     }),
     reference: () => zero,
@@ -116,7 +150,13 @@ const setting = (inputs: Inputs = golden.inputs) => {
 };
 
 const initial = (name: string): Float32Array =>
-  Float32Array.from(name === "hidden" ? golden.inputs.hidden : golden.inputs.heads[name]);
+  Float32Array.from(
+    name === "hidden"
+      ? golden.inputs.hidden
+      : name === WeightLayout.EMBEDDING
+        ? golden.inputs.embedding
+        : golden.inputs.heads[name],
+  );
 
 /** Runs a loss; parts, total and gradients as plain numbers. */
 const evaluate = async (
@@ -124,8 +164,9 @@ const evaluate = async (
   wrt: ReadonlyArray<string>,
   start = initial,
   inputs: Inputs = golden.inputs,
+  ensemble?: Ensemble,
 ) => {
-  const s = setting(inputs);
+  const s = setting(inputs, ensemble);
   const loss = record(s);
   const found = gradients(s.g, loss.total, wrt.map(s.parameter));
   const gradient = Object.fromEntries(wrt.map((name, i) => [`gradient:${name}`, found[i]]));
@@ -150,9 +191,15 @@ const close = (
 
 describe(`golden losses (torch ${golden.torch})`, () => {
   for (const c of golden.cases) {
-    it(`${c.algorithm} ${JSON.stringify(c.config)}`, async () => {
+    it(`${c.algorithm} ${JSON.stringify({ ...c.config, ...c.ensemble })}`, async () => {
       const algorithm = configured(c.algorithm, c.config);
-      const out = await evaluate((s) => algorithm.loss(s.g, s.networks, s.columns), Object.keys(c.gradients));
+      const out = await evaluate(
+        (s) => algorithm.loss(s.g, s.networks, s.columns),
+        Object.keys(c.gradients),
+        initial,
+        golden.inputs,
+        c.ensemble,
+      );
       close(out["total"], [c.total], "total");
       assert.deepStrictEqual(
         Object.keys(out)
@@ -273,6 +320,7 @@ describe("the order of a batch", () => {
     passRate: moved(inputs.passRate),
     bag1: moved(inputs.bag1),
     bag2: moved(inputs.bag2),
+    bag3: moved(inputs.bag3),
   };
   const start = (name: string) => (name === "hidden" ? Float32Array.from(shuffled.hidden) : initial(name));
 
@@ -282,7 +330,13 @@ describe("the order of a batch", () => {
     it(`changes nothing: ${c.algorithm} ${JSON.stringify(c.config)}`, async () => {
       const algorithm = configured(c.algorithm, c.config);
       const wrt = Object.keys(c.gradients);
-      const out = await evaluate((s) => algorithm.loss(s.g, s.networks, s.columns), wrt, start, shuffled);
+      const out = await evaluate(
+        (s) => algorithm.loss(s.g, s.networks, s.columns),
+        wrt,
+        start,
+        shuffled,
+        c.ensemble,
+      );
       for (const [name, value] of Object.entries(c.parts)) close(out[name], [value], name);
       for (const [name, value] of Object.entries(c.gradients))
         close(out[`gradient:${name}`], name === "hidden" ? moved(value, D) : value, `gradient of ${name}`);

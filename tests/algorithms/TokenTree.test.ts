@@ -99,7 +99,10 @@ const world = (trainings: Readonly<Record<string, Training>>, start: number) => 
   const q = (name: string, candidates: Value): Value =>
     g.gatherBatch(of({ name, shape: [S, VOCABULARY] }), candidates);
   const fed = Object.fromEntries(
-    Object.entries(arrays).map(([name, data]) => [name, g.constant(data, [data.length])]),
+    Object.entries(arrays).map(([name, data]) => [
+      name,
+      g.constant(data, name === "bags" ? [2, N] : [data.length]),
+    ]),
   ) as unknown as Omit<Columns, "sequences">;
   const columns: Columns = { ...fed, sequences: picks.length };
   const networks: Networks = {
@@ -111,6 +114,7 @@ const world = (trainings: Readonly<Record<string, Training>>, start: number) => 
     critic: () => ({
       q: (c) => [q("heads.q1", c), q("heads.q2", c)],
       targetQ: (c) => [g.stopGradient(q("heads.target.q1", c)), g.stopGradient(q("heads.target.q2", c))],
+      subset: null,
       v: () => g.reshape(of({ name: "heads.v", shape: [S, 1] }), [N]),
     }),
     reference: () => g.stopGradient(g.neg(g.sparseCrossEntropy(of(REFERENCE), columns.action))),

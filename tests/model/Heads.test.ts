@@ -27,7 +27,7 @@ describe("Heads", () => {
     const g = new Graph();
     const h = g.feed("h", [3, tiny.hidden_size]);
     const ids = g.feed("ids", [3, 4], "int32");
-    const [q1, q2] = Heads.qLogits(g, model, ["q1", "q2"], h, ids) as [typeof h, typeof h];
+    const [q1, q2] = Heads.qLogits(g, model, Heads.defaults, ["q1", "q2"], h, ids) as [typeof h, typeof h];
     const v = Heads.valueLogits(g, model, Heads.defaults, h);
     g.program("heads", { fetches: { q1, q2, v } });
     const session = open(g, model, { heads: Heads.defaults });
@@ -50,7 +50,10 @@ describe("Heads", () => {
       const h = g.feed("h", [4, tiny.hidden_size]);
       const labels = g.feed("labels", [4], "int32");
       const among = Heads.candidates(g, model, heads, h, labels);
-      const [q1, q2] = Heads.qLogits(g, model, ["q1", "target.q2"], h, among.ids) as [typeof h, typeof h];
+      const [q1, q2] = Heads.qLogits(g, model, heads, ["q1", "target.q2"], h, among.ids) as [
+        typeof h,
+        typeof h,
+      ];
       g.program("all", {
         fetches: {
           ids: among.ids,
@@ -59,8 +62,8 @@ describe("Heads", () => {
           q1,
           q2,
           mean: Heads.expectation(g, among, q1),
-          full1: Heads.fullLogits(g, model, "q1", h),
-          full2: Heads.fullLogits(g, model, "target.q2", h),
+          full1: Heads.fullLogits(g, model, heads, "q1", h),
+          full2: Heads.fullLogits(g, model, heads, "target.q2", h),
           log: g.logSoftmax(Transformer.logits(g, model, h)),
           v: Heads.valueLogits(g, model, heads, h),
         },
@@ -103,8 +106,8 @@ describe("Scoring", () => {
     g.program("one", {
       fetches: {
         log: g.logSoftmax(Transformer.logits(g, model, hidden)),
-        q1: Heads.fullLogits(g, model, "q1", hidden),
-        q2: Heads.fullLogits(g, model, "q2", hidden),
+        q1: Heads.fullLogits(g, model, heads, "q1", hidden),
+        q2: Heads.fullLogits(g, model, heads, "q2", hidden),
         v: Heads.valueLogits(g, model, heads, hidden),
       },
     });

@@ -123,8 +123,10 @@ describe("Batch", () => {
   });
 
   it("counts an episode by its id in two bootstrap samples of their own", () => {
-    const counts = Array.from({ length: 4000 }, (_, i) => Batch.bags(`episode-${i}`));
-    assert.deepStrictEqual(Batch.bags("episode-7"), counts[7]);
+    const counts = Array.from({ length: 4000 }, (_, i) => Batch.bags(`episode-${i}`, 2));
+    assert.deepStrictEqual(Batch.bags("episode-7", 2), counts[7]);
+    // A larger ensemble's first critics see what two see.
+    assert.deepStrictEqual(Batch.bags("episode-7", 5).slice(0, 2), counts[7]);
     const mean = (values: ReadonlyArray<number>) => values.reduce((a, b) => a + b, 0) / values.length;
     for (const head of [0, 1] as const) {
       assert.closeTo(mean(counts.map((c) => c[head])), 1, 0.06);

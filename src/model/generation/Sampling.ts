@@ -137,7 +137,7 @@ export const tilt = (
   const k = Math.min(heads.candidates, V);
   const { indices } = g.topK(logits, k);
   const value = g.reshape(g.sigmoid(Heads.valueLogits(g, model, heads, hidden)), [B, 1]);
-  const advantage = g.sub(Heads.minQ(g, model, hidden, indices), value);
+  const advantage = g.sub(Heads.minQ(g, model, heads, hidden, indices), value);
   const rows = g.constant(
     Int32Array.from({ length: B }, (_, b) => b * V),
     [B, 1],
@@ -180,7 +180,7 @@ export const report = (
   const tops = { topTokens: top.indices, topLogProbs: g.sub(top.values, logZ) };
   if (heads === null) return tops;
   const among = Heads.candidates(g, model, heads, hidden, chosen);
-  const q = Heads.minQ(g, model, hidden, among.ids);
+  const q = Heads.minQ(g, model, heads, hidden, among.ids);
   const taken = g.slice(q, [0, among.ids.shape[1] - 1], [B, 1]);
   return {
     ...tops,

@@ -5,6 +5,7 @@
 Random inputs are made here and stored beside the results, so that the test needs no Python. The inputs are a
 policy's logits, hidden states and an embedding; the value heads are those of src/model/Heads.ts.
 """
+import functools
 import json
 import torch
 import torch.nn.functional as F
@@ -53,20 +54,53 @@ pass_rate = torch.tensor([0.4375] * 7 + [0.71875] * 2 + [0.0])
 bags = [torch.tensor([2.0] * 4 + [0.0] * 3 + [1.0] * 2 + [0.0]), torch.tensor([0.0] * 4 + [1.0] * 3 + [3.0] * 2 + [0.0])]
 
 
+# A third critic, and what each reads the hidden states through; drawn after all else.
+third = {}
+for name in ["q3", "target.q3"]:
+    third[f"heads.{name}.W"] = f32(0.4 * torch.randn(D, D))
+    third[f"heads.{name}.w"] = f32(0.4 * torch.randn(D, 1))
+    third[f"heads.{name}.b"] = f32(torch.randn(1))
+norms = {}
+for name in names + ["q3", "target.q3"]:
+    norms[f"heads.{name}.norm.gain"] = f32(1 + 0.3 * torch.randn(D))
+    norms[f"heads.{name}.norm.bias"] = f32(0.3 * torch.randn(D))
+bags.append(torch.tensor([1.0] * 4 + [2.0] * 3 + [0.0] * 3))
+
+
 def q_logits(p, name):
-    h = hidden @ p[f"heads.{name}.W"]
-    return h @ embedding.T + hidden @ p[f"heads.{name}.w"] + p[f"heads.{name}.b"]
+    h = hidden
+    if f"heads.{name}.norm.gain" in p:
+        h = F.layer_norm(hidden, (D,), p[f"heads.{name}.norm.gain"], p[f"heads.{name}.norm.bias"])
+    return h @ p[f"heads.{name}.W"] @ embedding.T + h @ p[f"heads.{name}.w"] + p[f"heads.{name}.b"]
+
+
+def critics(p):
+    return [name for name in ["q1", "q2", "q3"] if f"heads.{name}.b" in p]
+
+
+def least(values):
+    return functools.reduce(torch.minimum, values)
+
+
+def least_target(p, subset=None):
+    among = critics(p) if subset is None else subset
+    return least([q_logits(p, f"target.{name}") for name in among]).sigmoid().detach()
+
+
+def spread(values):
+    stacked = torch.stack(values).sigmoid()
+    return stacked.max(0).values - stacked.min(0).values
 
 
 def mean(w, x):
     return (w * x).sum()
 
 
-def cql(p, alpha, temperature, k, on, backup, tau, reference=None, gap=None, bagging=False):
+def cql(p, alpha, temperature, k, on, backup, tau, reference=None, gap=None, bagging=False, subset=None):
     logits = hidden @ embedding.T  # a tied output matrix
     top = torch.topk(logits, k).indices
-    q = [q_logits(p, "q1"), q_logits(p, "q2")]
-    target_min = torch.minimum(q_logits(p, "target.q1"), q_logits(p, "target.q2")).sigmoid().detach()
+    q = [q_logits(p, name) for name in critics(p)]
+    target_min = least_target(p, subset)
     rows = torch.arange(N)
     target_data = target_min[rows, actions]
     v = (hidden @ p["heads.v.w"] + p["heads.v.b"]).squeeze(1)
@@ -104,7 +138,7 @@ def cql(p, alpha, temperature, k, on, backup, tau, reference=None, gap=None, bag
         if gap is not None:
             excess = excess + mean(where * bag, torch.stack(diff) - gap)
         if reference is not None:
-            bound_rate = bound_rate + mean(where, torch.stack(low)) / 2
+            bound_rate = bound_rate + mean(where, torch.stack(low)) / len(q)
     if backup == "monte-carlo":
         v_each = F.binary_cross_entropy_with_logits(v, returns, reduction="none")
     else:
@@ -124,7 +158,7 @@ def cql(p, alpha, temperature, k, on, backup, tau, reference=None, gap=None, bag
         more["alpha"] = learned
     if reference is not None:
         more["bound_rate"] = bound_rate
-    q_data = torch.minimum(q[0], q[1]).sigmoid()[rows, actions]
+    q_data = least(q).sigmoid()[rows, actions]
     log_p = torch.log_softmax(logits.gather(1, top), 1)
     return total, {
         "td": td,
@@ -133,7 +167,7 @@ def cql(p, alpha, temperature, k, on, backup, tau, reference=None, gap=None, bag
         "q_data": mean(weight, q_data),
         "q_data_passing": mean(passing, q_data),
         "q_minus_return": mean(weight, q_data - returns),
-        "q_twin_gap": mean(weight, (q[0].sigmoid() - q[1].sigmoid())[rows, actions].abs()),
+        "q_twin_gap": mean(weight, spread(q)[rows, actions]),
         "v": mean(weight, v.sigmoid()),
         "entropy": mean(weight, -(log_p.exp() * log_p).sum(1)),
         **more,
@@ -145,30 +179,30 @@ def under_policy(q, logits, top):
     return (logits.gather(1, top).softmax(1) * q.gather(1, top)).sum(1)
 
 
-def iql(p, tau, bagging=False):
+def iql(p, tau, bagging=False, subset=None):
     rows = torch.arange(N)
-    target = torch.minimum(q_logits(p, "target.q1"), q_logits(p, "target.q2")).sigmoid().detach()[rows, actions]
+    target = least_target(p, subset)[rows, actions]
     v = (hidden @ p["heads.v.w"] + p["heads.v.b"]).squeeze(1)
     y = torch.zeros(N)
     for program in programs:
         for t in program:
             y[t] = returns[t] if t == program[-1] else v[t + 1].sigmoid().item()
     td = 0.0
-    data = [q_logits(p, name)[rows, actions] for name in ["q1", "q2"]]
+    data = [q_logits(p, name)[rows, actions] for name in critics(p)]
     for head, logit in enumerate(data):
         each = F.binary_cross_entropy_with_logits(logit, y, reduction="none")
         td = td + mean(weight * (bags[head] if bagging else 1.0), each)
     # Cross-entropy without its constant is softplus(v) - target v.
     u = target - v.sigmoid().detach()
     v_loss = mean(weight, torch.where(u < 0, 1 - tau, tau) * (F.softplus(v) - target * v))
-    q_data = torch.minimum(*data).sigmoid()
+    q_data = least(data).sigmoid()
     return td + v_loss, {
         "td": td,
         "v_loss": v_loss,
         "q_data": mean(weight, q_data),
         "q_data_passing": mean(passing, q_data),
         "q_minus_return": mean(weight, q_data - returns),
-        "q_twin_gap": mean(weight, (data[0].sigmoid() - data[1].sigmoid()).abs()),
+        "q_twin_gap": mean(weight, spread(data)),
         "v": mean(weight, v.sigmoid()),
     }
 
@@ -190,16 +224,15 @@ def weighted_cloning(p, advantage, scale, clip, anchor):
     }
 
 
-def iql_policy(p, beta, clip, anchor):
-    rows = torch.arange(N)
-    target = torch.minimum(q_logits(heads, "target.q1"), q_logits(heads, "target.q2")).sigmoid()[rows, actions]
+def iql_policy(p, beta, clip, anchor, heads=heads):
+    target = least_target(heads)[torch.arange(N), actions]
     v = (hidden @ heads["heads.v.w"] + heads["heads.v.b"]).squeeze(1).sigmoid()
     return weighted_cloning(p, target - v, beta, clip, anchor)
 
 
-def awac(p, lam, k, clip, anchor):
+def awac(p, lam, k, clip, anchor, heads=heads):
     logits = hidden @ embedding.T
-    q = torch.minimum(q_logits(heads, "q1"), q_logits(heads, "q2")).sigmoid()
+    q = least([q_logits(heads, name) for name in critics(heads)]).sigmoid()
     baseline = under_policy(q, logits, torch.topk(logits, k).indices)
     return weighted_cloning(p, q[torch.arange(N), actions] - baseline, 1 / lam, clip, anchor)
 
@@ -268,6 +301,37 @@ for lam, k, clip, anchor in [(0.125, K, 100.0, 1.0), (0.5, V, 1.25, 0.0), (0.062
     config = {"lambda": lam, "candidates": k, "clip": clip, "anchor": anchor}
     cases.append(case("awac", config, run, {"hidden": hidden}))
 
+# Three critics, with and without LayerNorm; backups over all of them or over a subset.
+for layer_norm in [False, True]:
+    ensemble = heads | third | (norms if layer_norm else {})
+    for name, subset, more, run in [
+        ("cql", None, {"bagging": True}, lambda p: cql(p, 0.7, 0.5, K, "all", "monte-carlo", 0.7, bagging=True)),
+        ("cql", ["q1", "q3"], {"backup": "sarsa"}, lambda p: cql(p, 0.7, 0.5, K, "all", "sarsa", 0.7, subset=["q1", "q3"])),
+        ("cql", ["q2"], {"backup": "policy"}, lambda p: cql(p, 0.7, 0.5, K, "all", "policy", 0.7, subset=["q2"])),
+        (
+            "cal-ql",
+            None,
+            {"reference": "return", "bagging": True},
+            lambda p: cql(p, 0.7, 0.5, K, "all", "monte-carlo", 0.7, reference=returns, bagging=True),
+        ),
+        (
+            "cal-ql",
+            ["q2", "q3"],
+            {"backup": "restricted-max", "targetGap": -0.125, "bagging": True},
+            lambda p: cql(p, 0.7, 0.5, K, "all", "restricted-max", 0.7, pass_rate, -0.125, True, ["q2", "q3"]),
+        ),
+        ("iql", ["q2", "q3"], {"bagging": True}, lambda p: iql(p, 0.8, True, ["q2", "q3"])),
+        ("iql-policy", ["q1"], {}, lambda p: iql_policy(p, 10.0, 100.0, 1.0, ensemble)),
+        ("awac", ["q1"], {"candidates": K}, lambda p: awac(p, 0.1, K, 100.0, 1.0, ensemble)),
+    ]:
+        shared = {"alpha": 0.7, "temperature": 0.5, "candidates": K, "conservativeOn": "all"}
+        config = {"cql": shared, "cal-ql": shared, "iql": {"expectile": 0.8}}.get(name, {}) | more
+        parameters = ensemble | (theta if "targetGap" in more else {})
+        of = {"hidden": hidden} if name in ["iql-policy", "awac"] else parameters
+        mask = None if subset is None else [float(q in subset) for q in ["q1", "q2", "q3"]]
+        shape = {"critics": 3, "layerNorm": layer_norm, "subset": mask}
+        cases.append(case(name, config, run, of) | {"ensemble": shape})
+
 flat = lambda x: x.flatten().tolist()
 print(
     json.dumps(
@@ -286,7 +350,8 @@ print(
                 "passRate": flat(pass_rate),
                 "bag1": flat(bags[0]),
                 "bag2": flat(bags[1]),
-                "heads": {n: flat(x) for n, x in (heads | theta).items()},
+                "bag3": flat(bags[2]),
+                "heads": {n: flat(x) for n, x in (heads | theta | third | norms).items()},
             },
             "cases": cases,
         },

@@ -51,12 +51,12 @@ export type Critic = `q${number}` | `target.q${number}`;
 export type ValueHead = "v" | "target.v";
 
 /** q1 .. qM. */
-export const critics = ({ critics }: Shape): ReadonlyArray<Critic> =>
-  Array.from({ length: critics }, (_, i): Critic => `q${i + 1}`);
+export const critics = ({ critics: count }: Shape): ReadonlyArray<Critic> =>
+  Array.from({ length: count }, (_, i): Critic => `q${i + 1}`);
 
 /** The Polyak copies of `critics`. */
-export const targets = ({ critics }: Shape): ReadonlyArray<Critic> =>
-  Array.from({ length: critics }, (_, i): Critic => `target.q${i + 1}`);
+export const targets = ({ critics: count }: Shape): ReadonlyArray<Critic> =>
+  Array.from({ length: count }, (_, i): Critic => `target.q${i + 1}`);
 
 /** The shape of the heads whose tensors have these names. */
 export const shapeOf = (names: Iterable<string>): Shape => {

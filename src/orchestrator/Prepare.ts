@@ -100,12 +100,12 @@ const lack = (
   { algorithm, config, episodes }: RunConfig["trainings"][string],
   offline: ReadonlyArray<Episode>,
 ): { readonly found: string; readonly wants: string; readonly add: string } | null => {
-  const passing = offline.filter(({ reward }) => reward === 1);
+  const passing = offline.filter((episode) => episode.reward === 1);
   const all = `${offline.length} offline attempts`;
   const configured = Table.configure(algorithm, config);
   if (Result.isSuccess(configured) && configured.success.groups !== null) {
     const solved = new Set(passing.map(({ taskId }) => taskId));
-    if (offline.some(({ taskId, reward }) => reward !== 1 && solved.has(taskId))) return null;
+    if (offline.some((episode) => episode.reward !== 1 && solved.has(episode.taskId))) return null;
     return {
       found: `no problem has both a pass and a fail among the ${all}`,
       wants: `compares the two (${algorithm})`,

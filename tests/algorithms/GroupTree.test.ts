@@ -8,8 +8,7 @@
  * Made by hand, once each; every one failed at least one of these tests:
  *   - the advantage's sign, and DPO's margin's
  *   - groups mixed up: Batch.fill giving a row the statistics of the next group; DPO's pairs shifted by one program
- *   - GRPO's ratio as pi_old / pi
- *   - min and max exchanged in GRPO's clip (the clip fraction)
+ *   - GRPO's ratio as pi_old / pi; TOPR's as mu / pi
  */
 import * as Result from "effect/Result";
 import { afterEach, assert, beforeAll, describe, it } from "vitest";
@@ -201,7 +200,7 @@ describe("two token trees", () => {
     assert.isBelow(train("rloo", bare, 100, 1).parts["taper"], 0.8);
   });
 
-  it("DPO tells passes from fails; alone it lets the passing log-prob go where it will, with SFT it rises", () => {
+  it("DPO tells passes from fails, and its cross-entropy holds up the passing ones", () => {
     const { parts } = train("dpo", {}, 100, 1);
     assert.strictEqual(parts["accuracy"], 1);
     assert.isAbove(parts["chosen"], train("dpo", { sft: 0 }, 100, 1).parts["chosen"]);

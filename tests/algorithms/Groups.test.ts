@@ -3,7 +3,8 @@
  * the replay memory and its batches, so that masks, weights and group statistics are held too.
  *
  * Tried once by hand, each makes these tests fail: an advantage of the wrong sign; the mean of another group; pi_old / pi
- * in place of pi / pi_old, and mu / pi in the taper; a mean that counts the filling rows; a pair's programs swapped.
+ * in place of pi / pi_old, and mu / pi in the taper; max in place of min in the clip; the KL's two policies exchanged; sums
+ * over programs that count the filling rows; pairs shifted by one program.
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -1,7 +1,7 @@
 /**
  * Monitors: figures that show a training going wrong, when each raises an alarm, and what an alarm does. Pure.
  *
- * Which figures and which limits: design/algorithms.md section 3.3, from Cal-QL (arXiv 2303.05479), WSRL (arXiv
+ * Which figures and which limits: from Cal-QL (arXiv 2303.05479), WSRL (arXiv
  * 2412.07762), TOPR (arXiv 2503.14286) and TRL's GRPO metrics. Each is explained in docs/monitors.md.
  */
 

@@ -2,7 +2,7 @@
  * Scores of given programs: the policy's log-prob, the critic's judgement, and the predicted pass rate.
  *
  * The critic's score is sum_t min(0, Q(s_t, a_t) - E_pi Q(s_t, .)) with Q = min_i Q_i over the candidate
- * tokens: it counts the steps that lose value. Q at the program's end is no judge (design/recipe.md).
+ * tokens: it counts the steps that lose value. Q at the program's end is no judge.
  *
  * pi is the policy as it decodes: with a tilt beta its log-probs are those of logits + beta (minQ - V) on the k most
  * probable tokens (generation/Sampling.ts), at temperature 1. Over the vocabulary their normaliser changes by

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect";
 import type { EvaluationResult, LoggedEvent, RunEvent } from "../domain/RunEvent.ts";
 import * as RunFold from "../domain/RunFold.ts";
-import * as RunState from "../domain/RunState.ts";
+import type * as RunState from "../domain/RunState.ts";
 import { RunStore } from "../store/RunStore.ts";
 
 export interface Report {

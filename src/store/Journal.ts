@@ -10,7 +10,7 @@ import * as PubSub from "effect/PubSub";
 import * as Stream from "effect/Stream";
 import type { LoggedEvent, RunEvent } from "../domain/RunEvent.ts";
 import * as RunFold from "../domain/RunFold.ts";
-import * as RunState from "../domain/RunState.ts";
+import type * as RunState from "../domain/RunState.ts";
 import { attempt, type Database } from "./Database.ts";
 import * as EventRows from "./EventRows.ts";
 import type { StoreError } from "./RunStore.ts";

@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema";
 import { afterAll, assert, describe, it } from "vitest";
 import { LoggedEvent } from "../../src/domain/RunEvent.ts";
 import * as RunFold from "../../src/domain/RunFold.ts";
-import * as RunState from "../../src/domain/RunState.ts";
+import type * as RunState from "../../src/domain/RunState.ts";
 import * as Drydock from "./Drydock.ts";
 
 const place = Drydock.workplace();

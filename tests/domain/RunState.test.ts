@@ -153,10 +153,7 @@ describe("RunState", () => {
       endedAt: null,
       labelsOffline: 12,
     });
-    const end = RunFold.replay(
-      [{ seq: 13, at: 20_000, event: { _tag: "RunFinished", seconds: 19 } }],
-      state,
-    );
+    const end = RunFold.replay([{ seq: 13, at: 20_000, event: { _tag: "RunFinished", seconds: 19 } }], state);
     assert.deepInclude(end, { status: "finished", endedAt: 20_000, lastSeq: 13 });
   });
 

@@ -1,0 +1,174 @@
+// Runs the comparison of algorithms: one `drydock train` for each method and seed, several at a time. What is there
+// already is not run again.
+//
+//   node docs/results/algorithms/run.mjs prepare --work DIR       the dataset with labels, and a base policy a seed
+//   node docs/results/algorithms/run.mjs offline --work DIR --labels full|tenth [--only "cql,sft"] [--seeds 1,2] [--jobs 2]
+//   node docs/results/algorithms/run.mjs online  --work DIR --labels full|tenth ...
+//   node docs/results/algorithms/run.mjs baselines --work DIR ...
+//
+// Reports land in DIR/KIND-LABELS/METHOD-seedS.json; table.mjs prints them.
+import { spawn } from "node:child_process";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { parseArgs } from "node:util";
+import { baselines, methods, online, steps } from "./methods.mjs";
+
+const root = path.resolve(import.meta.dirname, "../../..");
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    work: { type: "string" },
+    labels: { type: "string", default: "full" },
+    only: { type: "string" },
+    seeds: { type: "string", default: "1,2,3,4,5" },
+    jobs: { type: "string", default: "2" },
+    threads: { type: "string", default: "1" },
+    keep: { type: "boolean", default: false },
+  },
+});
+const kind = positionals[0];
+if (values.work === undefined || !["prepare", "offline", "online", "baselines"].includes(kind)) {
+  console.error(
+    "usage: node run.mjs prepare|offline|online|baselines --work DIR (see the head of this file)",
+  );
+  process.exit(1);
+}
+const work = path.resolve(values.work);
+const seeds = values.seeds.split(",").map(Number);
+const dataset = path.join(work, "js-compose-labelled");
+
+const drydock = (args) =>
+  new Promise((resolve) => {
+    const child = spawn(process.execPath, ["bin/drydock.mjs", ...args], { cwd: root });
+    let said = "";
+    const hear = (data) => {
+      said = (said + data).slice(-4000);
+    };
+    child.stdout.on("data", hear);
+    child.stderr.on("data", hear);
+    child.on("close", (code) => resolve({ code, said }));
+  });
+
+/** The base policy of a seed: the shipped one is seed 1's. */
+const base = (seed) =>
+  seed === 1 ? path.join(root, "policies/js-compose") : path.join(work, `base-${seed}`);
+
+const shared = (name, seed, labels) => ({
+  name,
+  seed,
+  policy: { path: base(seed), prompt: "plain", stop: ["\n"] },
+  dataset: { kind: "drydock", path: dataset, ...(labels === "none" ? { attempts: "none" } : {}) },
+  limit: { validation: 100, ...(labels === "tenth" ? { labels: 360 } : {}) },
+  compute: {
+    maxTrainTokens: 112,
+    maxPromptTokens: 64,
+    maxNewTokens: 80,
+    generationBatch: 128,
+    threads: Number(values.threads),
+  },
+  sandbox: { slots: 2, cpuSeconds: 1, wallSeconds: 5, memoryBytes: 33554432 },
+  budget: { verifications: 0, generated: 0 },
+  evaluation: { temperature: [1, 0.5], samples: 10, greedy: true, rerank: true },
+  checkpointEverySteps: 100000,
+});
+const evaluate = (label) => ({ kind: "evaluate", label });
+const trainingsOf = ({ trainings }, n) => (typeof trainings === "function" ? trainings(n) : trainings);
+
+const configs = {
+  offline: (name, seed, labels) => {
+    const n = steps(labels);
+    const method = methods[name];
+    return {
+      ...shared(`offline-${labels}`, seed, labels),
+      trainings: trainingsOf(method, n),
+      stages: [...method.stages(n), evaluate("offline")],
+    };
+  },
+  online: (name, seed, labels) => {
+    const n = steps(labels);
+    const method = methods[name];
+    const { trainings, stages, budget } = online(name, n);
+    return {
+      ...shared(`online-${labels}`, seed, labels),
+      budget,
+      trainings: { ...trainingsOf(method, n), ...trainings },
+      stages: [...method.stages(n), evaluate("offline"), ...stages],
+    };
+  },
+  baselines: (name, seed) => ({ ...shared("baseline", seed, "none"), ...baselines[name] }),
+};
+
+const run = async (folder, name, seed, config) => {
+  const slug = `${name.replaceAll(/[^A-Za-z0-9-]+/g, "-")}-seed${seed}`;
+  const report = path.join(folder, `${slug}.json`);
+  if (fs.existsSync(report)) return;
+  const file = path.join(folder, `${slug}.config.json`);
+  const runs = path.join(folder, `${slug}.runs`);
+  fs.rmSync(runs, { recursive: true, force: true });
+  fs.writeFileSync(file, JSON.stringify(config, null, 2));
+  const started = Date.now();
+  const { code, said } = await drydock(["train", file, "--output", runs]);
+  const [directory] = fs.existsSync(runs) ? fs.readdirSync(runs) : [];
+  const made = directory === undefined ? "" : path.join(runs, directory, "report.json");
+  if (code !== 0 || !fs.existsSync(made)) {
+    console.error(`FAILED ${slug} (exit ${code})\n${said}`);
+    process.exitCode = 1;
+    return;
+  }
+  fs.copyFileSync(made, report);
+  if (!values.keep) fs.rmSync(runs, { recursive: true });
+  const figures = JSON.parse(fs.readFileSync(report, "utf8"))
+    .evaluations.map((e) => `${e.stage}@${e.temperature} ${(100 * e.passAt1).toFixed(1)}`)
+    .join("  ");
+  console.log(
+    `${new Date().toISOString().slice(11, 19)} ${slug} ${((Date.now() - started) / 1000).toFixed(0)} s  ${figures}`,
+  );
+};
+
+const prepare = async () => {
+  fs.mkdirSync(work, { recursive: true });
+  if (!fs.existsSync(path.join(dataset, "dataset.json"))) {
+    const made = await drydock([
+      "data",
+      "generate",
+      "--labelled-problems",
+      "600",
+      "--attempts",
+      "6",
+      "--out",
+      dataset,
+    ]);
+    if (made.code !== 0) throw new Error(made.said);
+  }
+  for (const seed of seeds.filter((s) => s !== 1 && !fs.existsSync(base(s)))) {
+    const runs = path.join(work, `base-${seed}.runs`);
+    const made = await drydock([
+      "train",
+      "configs/js-compose-base.json",
+      "--seed",
+      String(seed),
+      "--output",
+      runs,
+    ]);
+    if (made.code !== 0) throw new Error(made.said);
+    fs.renameSync(path.join(runs, fs.readdirSync(runs)[0], "policy"), base(seed));
+    fs.rmSync(runs, { recursive: true });
+  }
+};
+
+if (kind === "prepare") await prepare();
+else {
+  const labels = kind === "baselines" ? "none" : values.labels;
+  const folder = path.join(work, kind === "baselines" ? kind : `${kind}-${labels}`);
+  fs.mkdirSync(folder, { recursive: true });
+  const all = Object.keys(kind === "baselines" ? baselines : methods);
+  const chosen = values.only === undefined ? all : values.only.split(";");
+  const queue = seeds.flatMap((seed) => chosen.map((name) => ({ name, seed })));
+  const worker = async () => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const { name, seed } = next;
+      await run(folder, name, seed, configs[kind](name, seed, labels));
+    }
+  };
+  await Promise.all(Array.from({ length: Number(values.jobs) }, worker));
+}

@@ -50,14 +50,14 @@ const table = {
   q_minus_return_offline: {
     about: "min Q minus Monte-Carlo return on a fixed offline batch",
     unit: "reward",
-    compare: "above",
+    compare: "rise",
     limit: 0.25,
     action: "continue",
   },
   q_minus_return_online: {
     about: "min Q minus Monte-Carlo return on the newest online episodes",
     unit: "reward",
-    compare: "above",
+    compare: "rise",
     limit: 0.25,
     action: "continue",
   },

@@ -20,6 +20,8 @@ import { ReplayBuffer, type TokenisedEpisode } from "../replay/ReplayBuffer.ts";
 import type { Graph } from "../tensor/Graph.ts";
 import type { Files, Initial, Session } from "../tensor/Session.ts";
 import * as Checkpoint from "./Checkpoint.ts";
+import type * as Networks from "./Networks.ts";
+import type * as Optimizer from "./Optimizer.ts";
 import * as Training from "./Training.ts";
 
 /** Episodes that each part of the replay memory holds; past it the oldest go. */
@@ -32,7 +34,7 @@ export interface TrainingSpec {
   readonly config: unknown;
   readonly batchSize: number;
   readonly microBatch?: number;
-  readonly optimizer: Training.Optimizer;
+  readonly optimizer: Optimizer.Optimizer;
   readonly episodes: "all" | "passing";
 }
 
@@ -100,7 +102,7 @@ export interface Learner {
 export type Source = Pick<PolicyFiles, "directory" | "config" | "weights" | "heads">;
 
 export interface Recorded {
-  readonly network: Training.Network;
+  readonly network: Networks.Network;
   /** The reference policy; null where there is none. */
   readonly reference: Transformer.Model | null;
   /** Numbers that train, heads included. */
@@ -185,7 +187,7 @@ export const record = (g: Graph, policy: Source, spec: LearnerSpec): Recorded =>
       : Transformer.frozen(config, spec.frozenType, trainable.kind === "lora" ? trainable.lora : null);
   const heads = headsOf(policy, spec);
   const ofPolicy = trainable.kind === "heads" ? [] : Transformer.trainableParameters(model);
-  const network: Training.Network = { model, heads, parameters: ofPolicy };
+  const network: Networks.Network = { model, heads, parameters: ofPolicy };
   const ids = spec.trainings.map(({ id }) => id);
   const twice = ids.find((id, i) => ids.indexOf(id) !== i);
   if (twice !== undefined)

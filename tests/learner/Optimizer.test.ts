@@ -9,6 +9,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterEach, assert, describe, it } from "vitest";
 import type { Columns, Configured, Networks } from "../../src/algorithms/Algorithm.ts";
+import type * as Optimizer from "../../src/learner/Optimizer.ts";
 import * as Training from "../../src/learner/Training.ts";
 import * as Transformer from "../../src/model/Transformer.ts";
 import * as Random from "../../src/random/Random.ts";
@@ -24,7 +25,7 @@ interface Golden {
   readonly torch: string;
   readonly programs: ReadonlyArray<{ readonly actions: number; readonly reward: number }>;
   readonly cases: ReadonlyArray<{
-    readonly optimizer: Training.Optimizer;
+    readonly optimizer: Optimizer.Optimizer;
     readonly schedule: Schedule.Schedule;
     readonly scale: number;
     readonly rates: ReadonlyArray<number>;

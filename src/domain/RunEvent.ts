@@ -56,6 +56,8 @@ export const EvaluationResult = Schema.Struct({
   byDifficulty: Schema.optionalKey(Schema.Record(Schema.String, Level)),
   /** Where it was asked for: best of the samples, by judge. */
   rerank: Schema.optionalKey(Rerank),
+  /** Figures that monitors watch (Monitor.ts), of these programs; those of the value where it was asked for `rerank`. */
+  figures: Schema.optionalKey(Numbers),
 });
 export type EvaluationResult = typeof EvaluationResult.Type;
 

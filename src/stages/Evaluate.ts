@@ -15,6 +15,7 @@ import * as Random from "../random/Random.ts";
 import { Sandbox } from "../sandbox/Sandbox.ts";
 import { RunStore } from "../store/RunStore.ts";
 import * as CircuitBreaker from "./CircuitBreaker.ts";
+import * as Monitors from "./Monitors.ts";
 import * as Rerank from "./Rerank.ts";
 import { rollout, type RolloutItem } from "./Rollout.ts";
 import type { RunContext } from "./RunContext.ts";
@@ -194,10 +195,13 @@ export const run = Effect.fn("Evaluate.run")(function* (context: RunContext, opt
       onProgress: (done) => options.onProgress?.(start + done) ?? Effect.void,
     });
     before += tasks.length * samples;
-    const rerank =
+    const judged =
       evaluation.rerank && samples > 1
         ? yield* Rerank.run(context, tasks, measured.programs, (task) => context.prompt(task, options.prompt))
         : null;
+    const { pass_at_1: _rate, pass_at_1_error: _error, entropy, ...shown } = Monitors.ofPrograms(measured);
+    // Greedy decoding takes the most probable token: its log-probs say nothing of the entropy.
+    const written = { ...shown, ...(temperature === 0 || entropy === undefined ? {} : { entropy }) };
     const levels = byDifficulty(tasks, measured.programs);
     const bootstrap = Random.make(seed).split("bootstrap");
     const result: EvaluationResult = {
@@ -212,7 +216,8 @@ export const run = Effect.fn("Evaluate.run")(function* (context: RunContext, opt
       verifications: measured.verifications,
       cacheHits: measured.cacheHits,
       ...(levels === null ? {} : { byDifficulty: levels }),
-      ...(rerank === null ? {} : { rerank }),
+      ...(judged === null ? {} : { rerank: judged.rerank }),
+      figures: { ...written, ...judged?.figures },
     };
     results.push(result);
     yield* store.writeFile(

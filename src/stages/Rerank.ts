@@ -11,6 +11,7 @@ import type { Task } from "../domain/Task.ts";
 import type { EvaluatedProgram } from "./Evaluate.ts";
 import * as Judges from "./Judges.ts";
 import type { Scored } from "./Judges.ts";
+import * as Monitors from "./Monitors.ts";
 import type { RunContext } from "./RunContext.ts";
 import { SafePoint } from "./SafePoint.ts";
 
@@ -36,7 +37,10 @@ export const auroc = (samples: ReadonlyArray<Scored>): number | null => {
 
 const figures = (samples: ReadonlyArray<Scored>) => ({ passAt1: bestOf(samples), auroc: auroc(samples) });
 
-/** Scores an evaluation's judged samples by every judge. Null where nothing was judged. */
+/**
+ * Scores an evaluation's judged samples by every judge; `figures`: how the value of the prompt is calibrated, where
+ * there are value heads. Null where nothing was judged.
+ */
 export const run = Effect.fn("Rerank.run")(function* (
   context: RunContext,
   tasks: ReadonlyArray<Task>,
@@ -69,14 +73,20 @@ export const run = Effect.fn("Rerank.run")(function* (
       score: score(i),
     }));
   const logProb = scored((i) => judged[i].score.logProb);
+  const calibration = Monitors.ofScores(
+    judged.map(({ program }) => program),
+    judged.map(({ score }) => score),
+  );
   if (judged.some(({ score }) => score.advantage === null)) {
-    return { logProb: figures(logProb), critic: null, both: null } satisfies Rerank;
+    const rerank: Rerank = { logProb: figures(logProb), critic: null, both: null };
+    return { rerank, figures: calibration };
   }
   const critic = scored((i) => judged[i].score.advantage ?? 0);
   const [a, b] = [Judges.ranks(critic), Judges.ranks(logProb)];
-  return {
+  const rerank: Rerank = {
     logProb: figures(logProb),
     critic: figures(critic),
     both: figures(scored((i) => a[i] + b[i])),
-  } satisfies Rerank;
+  };
+  return { rerank, figures: calibration };
 });

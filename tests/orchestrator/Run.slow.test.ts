@@ -39,7 +39,11 @@ describe("a whole run", () => {
           ]),
         );
         // Every judge's choice was measured beside the samples themselves.
-        for (const { temperature, rerank } of report.evaluations) {
+        for (const { temperature, rerank, figures } of report.evaluations) {
+          assert.containsAllKeys(figures ?? {}, ["syntax_valid", "length", "duplicate_rate"]);
+          for (const name of ["entropy", "ece", "brier"]) {
+            assert.strictEqual(figures?.[name] !== undefined, temperature > 0, name);
+          }
           assert.strictEqual(rerank !== undefined, temperature > 0);
           if (rerank !== undefined) assert.isNotNull(rerank.critic);
         }

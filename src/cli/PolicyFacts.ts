@@ -1,6 +1,7 @@
 /** What there is to say about a policy directory, for `policy list` and `policy inspect`. */
 import * as Fs from "node:fs";
 import * as Path from "node:path";
+import * as Heads from "../model/Heads.ts";
 import * as ModelConfig from "../model/ModelConfig.ts";
 import type * as Policy from "../model/directory/Policy.ts";
 import * as PolicyImport from "../model/directory/PolicyImport.ts";
@@ -20,7 +21,8 @@ export interface Facts {
   readonly ropeScaling: ModelConfig.ModelConfig["rope_scaling"];
   readonly endTokens: ReadonlyArray<{ readonly id: number; readonly text: string | null }>;
   readonly chatTemplate: boolean;
-  readonly heads: boolean;
+  /** Null without value heads. */
+  readonly heads: Heads.Shape | null;
   readonly tilt: number;
   /** Bytes of the weights in memory, held once; and of the keys and values of one sequence of full length. */
   readonly memory: { readonly float32: number; readonly bfloat16: number; readonly cache: number };
@@ -51,7 +53,7 @@ export const of = (policy: Policy.PolicyFiles): Facts => {
     ropeScaling: config.rope_scaling,
     endTokens: policy.endTokens.map((id) => ({ id, text: tokenizer.tokenText(id) ?? null })),
     chatTemplate: tokenizer.chatTemplate !== null,
-    heads: policy.heads !== null,
+    heads: policy.heads === null ? null : Heads.shapeOf(policy.heads.tensors.keys()),
     tilt: card.tilt,
     memory: {
       float32: Room.weights(config, "F32"),

@@ -14,6 +14,11 @@ const shape = (c: ModelConfig): string =>
 const rope = ({ rope_theta: theta, rope_scaling: scaling }: ModelConfig): string =>
   `theta ${theta}, ${scaling === null ? "not scaled" : `${scaling.rope_type} scaling by ${scaling.factor}`}`;
 
+const valueHeads = ({ heads, tilt }: PolicyFacts.Facts): string =>
+  heads === null
+    ? "none"
+    : `${heads.critics} critics${heads.layerNorm ? " with LayerNorm" : ""}, tilt ${tilt}`;
+
 export const inspect = Command.make(
   "inspect",
   { directory: Argument.String("directory").pipe(Argument.withDescription("A policy directory")), json },
@@ -44,7 +49,7 @@ export const inspect = Command.make(
           ["end tokens", facts.endTokens.map(({ id, text }) => `${text ?? ""} (${id})`).join(", ")],
           ["chat template", facts.chatTemplate ? "yes" : "no"],
           ["prompt", card.prompt],
-          ["value heads", facts.heads ? `tilt ${card.tilt}` : "none"],
+          ["value heads", valueHeads(facts)],
           ...Object.entries(card.figures).map(([key, value]) => [key, JSON.stringify(value)]),
         ],
       ),

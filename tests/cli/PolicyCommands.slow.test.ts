@@ -50,7 +50,7 @@ describe("drydock policy", () => {
       drydock("policy", "inspect", "policies/model"),
     ]);
     const listed = json(asJson);
-    const shown = { architecture: "LlamaForCausalLM", tensors: 20, heads: false, chatTemplate: false };
+    const shown = { architecture: "LlamaForCausalLM", tensors: 20, heads: null, chatTemplate: false };
     assert.isArray(listed);
     const [copy, model, wrong] = listed as ReadonlyArray<object>;
     assert.deepInclude(copy, { ...shown, directory: "policies/copy", dtypes: { F32: 20 } });

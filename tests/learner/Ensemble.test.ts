@@ -1,55 +1,27 @@
 /** Ensembles of critics in the learner: subsets drawn for backups, defaults, and heads that a policy brings. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import * as Effect from "effect/Effect";
-import { afterEach, assert, beforeAll, describe, it } from "vitest";
-import * as Learner from "../../src/learner/Learner.ts";
-import * as Policy from "../../src/model/directory/Policy.ts";
-import * as Text from "../../src/policy/Text.ts";
-import { Graph } from "../../src/tensor/Graph.ts";
-import type { Executor, Session } from "../../src/tensor/Session.ts";
-import { testExecutor } from "../support/executor.ts";
+import { assert, describe, it } from "vitest";
+import type * as Learner from "../../src/learner/Learner.ts";
 import * as TinyPolicy from "../support/tinyPolicy.ts";
+import * as TinyPolicyLearner from "./TinyPolicyLearner.ts";
 
 const critic: Learner.TrainingSpec = {
   id: "iql",
   algorithm: "iql",
   config: { bagging: true, steps: 5 },
   batchSize: 8,
-  optimizer: { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.01, clipNorm: 1 },
+  optimizer: TinyPolicyLearner.optimizer,
   episodes: "all",
 };
 const ensemble = { critics: 3, layerNorm: true, subset: 2 };
 
-let executor: Executor;
-let policy: Policy.PolicyFiles;
-const sessions: Array<Session> = [];
-beforeAll(async () => {
-  executor = await testExecutor();
-  policy = await Effect.runPromise(Policy.read(await TinyPolicy.write(), { weights: "optional" }));
-});
-afterEach(() => {
-  for (const session of sessions.splice(0)) session.dispose();
-});
-
-const open = (options: Partial<Learner.LearnerSpec> = {}, source: Learner.Source = policy) => {
-  const g = new Graph();
-  const recorded = Learner.record(g, source, {
-    init: "random",
-    seed: 7,
-    trainable: { kind: "full" },
-    frozenType: "float32",
-    heads: true,
-    trainings: [critic],
-    maxTrainTokens: 24,
-    ...options,
-  });
-  const session = executor.open(g, recorded.initial);
-  sessions.push(session);
-  const learner = recorded.attach(session, executor.name);
-  learner.addEpisodes("offline", TinyPolicy.episodes().map(Text.make(policy).episode));
-  const step = () => learner.trainStep({ training: "iql", learningRate: 0.05, offlineFraction: 1 });
-  return { learner, step, heads: recorded.network.heads };
+const open = (options: Partial<Learner.LearnerSpec> = {}, source?: Learner.Source) => {
+  const { learner, step, recorded } = TinyPolicyLearner.open(
+    { heads: true, trainings: [critic], ...options },
+    source === undefined ? {} : { source },
+  );
+  return { learner, step: () => step("iql", 0.05), heads: recorded.network.heads };
 };
 
 const steps = ({ step }: ReturnType<typeof open>, count = 4) => Array.from({ length: count }, step);
@@ -91,10 +63,14 @@ describe("an ensemble of critics", () => {
       readStored: () => new Uint8Array(),
       locate: () => ({ file: "heads.safetensors", offset: 0 }),
     };
-    const { critics, layerNorm } = open({}, { ...policy, heads }).heads ?? {};
+    const { critics, layerNorm } = open({}, { ...TinyPolicyLearner.policy, heads }).heads ?? {};
     assert.deepStrictEqual([critics, layerNorm], [3, true]);
     assert.throws(
-      () => open({ headShape: { critics: 2, layerNorm: false, subset: null } }, { ...policy, heads }),
+      () =>
+        open(
+          { headShape: { critics: 2, layerNorm: false, subset: null } },
+          { ...TinyPolicyLearner.policy, heads },
+        ),
       /3 critics with LayerNorm.*asks for 2 critics without LayerNorm.*"critics": 3/,
     );
   });

@@ -1,21 +1,16 @@
 /** Trainings over groups of programs, with a reference policy: RLOO, GRPO and DPO on a tiny model. */
-import * as Effect from "effect/Effect";
-import { afterEach, assert, beforeAll, describe, it } from "vitest";
-import * as Learner from "../../src/learner/Learner.ts";
-import * as Policy from "../../src/model/directory/Policy.ts";
+import { assert, describe, it } from "vitest";
+import type * as Learner from "../../src/learner/Learner.ts";
 import * as Text from "../../src/policy/Text.ts";
-import { Graph } from "../../src/tensor/Graph.ts";
-import type { Executor, Session } from "../../src/tensor/Session.ts";
-import { testExecutor } from "../support/executor.ts";
 import * as TinyPolicy from "../support/tinyPolicy.ts";
+import * as TinyPolicyLearner from "./TinyPolicyLearner.ts";
 
-const optimizer = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.01, clipNorm: 1 };
 const training = (algorithm: string, config: unknown = {}): Learner.TrainingSpec => ({
   id: algorithm,
   algorithm,
   config,
   batchSize: 8,
-  optimizer,
+  optimizer: TinyPolicyLearner.optimizer,
   episodes: "all",
 });
 const all = [training("rloo"), training("grpo"), training("dpo")];
@@ -23,43 +18,10 @@ const names = all.map(({ id }) => id);
 const full = { kind: "full" } as const;
 const lora = { kind: "lora", lora: { rank: 4, alpha: 8, targets: ["q", "v"] } } as const;
 
-let executor: Executor;
-let policy: Policy.PolicyFiles;
-const sessions: Array<Session> = [];
-beforeAll(async () => {
-  executor = await testExecutor();
-  policy = await Effect.runPromise(Policy.read(await TinyPolicy.write(), { weights: "optional" }));
-});
-afterEach(() => {
-  for (const session of sessions.splice(0)) session.dispose();
-});
+const open = (options: Partial<Learner.LearnerSpec> = {}) =>
+  TinyPolicyLearner.open({ trainings: all, ...options });
 
-const open = (options: Partial<Learner.LearnerSpec> = {}) => {
-  const g = new Graph();
-  const recorded = Learner.record(g, policy, {
-    init: "random",
-    seed: 7,
-    trainable: full,
-    frozenType: "float32",
-    heads: false,
-    trainings: all,
-    maxTrainTokens: 24,
-    ...options,
-  });
-  const session = executor.open(g, recorded.initial);
-  sessions.push(session);
-  const learner = recorded.attach(session, executor.name);
-  learner.addEpisodes("offline", TinyPolicy.episodes().map(Text.make(policy).episode));
-  return {
-    learner,
-    snapshot: (matching: RegExp = /^(?!accumulated)/): Snapshot =>
-      session.getVariables([...session.variables().keys()].filter((name) => matching.test(name))),
-    step: (id: string, learningRate = 0.01) =>
-      learner.trainStep({ training: id, learningRate, offlineFraction: 1 }),
-  };
-};
-
-type Snapshot = ReadonlyMap<string, Float32Array>;
+type Snapshot = TinyPolicyLearner.Snapshot;
 const assertSame = (a: Snapshot, b: Snapshot): void => {
   assert.deepStrictEqual([...a.keys()].sort(), [...b.keys()].sort());
   for (const [name, data] of a) assert.deepStrictEqual(data, b.get(name), name);
@@ -153,7 +115,7 @@ describe("groups", () => {
     const { learner, step } = open();
     learner.clearEpisodes("offline");
     const passing = TinyPolicy.episodes().filter(({ reward }) => reward === 1);
-    learner.addEpisodes("offline", passing.map(Text.make(policy).episode));
+    learner.addEpisodes("offline", passing.map(Text.make(TinyPolicyLearner.policy).episode));
     assert.throws(() => step("rloo"), /no problem of the buffer has both a pass and a fail/);
     const request = { training: "rloo", learningRate: 0.01, offlineFraction: 1, ifEmpty: "skip" } as const;
     assert.deepStrictEqual(learner.trainStep(request), { skipped: 1 });

@@ -1,17 +1,13 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import * as Effect from "effect/Effect";
-import { afterEach, assert, beforeAll, describe, it } from "vitest";
-import * as Learner from "../../src/learner/Learner.ts";
+import { assert, describe, it } from "vitest";
+import type * as Learner from "../../src/learner/Learner.ts";
 import * as Heads from "../../src/model/Heads.ts";
-import * as Policy from "../../src/model/directory/Policy.ts";
 import * as Text from "../../src/policy/Text.ts";
-import { Graph } from "../../src/tensor/Graph.ts";
-import type { Executor, Session } from "../../src/tensor/Session.ts";
-import { testExecutor } from "../support/executor.ts";
 import * as TinyPolicy from "../support/tinyPolicy.ts";
+import * as TinyPolicyLearner from "./TinyPolicyLearner.ts";
 
-const optimizer = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.01, clipNorm: 1 };
+const { optimizer } = TinyPolicyLearner;
 const sft: Learner.TrainingSpec = {
   id: "sft",
   algorithm: "sft",
@@ -28,44 +24,15 @@ const cql: Learner.TrainingSpec = {
   optimizer,
   episodes: "all",
 };
-const spec: Learner.LearnerSpec = {
-  init: "random",
-  seed: 7,
-  trainable: { kind: "full" },
-  frozenType: "float32",
-  heads: false,
-  trainings: [sft],
-  maxTrainTokens: 24,
-};
-
-let executor: Executor;
-let policy: Policy.PolicyFiles;
-const sessions: Array<Session> = [];
-
-beforeAll(async () => {
-  executor = await testExecutor();
-  policy = await Effect.runPromise(Policy.read(await TinyPolicy.write(), { weights: "optional" }));
-});
-afterEach(() => {
-  for (const session of sessions.splice(0)) session.dispose();
-});
-
 const open = (options: Partial<Learner.LearnerSpec> = {}) => {
-  const g = new Graph();
-  const recorded = Learner.record(g, policy, { ...spec, ...options });
-  const session = executor.open(g, recorded.initial);
-  sessions.push(session);
-  const learner = recorded.attach(session, executor.name);
-  const text = Text.make(policy);
-  learner.addEpisodes("offline", TinyPolicy.episodes().map(text.episode));
-  const snapshot = (matching: RegExp = /^(?!accumulated)/): Snapshot =>
-    session.getVariables([...session.variables().keys()].filter((name) => matching.test(name)));
-  const step = (training = "sft", learningRate = 0.01, offlineFraction = 1) =>
-    learner.trainStep({ training, learningRate, offlineFraction });
-  return { learner, session, snapshot, step, recorded };
+  const opened = TinyPolicyLearner.open({ trainings: [sft], ...options });
+  return {
+    ...opened,
+    step: (training = "sft", rate = 0.01, share = 1) => opened.step(training, rate, share),
+  };
 };
 
-type Snapshot = ReadonlyMap<string, Float32Array>;
+type Snapshot = TinyPolicyLearner.Snapshot;
 const assertSame = (a: Snapshot, b: Snapshot): void => {
   assert.deepStrictEqual([...a.keys()].sort(), [...b.keys()].sort());
   for (const [name, data] of a)
@@ -152,7 +119,10 @@ describe("Learner", () => {
     assertSame(snapshot(/^model/), model);
     const after = snapshot(/^heads/);
     const rate = 1 - 0.01 ** (1 / 20);
-    for (const { name } of Heads.parameters(policy.config, recorded.network.heads as Heads.Heads)) {
+    for (const { name } of Heads.parameters(
+      TinyPolicyLearner.policy.config,
+      recorded.network.heads as Heads.Heads,
+    )) {
       const live = after.get(name) as Float32Array;
       assert.notDeepEqual(live, before.get(name), name);
       const target = Heads.targetOf(name);
@@ -233,7 +203,7 @@ describe("Learner", () => {
 
   it("mixes exactly, and says which training, episodes or heads are missing", () => {
     const { learner, step } = open();
-    const text = Text.make(policy);
+    const text = Text.make(TinyPolicyLearner.policy);
     const online = TinyPolicy.episodes().map((e) => text.episode({ ...e, id: `on-${e.id}` }));
     assert.deepStrictEqual(learner.addEpisodes("online", online), { added: 24, tooLong: 0 });
     assert.deepStrictEqual(learner.addEpisodes("online", online), { added: 0, tooLong: 0 });

@@ -1,14 +1,7 @@
-import * as Effect from "effect/Effect";
-import { afterEach, assert, beforeAll, describe, it } from "vitest";
-import * as Learner from "../../src/learner/Learner.ts";
-import * as Policy from "../../src/model/directory/Policy.ts";
-import * as Text from "../../src/policy/Text.ts";
-import { Graph } from "../../src/tensor/Graph.ts";
-import type { Executor, Session } from "../../src/tensor/Session.ts";
-import { testExecutor } from "../support/executor.ts";
-import * as TinyPolicy from "../support/tinyPolicy.ts";
+import { assert, describe, it } from "vitest";
+import * as TinyPolicyLearner from "./TinyPolicyLearner.ts";
 
-const optimizer = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.01, clipNorm: 1 };
+const { optimizer } = TinyPolicyLearner;
 const common = { batchSize: 8, optimizer } as const;
 const sft = { ...common, id: "sft", algorithm: "sft", config: {}, episodes: "passing" } as const;
 const calQl = {
@@ -19,44 +12,18 @@ const calQl = {
   episodes: "all",
 } as const;
 
-let executor: Executor;
-let policy: Policy.PolicyFiles;
-const sessions: Array<Session> = [];
-
-beforeAll(async () => {
-  executor = await testExecutor();
-  policy = await Effect.runPromise(Policy.read(await TinyPolicy.write(), { weights: "optional" }));
-});
-afterEach(() => {
-  for (const session of sessions.splice(0)) session.dispose();
-});
-
 const open = (
   sizes: { batchSize: number; microBatch: number } = { batchSize: 8, microBatch: 4 },
   held = 100,
 ) => {
-  const g = new Graph();
-  const recorded = Learner.record(g, policy, {
-    init: "random",
-    seed: 7,
-    trainable: { kind: "full" },
-    frozenType: "float32",
-    heads: true,
-    trainings: [sft, { ...calQl, ...sizes }],
-    maxTrainTokens: 24,
-  });
-  const session = executor.open(g, recorded.initial);
-  sessions.push(session);
-  const learner = recorded.attach(session, executor.name);
-  const text = Text.make(policy);
-  const episodes = TinyPolicy.episodes().map(text.episode);
-  learner.addEpisodes("offline", episodes.slice(0, held));
-  const step = (training: string, learningRate = 0.01) =>
-    learner.trainStep({ training, learningRate, offlineFraction: 1 });
+  const episodes = TinyPolicyLearner.episodes();
+  const { learner, step, snapshot } = TinyPolicyLearner.open(
+    { heads: true, trainings: [sft, { ...calQl, ...sizes }] },
+    { held: episodes.slice(0, held) },
+  );
   const probe = (part: "offline" | "online" = "offline", count = 10) =>
     learner.probe({ training: "critic", part, count });
-  const weights = () => session.getVariables([...session.variables().keys()]);
-  return { learner, step, probe, weights, episodes };
+  return { learner, step, probe, weights: () => snapshot(/^/), episodes };
 };
 
 describe("Probe", () => {

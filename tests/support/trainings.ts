@@ -52,6 +52,8 @@ const rowsOf = (configs: (name: string) => ReadonlyArray<Record<string, unknown>
   );
 
 export const defaults = rowsOf(() => [{}]);
+/** Algorithms whose rows the quick suite runs. */
+export const quick: ReadonlySet<string> = new Set(["sft", "cql", "dpo"]);
 export const optional: ReadonlyArray<Row> = [
   ...rowsOf((name) => options[name] ?? []),
   {

@@ -76,13 +76,13 @@ const row = (cells) => console.log(`| ${cells.join(" | ")} |`);
 
 for (const stage of stages) {
   console.log(`\n**${stage}**: held-out pass@1, mean and 95 % interval over seeds\n`);
-  row(["method", "seeds", ...columns.map(([name]) => name), "against SFT: T=1", "greedy"]);
-  row(Array(columns.length + 4).fill("---"));
+  row(["method", "seeds", ...columns.map(([name]) => name), "against SFT: T=1", "T=.5", "greedy"]);
+  row(Array(columns.length + 5).fill("---"));
   for (const method of methods) {
     const found = columns.map(([, temperature, of]) => figures(method, stage, temperature, of));
     if (found[0].size === 0) continue;
     // The same seeds have the same base: their differences are paired.
-    const against = [1, 0].map((temperature) => {
+    const against = [1, 0.5, 0].map((temperature) => {
       const sft = figures("sft", stage, temperature, passAt1);
       const own = figures(method, stage, temperature, passAt1);
       return summary([...own].filter(([seed]) => sft.has(seed)).map(([seed, x]) => x - sft.get(seed)));
@@ -91,7 +91,7 @@ for (const stage of stages) {
       method,
       found[0].size,
       ...found.map((f) => summary([...f.values()])),
-      ...(method === "sft" ? ["", ""] : against),
+      ...(method === "sft" ? ["", "", ""] : against),
     ]);
   }
   if (levels.length === 0) continue;

@@ -1,23 +1,19 @@
 // Prints the Markdown table of several runs' reports: mean over seeds and 95 % t-interval of the mean.
 // node docs/results/table.mjs docs/results/default-seed*.json
 import { readFileSync } from "node:fs";
+import * as interval from "./interval.mjs";
 
 const reports = process.argv.slice(2).map((file) => JSON.parse(readFileSync(file, "utf8")));
 if (reports.length === 0) {
   console.error("usage: node docs/results/table.mjs REPORT.json [REPORT.json ...]");
   process.exit(1);
 }
-/** Student's t, 97.5 % quantile, for 1 to 9 degrees of freedom. */
-const T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
-
 const percent = (x) => (100 * x).toFixed(1);
-const summary = (values) => {
-  const n = values.length;
-  const mean = values.reduce((a, b) => a + b, 0) / n;
-  if (n === 1) return percent(mean);
-  const deviation = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (n - 1));
-  return `${percent(mean)} ± ${percent((T[Math.min(n - 2, T.length - 1)] * deviation) / Math.sqrt(n))} (${values.map(percent).join(", ")})`;
-};
+/** With each seed's figure. */
+const cellOf = (values) =>
+  values.length === 1
+    ? interval.summary(values)
+    : `${interval.summary(values)} (${values.map(percent).join(", ")})`;
 
 const stages = [...new Set(reports[0].evaluations.map((e) => e.stage))];
 const temperatures = [...new Set(reports[0].evaluations.map((e) => e.temperature))];
@@ -29,7 +25,7 @@ const of = (stage, temperature) =>
     .map((r) => r.evaluations.find((e) => e.stage === stage && e.temperature === temperature))
     .filter(Boolean);
 const decoding = (t) => (t === 0 ? "greedy" : `T=${t}`);
-const cell = (list) => (list.length === 0 ? "-" : summary(list));
+const cell = (list) => (list.length === 0 ? "-" : cellOf(list));
 const ten = (list) => list.map((e) => e.passAt10 ?? null).filter((x) => x !== null);
 const row = (cells) => console.log(`| ${cells.join(" | ")} |`);
 const header = (cells) => {
@@ -86,7 +82,7 @@ if (reranked.length > 0) {
 if (stages.includes("control") && stages.includes("online")) {
   const gain = (t) => {
     const [online, control] = [of("online", t), of("control", t)];
-    return `${decoding(t)} ${summary(online.map((e, i) => e.passAt1 - control[i].passAt1))}`;
+    return `${decoding(t)} ${cellOf(online.map((e, i) => e.passAt1 - control[i].passAt1))}`;
   };
   console.log(`\nonline - control, paired by seed, points: ${[...sampled, ...greedy].map(gain).join("; ")}.`);
 }

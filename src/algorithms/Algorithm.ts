@@ -46,8 +46,6 @@ export interface Columns {
   readonly length: Value;
   /** [N]: 1 / number of actions in the whole batch that are no reasoning, on those; 0 elsewhere. */
   readonly programWeight: Value;
-  /** [N]: 1 on tokens of the reasoning that a program begins with. */
-  readonly reasoning: Value;
   /** [N]: mean reward of the sequence's group; 0 where the algorithm draws no groups. */
   readonly groupMean: Value;
   /** [N]: standard deviation of the group's rewards (of the population). */

@@ -21,6 +21,7 @@
  * self-normalised form is the weighted doubly robust estimator of Thomas and Brunskill 2016 (arXiv 1604.00923) for
  * episodes of one step; clipped weights: Ionides 2008, "Truncated importance sampling"; effective sample size: Kong 1992.
  */
+import { mean } from "./Numbers.ts";
 import { percentiles95 } from "./PassAtK.ts";
 
 /** A judged program of the log. */
@@ -56,8 +57,6 @@ export const effectiveSampleSize = (weights: ReadonlyArray<number>): number => {
   const scaled = weights.map((w) => w / largest);
   return scaled.reduce((a, b) => a + b, 0) ** 2 / scaled.reduce((a, b) => a + b * b, 0);
 };
-
-const mean = (values: ReadonlyArray<number>): number => values.reduce((a, b) => a + b, 0) / values.length;
 
 /** What the estimates need of a task with programs: V, and the means over its programs. */
 const momentsOf = ({ value, programs }: LoggedTask) => ({

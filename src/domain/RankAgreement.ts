@@ -1,6 +1,7 @@
 /**
  * How well an estimate orders things whose true figures are known: rank correlations, and what choosing by it costs.
  */
+import { mean } from "./Numbers.ts";
 
 /** A thing with its estimate and its measured figure; higher is better in both. */
 export interface Ranked {
@@ -15,8 +16,6 @@ export const ranks = (values: ReadonlyArray<number>): ReadonlyArray<number> =>
     const equal = values.filter((other) => other === value).length;
     return below + (equal + 1) / 2;
   });
-
-const mean = (values: ReadonlyArray<number>): number => values.reduce((a, b) => a + b, 0) / values.length;
 
 /** Pearson's correlation of the ranks (ties share theirs); null where one side is all equal. */
 export const spearman = (pairs: ReadonlyArray<Ranked>): number | null => {

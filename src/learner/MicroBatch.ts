@@ -21,7 +21,6 @@ const floatColumns = [
   "sequenceWeight",
   "length",
   "programWeight",
-  "reasoning",
   "groupMean",
   "groupStd",
   "groupSize",

@@ -35,7 +35,6 @@ export interface Arrays {
   readonly sequenceWeight: Float32Array;
   readonly length: Float32Array;
   readonly programWeight: Float32Array;
-  readonly reasoning: Float32Array;
   readonly groupMean: Float32Array;
   readonly groupStd: Float32Array;
   readonly groupSize: Float32Array;
@@ -150,7 +149,6 @@ export const fill = (
     sequenceWeight: new Float32Array(N),
     length: new Float32Array(N),
     programWeight: new Float32Array(N),
-    reasoning: new Float32Array(N),
     groupMean: new Float32Array(N),
     groupStd: new Float32Array(N),
     groupSize: new Float32Array(N),
@@ -185,7 +183,6 @@ export const fill = (
       out.sequenceWeight[n] = 1 / batch.sequences;
       out.length[n] = tokens.length - first;
       if (t >= programFrom) out.programWeight[n] = 1 / batch.programActions;
-      else out.reasoning[n] = 1;
       out.groupMean[n] = group.mean;
       out.groupStd[n] = group.std;
       out.groupSize[n] = group.size;

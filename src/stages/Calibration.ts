@@ -1,4 +1,6 @@
 /** How well predicted pass probabilities agree with verdicts. Pure. */
+import { mean } from "../domain/Numbers.ts";
+import * as Judges from "./Judges.ts";
 
 export interface Prediction {
   /** In [0, 1]. */
@@ -7,8 +9,6 @@ export interface Prediction {
 }
 
 const BINS = 10;
-
-const mean = (values: ReadonlyArray<number>): number => values.reduce((a, b) => a + b, 0) / values.length;
 
 /** Mean squared difference (Brier 1950). */
 export const brier = (predictions: ReadonlyArray<Prediction>): number =>
@@ -25,19 +25,6 @@ export const ece = (predictions: ReadonlyArray<Prediction>): number => {
   return gaps.reduce((sum, gap) => sum + Math.abs(gap), 0) / predictions.length;
 };
 
-/** Probability that a pass is given more than a failure, ties counting half; null without both. */
-export const auroc = (predictions: ReadonlyArray<Prediction>): number | null => {
-  const sorted = predictions.toSorted((a, b) => a.probability - b.probability);
-  let failures = 0;
-  let passes = 0;
-  let above = 0;
-  for (let i = 0; i < sorted.length; ) {
-    const tied = sorted.filter(({ probability }, j) => j >= i && probability === sorted[i].probability);
-    const p = tied.filter(({ passed }) => passed).length;
-    above += p * (failures + (tied.length - p) / 2);
-    passes += p;
-    failures += tied.length - p;
-    i += tied.length;
-  }
-  return passes === 0 || failures === 0 ? null : above / (passes * failures);
-};
+/** Probability that a pass is given more than a failure, whatever their problems, ties counting half; null without both. */
+export const auroc = (predictions: ReadonlyArray<Prediction>): number | null =>
+  Judges.auroc(Judges.tally(predictions.map(({ probability, passed }) => ({ passed, score: probability }))));

@@ -31,8 +31,8 @@ export const byTask = <A extends { readonly taskId: string }>(
   return [...groups.values()];
 };
 
-/** Of samples of one task. */
-const tallyOfTask = (samples: ReadonlyArray<Scored>): Tally => {
+/** Of samples that are all compared with each other. */
+export const tally = (samples: ReadonlyArray<Omit<Scored, "taskId">>): Tally => {
   const failures = samples.filter(({ passed }) => !passed);
   const passes = samples.filter(({ passed }) => passed);
   let won = 0;
@@ -42,8 +42,7 @@ const tallyOfTask = (samples: ReadonlyArray<Scored>): Tally => {
 };
 
 /** Of each task. */
-export const tallies = (samples: ReadonlyArray<Scored>): ReadonlyArray<Tally> =>
-  byTask(samples).map(tallyOfTask);
+export const tallies = (samples: ReadonlyArray<Scored>): ReadonlyArray<Tally> => byTask(samples).map(tally);
 
 export const sum = (all: ReadonlyArray<Tally>): Tally =>
   all.reduce((a, b) => ({ won: a.won + b.won, pairs: a.pairs + b.pairs }), { won: 0, pairs: 0 });

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect";
 import { Compute, type Completion, type ProgramScore } from "../compute/Compute.ts";
 import { type OnlineStage, type RunConfig, valueAlgorithms } from "../config/RunConfig.ts";
 import * as Monitor from "../domain/Monitor.ts";
+import { sum } from "../domain/Numbers.ts";
 import { meanPassAtK, standardError, type TaskCount } from "../domain/PassAtK.ts";
 import type { Outcome } from "../domain/Verdict.ts";
 import * as Calibration from "./Calibration.ts";
@@ -42,8 +43,6 @@ export interface Written {
   readonly programs: ReadonlyArray<EvaluatedProgram>;
   readonly completions: ReadonlyArray<Completion>;
 }
-
-const sum = (values: ReadonlyArray<number>): number => values.reduce((a, b) => a + b, 0);
 
 /** Figures of programs and of their tokens. */
 export const ofPrograms = ({ counts, programs, completions }: Written): Monitor.Values => {

@@ -19,6 +19,7 @@ import { gradients } from "../../src/tensor/Gradient.ts";
 import { Graph, type Value } from "../../src/tensor/Graph.ts";
 import { tiny } from "../model/Support.ts";
 import { testExecutor } from "../support/executor.ts";
+import { close } from "../support/Close.ts";
 import * as Python from "../support/Python.ts";
 
 type Floats = "weight" | "passingWeight" | "return" | "nonTerminal" | "passRate" | "bag1" | "bag2" | "bag3";
@@ -99,7 +100,6 @@ const setting = (inputs: Inputs = golden.inputs, ensemble?: Ensemble) => {
     sequenceWeight: zero,
     length: zero,
     programWeight: column("weight"),
-    reasoning: zero,
     groupMean: zero,
     groupStd: zero,
     groupSize: zero,
@@ -179,14 +179,10 @@ const evaluate = async (
   }
 };
 
-const close = (
-  actual: ArrayLike<number> | undefined,
-  expected: ReadonlyArray<number>,
-  what: string,
-): void => {
-  const scale = Math.max(...expected.map(Math.abs), 1e-3);
+/** `close`, and no number more. */
+const exactly: typeof close = (actual, expected, what) => {
   assert.strictEqual(actual?.length, expected.length, what);
-  expected.forEach((x, i) => assert.closeTo(actual?.[i] as number, x, 1e-5 * scale, `${what}[${i}]`));
+  close(actual, expected, what);
 };
 
 describe(`golden losses (torch ${golden.torch})`, () => {
@@ -200,16 +196,16 @@ describe(`golden losses (torch ${golden.torch})`, () => {
         golden.inputs,
         c.ensemble,
       );
-      close(out["total"], [c.total], "total");
+      exactly(out["total"], [c.total], "total");
       assert.deepStrictEqual(
         Object.keys(out)
           .filter((name) => name !== "total" && !name.startsWith("gradient:"))
           .sort(),
         Object.keys(c.parts).sort(),
       );
-      for (const [name, value] of Object.entries(c.parts)) close(out[name], [value], name);
+      for (const [name, value] of Object.entries(c.parts)) exactly(out[name], [value], name);
       for (const [name, value] of Object.entries(c.gradients))
-        close(out[`gradient:${name}`], value, `gradient of ${name}`);
+        exactly(out[`gradient:${name}`], value, `gradient of ${name}`);
     });
   }
 });
@@ -224,9 +220,9 @@ describe.skipIf(!(await Python.has("torch")))("golden losses made again", () => 
     again.cases.forEach((c, i) => {
       const { algorithm, config, total, parts, gradients: expected } = golden.cases[i];
       assert.deepStrictEqual([c.algorithm, c.config], [algorithm, config]);
-      close([c.total], [total], "total");
-      for (const [name, value] of Object.entries(parts)) close([c.parts[name]], [value], name);
-      for (const [name, value] of Object.entries(expected)) close(c.gradients[name], value, name);
+      exactly([c.total], [total], "total");
+      for (const [name, value] of Object.entries(parts)) exactly([c.parts[name]], [value], name);
+      for (const [name, value] of Object.entries(expected)) exactly(c.gradients[name], value, name);
     });
   }, 60_000);
 });
@@ -251,7 +247,7 @@ describe("CQL's candidate form", () => {
       };
       return { total: g.add(twin("q1"), twin("q2")), parts: {} };
     }, wrt);
-    for (const [name, values] of Object.entries(full)) close(one[name], [...values], name);
+    for (const [name, values] of Object.entries(full)) exactly(one[name], [...values], name);
   });
 
   it("is 0 where all Qs are equal, however many candidates there are", async () => {
@@ -285,7 +281,7 @@ describe("candidates that are the whole vocabulary", () => {
       };
       return { total: g.add(twin("q1"), twin("q2")), parts: {} };
     }, wrt);
-    for (const [name, values] of Object.entries(full)) close(one[name], [...values], name);
+    for (const [name, values] of Object.entries(full)) exactly(one[name], [...values], name);
   });
 
   it("AWAC's baseline is the policy's mean", async () => {
@@ -299,7 +295,7 @@ describe("candidates that are the whole vocabulary", () => {
       const advantage = g.sub(data, g.sum(g.mul(q, pi), 1));
       return { total: g.sum(g.mul(columns.weight, advantage), 0), parts: {} };
     }, []);
-    close(one["advantage"], [...full["total"]], "advantage");
+    exactly(one["advantage"], [...full["total"]], "advantage");
   });
 });
 
@@ -337,9 +333,9 @@ describe("the order of a batch", () => {
         shuffled,
         c.ensemble,
       );
-      for (const [name, value] of Object.entries(c.parts)) close(out[name], [value], name);
+      for (const [name, value] of Object.entries(c.parts)) exactly(out[name], [value], name);
       for (const [name, value] of Object.entries(c.gradients))
-        close(out[`gradient:${name}`], name === "hidden" ? moved(value, D) : value, `gradient of ${name}`);
+        exactly(out[`gradient:${name}`], name === "hidden" ? moved(value, D) : value, `gradient of ${name}`);
     });
   }
 });

@@ -18,6 +18,7 @@ import { ReplayBuffer } from "../../src/replay/ReplayBuffer.ts";
 import { gradients } from "../../src/tensor/Gradient.ts";
 import { Graph } from "../../src/tensor/Graph.ts";
 import { testExecutor } from "../support/executor.ts";
+import { close } from "../support/Close.ts";
 import * as Python from "../support/Python.ts";
 
 interface Golden {
@@ -139,11 +140,6 @@ const run = (name: string, config: unknown, batch: Batches) =>
     logitsOf(batch, "logits"),
     logitsOf(batch, "reference"),
   );
-
-const close = (actual: ArrayLike<number>, expected: ReadonlyArray<number>, what: string): void => {
-  const scale = Math.max(...expected.map(Math.abs), 1e-3);
-  expected.forEach((x, i) => assert.closeTo(actual[i], x, 1e-5 * scale, `${what}[${i}]`));
-};
 
 describe(`golden losses over groups (torch ${golden.torch})`, () => {
   for (const { algorithm, config, batch, total, parts, gradient } of golden.cases) {

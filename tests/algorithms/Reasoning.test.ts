@@ -11,6 +11,7 @@ import { ReplayBuffer } from "../../src/replay/ReplayBuffer.ts";
 import { gradients } from "../../src/tensor/Gradient.ts";
 import { Graph } from "../../src/tensor/Graph.ts";
 import { testExecutor } from "../support/executor.ts";
+import { close } from "../support/Close.ts";
 import * as Python from "../support/Python.ts";
 
 interface Golden {
@@ -97,15 +98,6 @@ const evaluate = async (reasoning: string) => {
   } finally {
     session.dispose();
   }
-};
-
-const close = (
-  actual: ArrayLike<number> | undefined,
-  expected: ReadonlyArray<number>,
-  what: string,
-): void => {
-  const scale = Math.max(...expected.map(Math.abs), 1e-3);
-  expected.forEach((x, i) => assert.closeTo(actual?.[i] ?? Number.NaN, x, 1e-5 * scale, `${what}[${i}]`));
 };
 
 describe(`SFT on reasoning and programs (torch ${golden.torch})`, () => {

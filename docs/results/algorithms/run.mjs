@@ -2,7 +2,7 @@
 // already is not run again.
 //
 //   node docs/results/algorithms/run.mjs prepare --work DIR       the dataset with labels, and a base policy a seed
-//   node docs/results/algorithms/run.mjs offline --work DIR --labels full|tenth [--only "cql,sft"] [--seeds 1,2] [--jobs 2]
+//   node docs/results/algorithms/run.mjs offline --work DIR --labels full|tenth [--only "cql;sft"] [--seeds 1,2] [--jobs 2]
 //   node docs/results/algorithms/run.mjs online  --work DIR --labels full|tenth ...
 //   node docs/results/algorithms/run.mjs baselines --work DIR ...
 //

@@ -3,6 +3,7 @@
 // FOLDER holds METHOD-seedS.json, as run.mjs leaves them. STAGE: evaluations to print; all of them by default.
 import * as fs from "node:fs";
 import * as path from "node:path";
+import * as interval from "../interval.mjs";
 
 const [folder, ...wanted] = process.argv.slice(2);
 if (folder === undefined) {
@@ -21,17 +22,7 @@ const ORDER = [
   "cql",
   "cal-ql",
 ];
-/** Student's t, 97.5 % quantile, for 1 to 9 degrees of freedom. */
-const T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
-const mean = (xs) => xs.reduce((a, b) => a + b, 0) / xs.length;
-/** Mean and half the 95 % interval of the mean, in percent. */
-const summary = (xs) => {
-  if (xs.length === 0) return "-";
-  const m = mean(xs);
-  if (xs.length === 1) return (100 * m).toFixed(1);
-  const deviation = Math.sqrt(xs.reduce((sum, x) => sum + (x - m) ** 2, 0) / (xs.length - 1));
-  return `${(100 * m).toFixed(1)} ± ${((100 * T[xs.length - 2] * deviation) / Math.sqrt(xs.length)).toFixed(1)}`;
-};
+const summary = (values) => (values.length === 0 ? "-" : interval.summary(values));
 
 const runs = fs
   .readdirSync(folder)

@@ -8,7 +8,7 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type Dockerode from "dockerode";
 import * as Effect from "effect/Effect";
@@ -17,22 +17,24 @@ import { SandboxUnavailable } from "../../domain/Verdict.ts";
 import * as BuildLock from "./BuildLock.ts";
 import * as Docker from "./Docker.ts";
 
-/** Languages that have an image. */
-export type ImageLanguage = "python";
+/** Images that there are recipes for. */
+export type ImageLanguage = "python" | "cpp" | "node";
 
 export interface Options {
   /** Told each step, one line, while an image is built. */
   readonly onProgress?: (line: string) => void;
 }
 
-const recipeFolder = (language: ImageLanguage): string =>
-  fileURLToPath(new URL(`../../../sandbox-images/${language}/`, import.meta.url));
+const recipes = fileURLToPath(new URL("../../../sandbox-images/", import.meta.url));
 
-/** Files of the recipe that decide what the image holds, by their path in it. */
+const recipeFolder = (language: ImageLanguage): string => `${recipes}${language}/`;
+
+/** Files that decide what an image holds, by their path under sandbox-images/: its own and the shared ones. */
 const recipeFiles = (language: ImageLanguage): ReadonlyArray<string> =>
-  readdirSync(recipeFolder(language), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.(py|sh|json)$|^Dockerfile$/.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name).slice(recipeFolder(language).length))
+  [language, "supervisor", "common"]
+    .flatMap((folder) => readdirSync(recipes + folder, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile() && !/\.(md|pyc)$/.test(entry.name))
+    .map((entry) => relative(recipes, join(entry.parentPath, entry.name)))
     .sort();
 
 /** Name and content-hash tag, such as `drydock-sandbox-python:3f2a9c51d07e`. */
@@ -41,7 +43,7 @@ export const tag = (language: ImageLanguage): string => {
   for (const path of recipeFiles(language)) {
     hash
       .update(`${path}\0`)
-      .update(readFileSync(recipeFolder(language) + path))
+      .update(readFileSync(recipes + path))
       .update("\0");
   }
   return `drydock-sandbox-${language}:${hash.digest("hex").slice(0, 12)}`;

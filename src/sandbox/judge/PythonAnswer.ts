@@ -1,7 +1,7 @@
 /**
  * Judging a Python program's answer to a call-style test: is it the expected JSON value, by Python's own rules?
  *
- * Answers are tagged plain data (the tags are described in sandbox-images/python/supervisor/drydock_sandbox/plain.py).
+ * Answers are tagged plain data (the tags are described in sandbox-images/supervisor/drydock_sandbox/plain.py).
  * Rules: 1 == 1.0 == True as in Python; a float may differ by 1e-9 relative; NaN equals nothing; a tuple counts as a
  * list, since JSON has no tuples; an expected object needs a dict with just those string keys; sets, bytes, complex
  * numbers, iterators and opaque values equal nothing in JSON. Total: malformed answers are not equal.

@@ -183,7 +183,7 @@ const taskFault = (task: Task, earlier: number | undefined): Fault | undefined =
     };
   }
   if (
-    task.tests.kind === "call" &&
+    task.tests.kind !== "assert" &&
     (task.tests.visible < 0 || task.tests.visible > task.tests.cases.length)
   ) {
     return {

@@ -4,9 +4,9 @@
  */
 import type { Language } from "../domain/Task.ts";
 
-const MARK: Record<Language, string> = { javascript: "//", python: "#" };
+const MARK: Record<Language, string> = { javascript: "//", python: "#", cpp: "//" };
 
-/** What ends a comment in either language. */
+/** What ends a comment in any of the languages. */
 const LINE_END = /\r\n|[\n\r\u2028\u2029]/;
 
 /** The program with its reasoning in front, a comment a line; the program alone where the reasoning is blank. */

@@ -5,19 +5,44 @@
  * process that runs a candidate program.
  */
 import * as Schema from "effect/Schema";
+import { SideFiles } from "./SideFile.ts";
 
-export const Language = Schema.Literals(["javascript", "python"]);
+export const Language = Schema.Literals(["javascript", "python", "cpp"]);
 export type Language = typeof Language.Type;
 
 export const Split = Schema.Literals(["train", "validation", "test"]);
 export type Split = typeof Split.Type;
 
+/** What tests of every kind may say. */
+const common = {
+  /** Put into the jail's /tmp before the program starts. */
+  files: Schema.optionalKey(SideFiles),
+  /** Run every test and count, rather than stop at the first failure. */
+  counts: Schema.optionalKey(Schema.Boolean),
+};
+
+/**
+ * How an answer is compared, where not by the language's own rules: as EvalPlus does, with a task's absolute
+ * tolerance (`sandbox/judge/EvalPlusAnswer`), or as APPS does (`sandbox/judge/AppsAnswer`).
+ */
+export const CallComparison = Schema.Union([
+  Schema.Literal("apps"),
+  Schema.Struct({
+    kind: Schema.Literal("evalplus"),
+    atol: Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)),
+  }),
+]);
+export type CallComparison = typeof CallComparison.Type;
+
 /** Call-style tests: apply `entryPoint` to plain JSON `args`, compare with `expected`. */
 export const CallTests = Schema.Struct({
   kind: Schema.Literal("call"),
   cases: Schema.Array(Schema.Struct({ args: Schema.Array(Schema.Json), expected: Schema.Json })),
+  /** Default: the language's own rules. */
+  comparison: Schema.optionalKey(CallComparison),
   /** How many of the first cases are shown in the statement; the rest are hidden. */
   visible: Schema.Int,
+  ...common,
 });
 export type CallTests = typeof CallTests.Type;
 
@@ -27,10 +52,29 @@ export const AssertTests = Schema.Struct({
   /** Source run by the checker before the asserts (imports, helpers). */
   setup: Schema.String,
   asserts: Schema.Array(Schema.String),
+  ...common,
 });
 export type AssertTests = typeof AssertTests.Type;
 
-export const Tests = Schema.Union([CallTests, AssertTests]);
+/**
+ * How printed text is compared with the expected one (`sandbox/judge/StdioAnswer`): "exact" but for blanks at the ends
+ * of lines and of the text; "tokens" as CodeContests does; "apps" as APPS does, leniently; "apps-strict" line by line.
+ */
+export const StdioComparison = Schema.Literals(["exact", "tokens", "apps", "apps-strict"]);
+export type StdioComparison = typeof StdioComparison.Type;
+
+/** Stdio tests (APPS, CodeContests): the program as a whole reads `input` and prints; what it printed is compared. */
+export const StdioTests = Schema.Struct({
+  kind: Schema.Literal("stdio"),
+  cases: Schema.Array(Schema.Struct({ input: Schema.String, output: Schema.String })),
+  comparison: StdioComparison,
+  /** How many of the first cases are shown in the statement; the rest are hidden. */
+  visible: Schema.Int,
+  ...common,
+});
+export type StdioTests = typeof StdioTests.Type;
+
+export const Tests = Schema.Union([CallTests, AssertTests, StdioTests]);
 export type Tests = typeof Tests.Type;
 
 /** Per-run limits. Seconds and bytes. */
@@ -48,6 +92,7 @@ export const Task = Schema.Struct({
   split: Split,
   language: Language,
   statement: Schema.String,
+  /** The function that tests call; of stdio tests a name without use. */
   entryPoint: Schema.NonEmptyString,
   /** A reference solution, where the dataset has one. */
   reference: Schema.optionalKey(Schema.String),
@@ -66,4 +111,4 @@ export const difficulty = ({ meta }: Task): string | null => {
 
 /** Number of test cases of a task. */
 export const testCount = (tests: Tests): number =>
-  tests.kind === "call" ? tests.cases.length : tests.asserts.length;
+  tests.kind === "assert" ? tests.asserts.length : tests.cases.length;

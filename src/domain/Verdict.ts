@@ -18,14 +18,21 @@ export const Outcome = Schema.Literals([
 ]);
 export type Outcome = typeof Outcome.Type;
 
+/** Length of a verdict's `output`. */
+export const OUTPUT_CHARACTERS = 2048;
+
 export const Verdict = Schema.Struct({
   outcome: Outcome,
   testsPassed: Schema.Int,
   testsTotal: Schema.Int,
-  /** Index of the first failing test, where one failed. */
+  /** Index of the first failing test in the task's own numbering, where one failed. */
   firstFailing: Schema.optionalKey(Schema.Int),
   cpuSeconds: Schema.Number,
   wallSeconds: Schema.Number,
+  /** The most memory that the program held, in bytes, where the sandbox can tell. */
+  memoryBytes: Schema.optionalKey(Schema.Int),
+  /** The beginning of what the program printed, OUTPUT_CHARACTERS at most; of stdio tests, of the first that failed. */
+  output: Schema.optionalKey(Schema.String),
   /** One line for a person: the error's type and message, truncated. */
   detail: Schema.optionalKey(Schema.String),
 });

@@ -6,11 +6,11 @@ import type { Language, Task } from "../../src/domain/Task.ts";
 import { Sandbox } from "../../src/sandbox/Sandbox.ts";
 import * as SandboxQuickJs from "../../src/sandbox/quickjs/SandboxQuickJs.ts";
 
-const marks = { javascript: "//", python: "#" } as const;
+const marks = { javascript: "//", python: "#", cpp: "//" } as const;
 const text = fc.string({
   unit: fc.constantFrom("a", " ", "\n", "\r", "/", "#", "*/", "\u2028", "\t", "é", "😀"),
 });
-const language = fc.constantFrom<Language>("javascript", "python");
+const language = fc.constantFrom<Language>("javascript", "python", "cpp");
 
 describe("reasoning as comments", () => {
   it("comes apart from the program as it was put in front of it", () => {

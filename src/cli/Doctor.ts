@@ -8,6 +8,7 @@ import packageJson from "../../package.json" with { type: "json" };
 import * as Dataset from "../dataset/Dataset.ts";
 import * as PolicyFiles from "../model/directory/Policy.ts";
 import * as DockerCheck from "../sandbox/docker/DockerCheck.ts";
+import * as Languages from "../sandbox/docker/Languages.ts";
 import * as SandboxDocker from "../sandbox/docker/SandboxDocker.ts";
 import * as Executor from "../tensor/Executor.ts";
 import * as MemoryLimit from "../tensor/MemoryLimit.ts";
@@ -145,7 +146,7 @@ const gpu = Effect.fnUntraced(function* (found: Setup.Result) {
 });
 
 /** The isolation that programs get in a container here: opens one for a moment. */
-const isolation = SandboxDocker.make({ slots: 1 }).pipe(
+const isolation = SandboxDocker.make(Languages.python, { slots: 1 }).pipe(
   Effect.map(({ identity }) => ({ detail: `isolation ${identity.split("/").at(-1)}`, remedy: undefined })),
   Effect.scoped,
   Effect.catch(({ reason, remedy }) => Effect.succeed({ detail: reason, remedy })),

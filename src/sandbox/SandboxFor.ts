@@ -1,5 +1,5 @@
 /**
- * The sandbox that a run's tasks need: QuickJS for JavaScript, Docker for Python.
+ * The sandbox that a run's tasks need: QuickJS for JavaScript, Docker for the languages of docker/Languages.ts.
  *
  * A language whose engine cannot be had on this machine does not stop the others: its tasks' verifications fail
  * with the reason and the remedy. Nothing generated ever runs on the bare host.
@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer";
 import type * as Scope from "effect/Scope";
 import type { Language, Limits, Task } from "../domain/Task.ts";
 import { SandboxUnavailable } from "../domain/Verdict.ts";
+import * as Languages from "./docker/Languages.ts";
 import * as SandboxDocker from "./docker/SandboxDocker.ts";
 import * as SandboxQuickJs from "./quickjs/SandboxQuickJs.ts";
 import { Sandbox } from "./Sandbox.ts";
@@ -43,7 +44,7 @@ export const make = Effect.fnUntraced(function* (
             ...(slots === undefined ? {} : { workers: slots }),
             ...(limits === undefined ? {} : { limits }),
           })
-        : SandboxDocker.make(options).pipe(Effect.catch((unavailable) => Effect.succeed(unavailable)));
+        : inDocker(language, options).pipe(Effect.catch((unavailable) => Effect.succeed(unavailable)));
     engines.set(language, yield* opened);
   }
   const open = [...engines.values()].filter(
@@ -72,3 +73,19 @@ export const make = Effect.fnUntraced(function* (
       .join(" "),
   });
 });
+
+const inDocker = (
+  language: Language,
+  options: Options,
+): Effect.Effect<Sandbox["Service"], SandboxUnavailable, Scope.Scope> => {
+  const row = Languages.rowOf(language);
+  return row === undefined
+    ? Effect.fail(
+        new SandboxUnavailable({
+          language,
+          reason: `no sandbox runs ${language} here`,
+          remedy: "docs/sandboxes.md names the languages that have one",
+        }),
+      )
+    : SandboxDocker.make(row, options);
+};

@@ -4,9 +4,10 @@ import { assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import * as Docker from "../../src/sandbox/docker/Docker.ts";
 import * as DockerSlot from "../../src/sandbox/docker/DockerSlot.ts";
+import * as Isolation from "../../src/sandbox/docker/Isolation.ts";
+import * as Languages from "../../src/sandbox/docker/Languages.ts";
 import * as SandboxDocker from "../../src/sandbox/docker/SandboxDocker.ts";
 import * as SandboxImage from "../../src/sandbox/docker/SandboxImage.ts";
-import * as SelfTest from "../../src/sandbox/docker/SelfTest.ts";
 import { call } from "./support/Tasks.ts";
 import * as WithDocker from "./support/WithDocker.ts";
 
@@ -21,17 +22,17 @@ const settings = Effect.map(SandboxImage.ensure("python"), (image) => ({
   docker,
   image,
   seccomp: SandboxImage.seccompProfile("python"),
-  memoryBytes: 512 * 1024 * 1024,
 }));
+const [namespaces, filter] = Isolation.LADDER;
 
 describe.skipIf(WithDocker.skip)("DockerSlot", () => {
   it.live(
     "the system call filter alone passes the self-test too",
     () =>
       Effect.gen(function* () {
-        const slot = yield* DockerSlot.open({ ...(yield* settings), isolation: { namespaces: false } });
-        yield* SelfTest.run(slot);
-      }).pipe(Effect.scoped),
+        const { reason } = yield* Isolation.test(Languages.python, yield* settings, filter);
+        assert.isNull(reason);
+      }),
     300_000,
   );
 
@@ -43,10 +44,9 @@ describe.skipIf(WithDocker.skip)("DockerSlot", () => {
         const profile = JSON.parse(base.seccomp) as { syscalls: Array<{ names: Array<string> }> };
         for (const rule of profile.syscalls) rule.names = rule.names.filter((name) => name !== "mount");
         const seccomp = JSON.stringify(profile);
-        const slot = yield* DockerSlot.open({ ...base, seccomp, isolation: { namespaces: true } });
-        const fault = yield* Effect.flip(SelfTest.run(slot));
-        assert.include(fault.reason, "mount");
-      }).pipe(Effect.scoped),
+        const { reason } = yield* Isolation.test(Languages.python, { ...base, seccomp }, namespaces);
+        assert.include(reason ?? "", "mount");
+      }),
     60_000,
   );
 
@@ -58,6 +58,7 @@ describe.skipIf(WithDocker.skip)("DockerSlot", () => {
           ...(yield* settings),
           seccomp: "{",
           isolation: { namespaces: true },
+          memoryBytes: Languages.python.memoryBytes,
           runId: "bad-seccomp",
         };
         const fault = yield* Effect.flip(Effect.scoped(DockerSlot.open(bad)));
@@ -74,7 +75,11 @@ describe.skipIf(WithDocker.skip)("DockerSlot", () => {
         const seenIds = new Set<string>();
         yield* Effect.scoped(
           Effect.gen(function* () {
-            const sandbox = yield* SandboxDocker.make({ slots: 1, runsPerSlot: 2, runId: "recycle" });
+            const sandbox = yield* SandboxDocker.make(Languages.python, {
+              slots: 1,
+              runsPerSlot: 2,
+              runId: "recycle",
+            });
             for (let run = 0; run < 5; run++) {
               assert.strictEqual((yield* sandbox.verify(task, program)).outcome, "Passed");
               for (const { Id } of yield* containers("recycle")) seenIds.add(Id);
@@ -91,7 +96,7 @@ describe.skipIf(WithDocker.skip)("DockerSlot", () => {
     "an interrupted verification does not spoil the next",
     () =>
       Effect.gen(function* () {
-        const sandbox = yield* SandboxDocker.make({ slots: 1 });
+        const sandbox = yield* SandboxDocker.make(Languages.python, { slots: 1 });
         const slow = "import time\ndef f(x):\n    time.sleep(5)\n    return 4";
         yield* Effect.ignore(Effect.timeout(sandbox.verify(task, slow), "300 millis"));
         assert.strictEqual((yield* sandbox.verify(task, program)).outcome, "Passed");

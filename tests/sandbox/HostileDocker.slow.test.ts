@@ -3,6 +3,7 @@ import { assert, describe, layer } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import type { Limits } from "../../src/domain/Task.ts";
 import type { Outcome } from "../../src/domain/Verdict.ts";
+import * as Languages from "../../src/sandbox/docker/Languages.ts";
 import * as SandboxDocker from "../../src/sandbox/docker/SandboxDocker.ts";
 import { Sandbox } from "../../src/sandbox/Sandbox.ts";
 import { asserts, call } from "./support/Tasks.ts";
@@ -280,7 +281,7 @@ const harm: ReadonlyArray<Attack> = [
 ];
 
 describe.skipIf(WithDocker.skip)("Docker", () => {
-  layer(SandboxDocker.layer(), { timeout: 300_000, excludeTestServices: true })("hostile Python", (it) => {
+  layer(SandboxDocker.layer(Languages.python), { timeout: 300_000, excludeTestServices: true })("hostile Python", (it) => {
     it.effect.each([...lies, ...harm])(
       "%s",
       ([, tasks, program, ...outcomes]) =>

@@ -4,6 +4,7 @@
  */
 import { assert, describe, layer } from "@effect/vitest";
 import * as Effect from "effect/Effect";
+import * as Languages from "../../src/sandbox/docker/Languages.ts";
 import * as SandboxDocker from "../../src/sandbox/docker/SandboxDocker.ts";
 import { Sandbox } from "../../src/sandbox/Sandbox.ts";
 import * as Mbpp from "./support/Mbpp.ts";
@@ -19,7 +20,7 @@ if (Mbpp.missing !== undefined) console.log(`MBPP tests skipped: ${Mbpp.missing}
 
 describe.skipIf(WithDocker.skip || Mbpp.missing !== undefined)("MBPP", () => {
   const generous = { cpuSeconds: 5, wallSeconds: 40 };
-  layer(SandboxDocker.layer({ limits: generous }), { timeout: 300_000, excludeTestServices: true })(
+  layer(SandboxDocker.layer(Languages.python, { limits: generous }), { timeout: 300_000, excludeTestServices: true })(
     "Docker",
     (it) => {
       it.effect(

@@ -6,6 +6,7 @@ import type { Task } from "../../src/domain/Task.ts";
 import type { Outcome } from "../../src/domain/Verdict.ts";
 import * as Docker from "../../src/sandbox/docker/Docker.ts";
 import * as DockerSlot from "../../src/sandbox/docker/DockerSlot.ts";
+import * as Languages from "../../src/sandbox/docker/Languages.ts";
 import * as SandboxDocker from "../../src/sandbox/docker/SandboxDocker.ts";
 import { Sandbox } from "../../src/sandbox/Sandbox.ts";
 import { asserts, call } from "./support/Tasks.ts";
@@ -38,7 +39,7 @@ const containers = Effect.promise(() =>
 );
 
 describe.skipIf(WithDocker.skip)("Docker", () => {
-  layer(SandboxDocker.layer({ runId: "docker-test" }), { timeout: 300_000, excludeTestServices: true })(
+  layer(SandboxDocker.layer(Languages.python, { runId: "docker-test" }), { timeout: 300_000, excludeTestServices: true })(
     "SandboxDocker",
     (it) => {
       it.effect("isolates with namespaces and a system call filter", () =>

@@ -8,7 +8,6 @@ import type Dockerode from "dockerode";
 import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
 import type * as Scope from "effect/Scope";
-import type { Limits, Task } from "../../domain/Task.ts";
 import { SandboxFault } from "../../domain/Verdict.ts";
 import * as AttachStream from "./AttachStream.ts";
 import * as Docker from "./Docker.ts";
@@ -31,9 +30,12 @@ export interface Slot {
   readonly id: string;
   /** Python's version in the image. */
   readonly python: string;
-  /** How many runs it has begun. */
+  /** How many requests it has begun. */
   readonly runs: () => number;
-  readonly run: (task: Task, program: string, limits: Limits) => Effect.Effect<Protocol.Seen, SandboxFault>;
+  readonly run: (job: Protocol.Run) => Effect.Effect<Protocol.Seen, SandboxFault>;
+  readonly compile: (job: Protocol.Compile) => Effect.Effect<Protocol.Compiled, SandboxFault>;
+  /** Ends when the slot does: its container is gone, or its connection is. */
+  readonly lost: Effect.Effect<void>;
 }
 
 export const OWNER_LABEL = "drydock.sandbox";
@@ -61,7 +63,7 @@ const containerOptions = (settings: Settings): Dockerode.ContainerCreateOptions 
   Tty: false,
   NetworkDisabled: true,
   Labels: {
-    [OWNER_LABEL]: "python",
+    [OWNER_LABEL]: settings.image,
     [HOST_LABEL]: hostname(),
     [PID_LABEL]: String(process.pid),
     ...(settings.runId === undefined ? {} : { [RUN_LABEL]: settings.runId }),
@@ -111,25 +113,34 @@ export const open = Effect.fn("DockerSlot.open")(function* (
   const ready = yield* decode(Protocol.Ready, hello);
 
   let lastId = 0;
-  const run = Effect.fnUntraced(function* (
-    task: Task,
-    program: string,
-    limits: Limits,
-  ): Effect.fn.Return<Protocol.Seen, SandboxFault> {
+  const ask = Effect.fnUntraced(function* <A extends { readonly id: number }>(
+    job: Protocol.Run | Protocol.Compile,
+    wallSeconds: number,
+    schema: Schema.Codec<A, unknown>,
+  ): Effect.fn.Return<A, SandboxFault> {
     const id = ++lastId;
-    const request = Protocol.request(id, task, program, limits, settings.isolation);
+    const request = { ...job, id, namespaces: settings.isolation.namespaces };
     const answer = yield* Effect.tryPromise({
       try: () =>
-        Docker.within(limits.wallSeconds + ANSWER_SECONDS, "the supervisor's reply", () => link.ask(request)),
+        Docker.within(wallSeconds + ANSWER_SECONDS, "the supervisor's reply", () => link.ask(request)),
       catch: (error) => new SandboxFault({ reason: Docker.message(error) }),
     });
-    const reply = yield* decode(Protocol.Reply, answer);
+    const reply = yield* decode(Schema.Union([schema, Protocol.Fault]), answer);
     if ("fault" in reply) return yield* new SandboxFault({ reason: reply.fault });
     if (reply.id !== id)
       return yield* new SandboxFault({ reason: "the supervisor answered another request" });
     return reply;
   });
-  return { id: container.id, python: ready.python, runs: () => lastId, run };
+  return {
+    id: container.id,
+    python: ready.python,
+    runs: () => lastId,
+    // Limits of stdio tests are for each of them.
+    run: (job) =>
+      ask(job, job.limits.wallSeconds * (job.kind === "stdio" ? job.inputs.length : 1), Protocol.Seen),
+    compile: (job) => ask(job, job.limits.wallSeconds, Protocol.Compiled),
+    lost: Effect.promise(() => link.ended),
+  };
 });
 
 const decode = <A>(schema: Schema.Codec<A, unknown>, body: Buffer): Effect.Effect<A, SandboxFault> =>
@@ -150,6 +161,11 @@ class Link {
   private waiting: { resolve: (body: Buffer) => void; reject: (error: Error) => void } | undefined;
   private gone: Error | undefined;
   private errors = "";
+  private end: () => void = () => {};
+  /** Settles when nothing more will come. */
+  readonly ended = new Promise<void>((resolve) => {
+    this.end = resolve;
+  });
 
   constructor(stream: NodeJS.ReadWriteStream) {
     this.stream = stream;
@@ -191,6 +207,7 @@ class Link {
 
   private lose(what: string): void {
     this.gone ??= new Error(this.errors === "" ? what : `${what}: ${this.errors.trim()}`);
+    this.end();
     this.waiting?.reject(this.gone);
     this.waiting = undefined;
   }

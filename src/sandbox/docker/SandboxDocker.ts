@@ -1,32 +1,39 @@
 /**
- * Sandbox for Python tasks: warm containers, each with a resident supervisor that forks a jailed process for each run.
+ * Sandbox of a language that runs in Docker: warm containers, each with a resident supervisor that forks a jailed
+ * process for each run.
  *
  * Opening it means: an engine that answers, the image (built where missing), leftovers swept, and the strongest rung
  * of the isolation ladder that passes the self-test on this machine. If none does, there is no sandbox: generated
  * code never runs on the bare host.
  */
 import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
 import * as Layer from "effect/Layer";
 import * as Option from "effect/Option";
-import * as Pool from "effect/Pool";
-import * as Schedule from "effect/Schedule";
 import type * as Scope from "effect/Scope";
 import type { Limits, Task } from "../../domain/Task.ts";
 import { SandboxFault, SandboxUnavailable, type Verdict } from "../../domain/Verdict.ts";
-import { JUDGE_VERSION } from "../judge/PythonAnswer.ts";
-import * as PythonVerdict from "../judge/PythonVerdict.ts";
 import { Sandbox } from "../Sandbox.ts";
+import * as CompileCache from "./CompileCache.ts";
 import * as Docker from "./Docker.ts";
 import * as DockerSlot from "./DockerSlot.ts";
+import * as Isolation from "./Isolation.ts";
+import type { Judgement } from "../judge/Judgement.ts";
+import * as Judged from "./Judged.ts";
+import { type DockerLanguage, SUPERVISOR_BYTES } from "./Languages.ts";
 import * as SandboxImage from "./SandboxImage.ts";
-import * as SelfTest from "./SelfTest.ts";
+import * as SlotPool from "./SlotPool.ts";
 
 export interface Options {
-  /** Containers, and so verifications at once. About twice the cores; default 2. */
+  /** Run slots that may be busy at once, and so verifications. About twice the cores; default 2. */
   readonly slots?: number;
+  /** The same for compilations, where the language is compiled. Default 1. */
+  readonly compileSlots?: number;
+  /** Bytes of compiled programs that are kept. Default 128 MiB. */
+  readonly compileCacheBytes?: number;
   /** Runs after which a container is replaced. Default 200. */
   readonly runsPerSlot?: number;
-  /** Limits of tasks that name none, over DEFAULT_LIMITS. */
+  /** Limits of tasks that name none, over the language's own. */
   readonly limits?: Partial<Limits>;
   /** OCI runtime to use instead of Docker's default. */
   readonly runtime?: string;
@@ -36,97 +43,112 @@ export interface Options {
   readonly onProgress?: (line: string) => void;
 }
 
-/** Limits of tasks that name none: for all of a program's tests together. */
-export const DEFAULT_LIMITS: Limits = {
-  cpuSeconds: 2,
-  wallSeconds: 10,
-  memoryBytes: 384 * 1024 * 1024,
-  outputBytes: 64 * 1024,
-};
-
-/** A container's memory; a program may ask for less, not for more. */
-const CONTAINER_BYTES = 512 * 1024 * 1024;
-const MAX_PROGRAM_BYTES = 448 * 1024 * 1024;
-
-/** From strong to weak. Plain fork in a shared container, with nothing round it, is no rung. */
-const LADDER = [
-  { name: "namespaces+seccomp", isolation: { namespaces: true }, runsPerSlot: undefined },
-  { name: "seccomp", isolation: { namespaces: false }, runsPerSlot: undefined },
-  { name: "seccomp+container-per-run", isolation: { namespaces: false }, runsPerSlot: 1 },
-] as const;
-
-export const layer = (options: Options = {}): Layer.Layer<Sandbox, SandboxUnavailable> =>
-  Layer.effect(Sandbox, make(options));
+export const layer = (row: DockerLanguage, options: Options = {}): Layer.Layer<Sandbox, SandboxUnavailable> =>
+  Layer.effect(Sandbox, make(row, options));
 
 /** The service; its containers live as long as the scope. */
 export const make = Effect.fn("SandboxDocker.make")(function* (
+  row: DockerLanguage,
   options: Options = {},
 ): Effect.fn.Return<Sandbox["Service"], SandboxUnavailable, Scope.Scope> {
-  const { onProgress, runtime, runId } = options;
-  const image = yield* SandboxImage.ensure("python", onProgress === undefined ? {} : { onProgress });
+  const { onProgress, runtime, runId, runsPerSlot = 200 } = options;
+  const image = yield* SandboxImage.ensure(row.image, onProgress === undefined ? {} : { onProgress });
   const docker = Docker.connect();
   yield* Effect.ignore(DockerSlot.sweep(docker));
-  const base = {
+  const base: Isolation.Base = {
     docker,
     image,
-    seccomp: SandboxImage.seccompProfile("python"),
-    memoryBytes: CONTAINER_BYTES,
+    seccomp: SandboxImage.seccompProfile(row.image),
     ...(runtime === undefined ? {} : { runtime }),
     ...(runId === undefined ? {} : { runId }),
   };
-  const rung = yield* chooseRung(base);
-  const runsPerSlot = rung.runsPerSlot ?? options.runsPerSlot ?? 200;
+  const rung = yield* Isolation.choose(row, base);
   const parallelism = options.slots ?? 2;
-  // An engine that restarts, or an image that somebody removed, is waited for and put right before a slot is a fault.
-  const openSlot = SandboxImage.ensure("python").pipe(
-    Effect.mapError((unavailable) => new SandboxFault({ reason: unavailable.reason })),
-    Effect.andThen(DockerSlot.open({ ...base, isolation: rung.isolation })),
-    Effect.retry({ schedule: Schedule.exponential("200 millis"), times: 6 }),
-  );
-  const pool = yield* Pool.make({ acquire: openSlot, size: parallelism });
+  const runSlots = yield* SlotPool.make({
+    open: Isolation.openSlot(row, base, rung, row.memoryBytes),
+    size: parallelism,
+    runsPerSlot: rung.runsPerSlot ?? runsPerSlot,
+  });
+  const compile = yield* compiler(row, base, rung, options);
 
-  const attempt = (task: Task, program: string, limits: Limits) =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        const slot = yield* Pool.get(pool);
-        return yield* Effect.onExit(slot.run(task, program, limits), (exit) =>
-          exit._tag === "Success" && slot.runs() < runsPerSlot ? Effect.void : Pool.invalidate(pool, slot),
-        );
-      }),
-    ).pipe(Effect.map((seen) => PythonVerdict.judge(task.tests, limits, seen)));
+  /**
+   * Whether a run leaves a slot that no other program may have. Limits and refused calls are the supervisor's daily
+   * work: the jail of the run, with everything in it, is gone. An interrupted run is not; faults are signs of trouble.
+   * Where programs share their container's namespaces, one that tried what is forbidden is not followed by another.
+   */
+  const odd = (exit: Exit.Exit<Judgement, unknown>): boolean => {
+    if (Exit.isFailure(exit)) return true;
+    if (exit.value.kind === "fault") return exit.value.retry;
+    return !rung.namespaces && exit.value.verdict.outcome === "Forbidden";
+  };
+  const slots: Judged.Slots = {
+    run: (use) => runSlots.use((slot) => use(slot.run), odd),
+    compile,
+  };
 
   const verify = Effect.fn("SandboxDocker.verify")(
     function* (task: Task, program: string): Effect.fn.Return<Verdict, SandboxFault | SandboxUnavailable> {
-      if (task.language !== "python") {
+      if (task.language !== row.language) {
         return yield* new SandboxUnavailable({
           language: task.language,
-          reason: `the Docker sandbox runs Python; task ${task.id} is ${task.language}`,
-          remedy: "use the QuickJS sandbox for JavaScript tasks",
+          reason: `this Docker sandbox runs ${row.language}; task ${task.id} is ${task.language}`,
+          remedy: `use the sandbox for ${task.language}`,
         });
       }
-      const asked = task.limits ?? { ...DEFAULT_LIMITS, ...options.limits };
-      const limits = { ...asked, memoryBytes: Math.min(asked.memoryBytes, MAX_PROGRAM_BYTES) };
-      const first = yield* Effect.option(attempt(task, program, limits));
-      const judgement =
-        Option.isSome(first) && isSettled(first.value) ? first.value : yield* attempt(task, program, limits);
+      const asked = task.limits ?? { ...row.defaultLimits, ...options.limits };
+      const most = row.memoryBytes - SUPERVISOR_BYTES;
+      const limits = { ...asked, memoryBytes: Math.min(asked.memoryBytes, most) };
+      const attempt = Judged.judged(row, slots, task, program, limits);
+      const first = yield* Effect.option(attempt);
+      const judgement = Option.isSome(first) && isSettled(first.value) ? first.value : yield* attempt;
       if (judgement.kind === "fault") {
         return yield* new SandboxFault({ reason: `${task.id}: ${judgement.reason}` });
       }
       return judgement.verdict;
     },
-    Effect.tapErrorTag("SandboxFault", () => stillThere(docker)),
+    Effect.tapErrorTag("SandboxFault", () => stillThere(row, docker)),
   );
 
-  return Sandbox.of({ verify, parallelism, identity: `docker/${image}/${JUDGE_VERSION}/${rung.name}` });
+  const identity = `docker/${image}/${row.judge.version}/${rung.name}`;
+  return Sandbox.of({ verify, parallelism, identity });
+});
+
+/** Compile slots with their cache; what no language without a compiler ever asks. */
+const compiler = Effect.fnUntraced(function* (
+  row: DockerLanguage,
+  base: Isolation.Base,
+  rung: Isolation.Rung,
+  { compileSlots = 1, compileCacheBytes = 128 * 1024 * 1024, runsPerSlot = 200 }: Options,
+): Effect.fn.Return<Judged.Slots["compile"], never, Scope.Scope> {
+  const { compile } = row;
+  if (compile === undefined) {
+    return () => Effect.fail(new SandboxFault({ reason: `${row.language} is not compiled` }));
+  }
+  const pool = yield* SlotPool.make({
+    open: Isolation.openSlot(row, base, rung, compile.memoryBytes),
+    size: compileSlots,
+    spare: 0,
+    runsPerSlot: rung.runsPerSlot ?? runsPerSlot,
+  });
+  const once = (source: string, flags: ReadonlyArray<string>) =>
+    pool.use(
+      (slot) => slot.compile({ kind: "compile", source, flags, limits: compile.limits }),
+      Exit.isFailure,
+    );
+  const cache = yield* CompileCache.make({ image: base.image, maxBytes: compileCacheBytes, compile: once });
+  return cache.get;
 });
 
 /** Fails where the engine itself is gone: then no other program could be judged either. */
-const stillThere = (docker: ReturnType<typeof Docker.connect>): Effect.Effect<void, SandboxUnavailable> =>
+const stillThere = (
+  { language }: DockerLanguage,
+  docker: ReturnType<typeof Docker.connect>,
+): Effect.Effect<void, SandboxUnavailable> =>
   Docker.ping(docker).pipe(
     Effect.mapError(
       ({ reason }) =>
         new SandboxUnavailable({
-          language: "python",
+          language,
           reason: `the Docker engine no longer answers (${reason})`,
           remedy: "start it again (`docker info` must answer), then `drydock resume` the run",
         }),
@@ -134,29 +156,5 @@ const stillThere = (docker: ReturnType<typeof Docker.connect>): Effect.Effect<vo
   );
 
 /** Whether trying again would tell nothing new. */
-const isSettled = (judgement: PythonVerdict.Judgement): boolean =>
+const isSettled = (judgement: Judgement): boolean =>
   judgement.kind === "verdict" ? !judgement.starved : !judgement.retry;
-
-type Rung = (typeof LADDER)[number];
-
-const chooseRung = Effect.fnUntraced(function* (
-  base: Omit<DockerSlot.Settings, "isolation">,
-): Effect.fn.Return<Rung, SandboxUnavailable> {
-  const reasons: Array<string> = [];
-  for (const rung of LADDER) {
-    const tried = yield* DockerSlot.open({ ...base, isolation: rung.isolation }).pipe(
-      Effect.flatMap(SelfTest.run),
-      Effect.scoped,
-      Effect.result,
-    );
-    if (tried._tag === "Success") return rung;
-    reasons.push(`${rung.name}: ${tried.failure.reason}`);
-    yield* Effect.logWarning(`sandbox isolation "${rung.name}" does not hold here: ${tried.failure.reason}`);
-  }
-  return yield* new SandboxUnavailable({
-    language: "python",
-    reason: `no way to isolate programs passes the self-test here: ${reasons.join("; ")}`,
-    remedy:
-      "allow unprivileged user namespaces and custom seccomp profiles, or configure another container runtime",
-  });
-});

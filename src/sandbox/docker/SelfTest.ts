@@ -1,74 +1,24 @@
 /**
- * What a slot must show before it is trusted: right programs pass, wrong ones fail, and a handful of attacks end as
+ * What slots must show before they are trusted: right programs pass, wrong ones fail, and a handful of attacks end as
  * they have to. Run at start for each rung of the isolation ladder until one holds.
  */
 import * as Effect from "effect/Effect";
-import type { Limits, Task } from "../../domain/Task.ts";
-import { type Outcome, SandboxFault } from "../../domain/Verdict.ts";
-import * as PythonVerdict from "../judge/PythonVerdict.ts";
-import type { Slot } from "./DockerSlot.ts";
+import { SandboxFault } from "../../domain/Verdict.ts";
+import type { DockerLanguage } from "./Languages.ts";
+import * as Judged from "./Judged.ts";
 
-const limits: Limits = {
-  cpuSeconds: 0.5,
-  wallSeconds: 8,
-  memoryBytes: 256 * 1024 * 1024,
-  outputBytes: 16_384,
-};
-
-const common = {
-  source: "self-test",
-  split: "test",
-  language: "python",
-  statement: "",
-  entryPoint: "f",
-} as const;
-const byCall: Task = {
-  ...common,
-  id: "self-test/call",
-  tests: { kind: "call", visible: 0, cases: [{ args: [2], expected: 4 }] },
-};
-const byAssert: Task = {
-  ...common,
-  id: "self-test/assert",
-  tests: { kind: "assert", setup: "", asserts: ["assert f(2) == 4"] },
-};
-
-/** A program that must be refused what it tries: it gives the right answer only if it was. */
-const refused = (attempt: string): string =>
-  `def f(x):\n    try:\n        ${attempt}\n    except OSError:\n        return 4\n    return 'not refused'\n`;
-
-const battery: ReadonlyArray<readonly [task: Task, program: string, expected: Outcome]> = [
-  [byCall, "def f(x): return x * 2", "Passed"],
-  [byAssert, "def f(x): return x * 2", "Passed"],
-  [byCall, "def f(x): return 5", "WrongAnswer"],
-  [byAssert, "def f(x): return 5", "WrongAnswer"],
-  [byAssert, "import os\ndef f(x): os._exit(0)", "RuntimeError"],
-  [byAssert, "class A:\n    def __eq__(s, o): return True\ndef f(x): return A()", "WrongAnswer"],
-  [byCall, refused("__import__('os').fork()"), "Passed"],
-  [byCall, refused("__import__('subprocess').run(['/usr/bin/python3', '-c', ''])"), "Passed"],
-  [byCall, refused("__import__('socket').socket()"), "Passed"],
-  [byCall, refused("__import__('os').kill(1 if __import__('os').getpid() > 1 else -1, 9)"), "Passed"],
-  [byCall, refused("open('/supervisor/left', 'w')"), "Passed"],
-  [byCall, refused("open('/proc/1/environ', 'rb').read()"), "Passed"],
-  [byCall, "open('/tmp/left', 'w').write('x')\ndef f(x): return 4", "Passed"],
-  [byCall, refused("open('/tmp/left')"), "Passed"],
-  [byCall, "import ctypes\ndef f(x): return ctypes.CDLL(None).ptrace(0, 0, 0, 0)", "Forbidden"],
-  [byCall, "def f(x):\n    while True: pass", "TimedOut"],
-  [byCall, "def f(x): return len([0] * (1 << 30))", "OutOfMemory"],
-  [byCall, "def f(x):\n    while True: print('x' * 1000)", "OutputLimit"],
-];
-
-/** Fails with the first test that did not end as it must. */
-export const run = Effect.fn("SelfTest.run")(function* (slot: Slot): Effect.fn.Return<void, SandboxFault> {
-  for (const [task, program, expected] of battery) {
-    const seen = yield* slot.run(task, program, limits);
-    const judged = PythonVerdict.judge(task.tests, limits, seen);
+/** Fails with the first program that did not end as it must. */
+export const run = Effect.fn("SelfTest.run")(function* (
+  row: DockerLanguage,
+  slots: Judged.Slots,
+): Effect.fn.Return<void, SandboxFault> {
+  for (const { task, program, expected } of row.selfTest) {
+    const judged = yield* Judged.judged(row, slots, task, program, task.limits ?? row.defaultLimits);
     const got = judged.kind === "verdict" ? judged.verdict.outcome : `a fault (${judged.reason})`;
-    if (got !== expected) {
-      const detail = judged.kind === "verdict" ? (judged.verdict.detail ?? "") : "";
-      return yield* new SandboxFault({
-        reason: `self-test: ${JSON.stringify(program)} ended as ${got} instead of ${expected} ${detail}`,
-      });
-    }
+    if (got === expected) continue;
+    const detail = judged.kind === "verdict" ? (judged.verdict.detail ?? "") : "";
+    return yield* new SandboxFault({
+      reason: `self-test: ${JSON.stringify(program)} ended as ${got} instead of ${expected} ${detail}`,
+    });
   }
 });

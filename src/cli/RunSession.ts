@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit";
 import * as Layer from "effect/Layer";
 import * as ComputeWorker from "../compute/ComputeWorker.ts";
 import type { RunConfig } from "../config/RunConfig.ts";
+import * as SandboxMetrics from "../domain/SandboxMetrics.ts";
 import * as GeneratorFor from "../generator/GeneratorFor.ts";
 import * as PolicyFiles from "../model/directory/Policy.ts";
 import * as Prepare from "../orchestrator/Prepare.ts";
@@ -90,6 +91,7 @@ export const reportTable = (report: Report): string => {
         ],
       ],
     ),
+    ...(report.sandbox === null ? [] : [`Sandboxes: ${SandboxMetrics.describe(report.sandbox)}`]),
   ].join("\n");
 };
 

@@ -109,6 +109,7 @@ export const render = (state: RunState, pace: Pace | null, now: number): Readonl
   ...state.stages.map((stage, index) => stageLine(state, stage, index, pace, now)),
   state.stages.length === 0 ? "  loading the policy" : `  ${detail(state)}`,
   ...alarms(state),
+  ...pausedBecause(state),
   ...leftOut(state),
 ];
 
@@ -119,6 +120,10 @@ const alarms = ({ alarms: raised }: RunState): ReadonlyArray<string> => {
     ? []
     : [`  ${raised.length} ${raised.length === 1 ? "alarm" : "alarms, the last"}: ${alarm(last)}`];
 };
+
+/** Why a run paused by itself. */
+const pausedBecause = ({ status, reason, remedy }: RunState): ReadonlyArray<string> =>
+  status === "paused" && reason !== null ? [`  PAUSED: ${reason}`, `  What to do: ${remedy ?? ""}`] : [];
 
 /** What the run's token limits leave out, where they do. */
 const leftOut = ({ leftOut: { tasks, episodes } }: RunState): ReadonlyArray<string> =>

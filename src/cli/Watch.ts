@@ -9,6 +9,7 @@ import * as Argument from "effect/cli/Argument";
 import * as Command from "effect/cli/Command";
 import * as Flag from "effect/cli/Flag";
 import { LoggedEvent } from "../domain/RunEvent.ts";
+import * as SandboxMetrics from "../domain/SandboxMetrics.ts";
 import * as RunFold from "../domain/RunFold.ts";
 import * as RunState from "../domain/RunState.ts";
 import * as ProgressClient from "../progress/ProgressClient.ts";
@@ -59,6 +60,10 @@ export const describe = (before: RunState.RunState, { event }: LoggedEvent): str
       return `${label}: the sandbox failed on ${event.taskId}: ${event.reason}`;
     case "BudgetLimitChanged":
       return `budget of ${event.unit} is now ${event.limit}`;
+    case "SandboxMeasured":
+      return `sandboxes: ${SandboxMetrics.describe(event.metrics)}; ${event.metrics.queued} waiting, slots: ${event.metrics.busy} busy, ${event.metrics.idle} idle, ${event.metrics.opening} opening`;
+    case "SandboxTripped":
+      return `PAUSED: ${event.reason}\n  What to do: ${event.remedy}`;
     case "PolicyPublished":
       return `policy version ${event.version}`;
     case "TiltChosen":

@@ -5,6 +5,7 @@
  * An event is committed before anyone is told. Adding a field is fine; renaming one is a new version.
  */
 import * as Schema from "effect/Schema";
+import { SandboxMetrics } from "./SandboxMetrics.ts";
 import { Outcome } from "./Verdict.ts";
 
 export const Unit = Schema.Literals(["verifications", "generated"]);
@@ -61,6 +62,9 @@ export const EvaluationResult = Schema.Struct({
 });
 export type EvaluationResult = typeof EvaluationResult.Type;
 
+/** Of an offline stage: the steps that it had made. */
+const OfflineStep = Schema.optionalKey(Schema.Int);
+
 export const RunEvent = Schema.Union([
   Schema.TaggedStruct("RunStarted", {
     runId: Schema.String,
@@ -69,6 +73,8 @@ export const RunEvent = Schema.Union([
     formatVersion: Schema.Int,
     backend: Schema.String,
     sandbox: Schema.String,
+    /** Programs that its sandboxes run at once. */
+    sandboxSlots: Schema.optionalKey(Schema.Int),
     stages: Schema.Array(Schema.Struct({ kind: Schema.String, label: Schema.String })),
     limits: Schema.Record(Unit, Schema.Int),
     labelsOffline: Schema.Int,
@@ -142,6 +148,15 @@ export const RunEvent = Schema.Union([
     unverified: Schema.Int,
     solvedTasks: Schema.Int,
   }),
+  /** How the sandboxes are doing since this process opened them, after a round, or (-1) after an evaluation. */
+  Schema.TaggedStruct("SandboxMeasured", { index: Schema.Int, round: Schema.Int, metrics: SandboxMetrics }),
+  /** The sandboxes failed so often that the run was paused; it goes on when it is told to. */
+  Schema.TaggedStruct("SandboxTripped", {
+    attempts: Schema.Int,
+    faults: Schema.Int,
+    reason: Schema.String,
+    remedy: Schema.String,
+  }),
   Schema.TaggedStruct("PolicyPublished", { version: Schema.Int, checkpoint: Schema.String }),
   Schema.TaggedStruct("TiltChosen", {
     beta: Schema.Number,
@@ -149,22 +164,25 @@ export const RunEvent = Schema.Union([
   }),
   Schema.TaggedStruct("ValidationMeasured", {
     index: Schema.Int,
-    /** -1: before the first round. */
+    /** -1: before the first round. Offline: the how manieth time, from 0. */
     round: Schema.Int,
+    step: OfflineStep,
     passAt1: Schema.Number,
     tasks: Schema.Int,
   }),
   /** Figures of the monitors, by name; see Monitor.ts. */
   Schema.TaggedStruct("MonitorsMeasured", {
     index: Schema.Int,
-    /** -1: before the first round's updates. */
+    /** As for ValidationMeasured. */
     round: Schema.Int,
+    step: OfflineStep,
     values: Numbers,
   }),
   /** A monitor is past its limit. */
   Schema.TaggedStruct("AlarmRaised", {
     index: Schema.Int,
     round: Schema.Int,
+    step: OfflineStep,
     monitor: Schema.String,
     value: Schema.Number,
     limit: Schema.Number,
@@ -175,6 +193,7 @@ export const RunEvent = Schema.Union([
   Schema.TaggedStruct("RolledBack", {
     index: Schema.Int,
     round: Schema.Int,
+    step: OfflineStep,
     /** Validation pass@1 of the round, and of what is gone back to; null where there is no validation. */
     from: Schema.NullOr(Schema.Number),
     to: Schema.NullOr(Schema.Number),

@@ -69,6 +69,7 @@ const apply = (state: RunState, at: number, event: RunEvent): RunState => {
         formatVersion: event.formatVersion,
         backend: event.backend,
         sandbox: event.sandbox,
+        sandboxSlots: event.sandboxSlots ?? null,
         status: "running",
         stages: event.stages.map(({ kind, label }) => ({
           kind,
@@ -141,6 +142,10 @@ const apply = (state: RunState, at: number, event: RunEvent): RunState => {
         round: event.round,
         solvedTasks: event.solvedTasks,
       };
+    case "SandboxMeasured":
+      return { ...state, sandboxMetrics: event.metrics };
+    case "SandboxTripped":
+      return { ...state, reason: event.reason, remedy: event.remedy };
     case "PolicyPublished":
       return { ...state, policyVersion: event.version };
     case "TiltChosen":
@@ -188,7 +193,7 @@ const apply = (state: RunState, at: number, event: RunEvent): RunState => {
     case "RunPaused":
       return { ...state, status: "paused" };
     case "RunUnpaused":
-      return { ...state, status: "running" };
+      return { ...state, status: "running", reason: null, remedy: null };
     case "RunResumed":
       return {
         ...rewind(state, event.checkpoint),

@@ -1,4 +1,5 @@
 /** Run state: what the events of a run say together (RunFold.ts), as plain data. */
+import type { SandboxMetrics } from "./SandboxMetrics.ts";
 import type { EvaluationResult, Unit } from "./RunEvent.ts";
 
 export type Status = "starting" | "running" | "paused" | "stopped" | "failed" | "finished";
@@ -58,8 +59,10 @@ export interface RunState {
   readonly formatVersion: number;
   readonly backend: string;
   readonly sandbox: string;
+  /** Programs that its sandboxes run at once; null where the log does not say. */
+  readonly sandboxSlots: number | null;
   readonly status: Status;
-  /** Why it stopped or failed, and what to do about a failure. */
+  /** Why it stopped, failed or paused by itself, and what to do about a failure. */
   readonly reason: string | null;
   readonly remedy: string | null;
   readonly stages: ReadonlyArray<StageState>;
@@ -89,6 +92,8 @@ export interface RunState {
   } | null;
   /** In order; a round that a resumed run repeats raises its own again. */
   readonly alarms: ReadonlyArray<AlarmState>;
+  /** Of the process that measured last; null before the first round or evaluation. */
+  readonly sandboxMetrics: SandboxMetrics | null;
   readonly rollbacks: number;
   /** Last round that finished, and the last one rolled back, by stage: a resumed round's are counted once. */
   readonly lastRound: { readonly [index: string]: number };
@@ -118,6 +123,7 @@ export const initial: RunState = {
   formatVersion: 0,
   backend: "",
   sandbox: "",
+  sandboxSlots: null,
   status: "starting",
   reason: null,
   remedy: null,
@@ -132,6 +138,7 @@ export const initial: RunState = {
   validation: null,
   monitors: null,
   alarms: [],
+  sandboxMetrics: null,
   rollbacks: 0,
   lastRound: {},
   lastRollback: {},

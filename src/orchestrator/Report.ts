@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect";
 import type { EvaluationResult, LoggedEvent, RunEvent } from "../domain/RunEvent.ts";
 import * as RunFold from "../domain/RunFold.ts";
+import type { SandboxMetrics } from "../domain/SandboxMetrics.ts";
 import type * as RunState from "../domain/RunState.ts";
 import { RunStore } from "../store/RunStore.ts";
 
@@ -24,6 +25,8 @@ export interface Report {
   /** Programs written online. */
   readonly generated: number;
   readonly faults: number;
+  /** What the sandboxes of the last process did; null where nothing was run. */
+  readonly sandbox: SandboxMetrics | null;
   readonly rollbacks: number;
   /** Alarms that the monitors raised, in order. */
   readonly alarms: ReadonlyArray<RunState.AlarmState>;
@@ -88,6 +91,7 @@ export const make = (events: ReadonlyArray<LoggedEvent>): Report => {
     cacheHits: state.counts.cacheHits,
     generated: state.counts.generated,
     faults: state.counts.faults,
+    sandbox: state.sandboxMetrics,
     rollbacks: state.rollbacks,
     alarms: state.alarms,
     tilt: state.tilt,

@@ -7,6 +7,7 @@
  */
 import * as Context from "effect/Context";
 import type * as Effect from "effect/Effect";
+import type { SandboxMetrics } from "../domain/SandboxMetrics.ts";
 import type { Task } from "../domain/Task.ts";
 import type { SandboxFault, SandboxUnavailable, Verdict } from "../domain/Verdict.ts";
 
@@ -25,5 +26,7 @@ export class Sandbox extends Context.Service<
      * isolation): recorded in every run, and part of the verdict cache's key.
      */
     readonly identity: string;
+    /** How it is doing; to be read at any time. */
+    readonly metrics: Effect.Effect<SandboxMetrics>;
   }
 >()("drydock/sandbox/Sandbox") {}

@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import type * as Scope from "effect/Scope";
+import * as SandboxMetrics from "../domain/SandboxMetrics.ts";
 import type { Language, Limits, Task } from "../domain/Task.ts";
 import { SandboxUnavailable } from "../domain/Verdict.ts";
 import * as Languages from "./docker/Languages.ts";
@@ -71,6 +72,9 @@ export const make = Effect.fnUntraced(function* (
         engine instanceof SandboxUnavailable ? `${language}/unavailable` : engine.identity,
       )
       .join(" "),
+    metrics: Effect.map(Effect.all(open.map(({ metrics }) => metrics)), (each) =>
+      each.reduce(SandboxMetrics.add, SandboxMetrics.none),
+    ),
   });
 });
 

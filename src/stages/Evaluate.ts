@@ -20,6 +20,7 @@ import * as Rerank from "./Rerank.ts";
 import { rollout, type RolloutItem } from "./Rollout.ts";
 import type { RunContext } from "./RunContext.ts";
 import { SafePoint } from "./SafePoint.ts";
+import * as SandboxFigures from "./SandboxFigures.ts";
 
 /** One program of an evaluation with its verdict, kept for inspection. */
 export interface EvaluatedProgram {
@@ -224,7 +225,10 @@ export const run = Effect.fn("Evaluate.run")(function* (context: RunContext, opt
       `evaluations/${String(options.index).padStart(2, "0")}-${options.label}-T${temperature}.jsonl`,
       measured.programs.map((program) => `${JSON.stringify(program)}\n`).join(""),
     );
-    yield* store.append({ _tag: "EvaluationFinished", index: options.index, result });
+    yield* store.append(
+      { _tag: "EvaluationFinished", index: options.index, result },
+      yield* SandboxFigures.event(options.index, -1),
+    );
   }
   return results;
 });

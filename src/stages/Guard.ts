@@ -1,12 +1,13 @@
 /**
- * The guard of an online stage: what is measured after every round, and what to do about a round gone wrong.
+ * The guard of a stage that trains: what is measured after every round, or so many steps, and what to do about
+ * training gone wrong.
  *
  * pass@1 on the validation tasks must not fall too far below the best so far. The policy that the stage began with is
  * the first to beat: a first round that makes it worse is taken back too. Monitors raise alarms beside it; each does
  * what the configuration says.
  */
 import * as Effect from "effect/Effect";
-import { type OnlineStage, temperatures } from "../config/RunConfig.ts";
+import { temperatures } from "../config/RunConfig.ts";
 import * as Monitor from "../domain/Monitor.ts";
 import { meanPassAtK } from "../domain/PassAtK.ts";
 import { RunStore } from "../store/RunStore.ts";
@@ -16,13 +17,26 @@ import type { Carried, RunContext } from "./RunContext.ts";
 import * as ValidationLog from "./ValidationLog.ts";
 
 /** The round of what was measured before the first one. */
-const BEFORE = -1;
+export const BEFORE = -1;
 /** What an alarm adds to the share of offline data. */
 const RAISE = 0.25;
 
-interface Within {
+/** What the guard needs of a stage. */
+export interface Guarded extends Monitors.Watched {
+  readonly label: string;
+  readonly validation: { readonly samples: number; readonly maxDrop: number } | null;
+}
+
+/** Where a stage is: its index, its round, and of an offline stage the steps made. Fields of each event. */
+export interface At {
   readonly index: number;
-  readonly stage: OnlineStage;
+  readonly round: number;
+  readonly step?: number;
+}
+
+interface Within {
+  readonly at: At;
+  readonly stage: Guarded;
   readonly carried: Carried;
   /** The round's own figures; see RoundFigures.ts. */
   readonly figures: Readonly<Record<string, number>>;
@@ -31,7 +45,7 @@ interface Within {
 /** Programs for the validation tasks, with the event; null where the stage has no validation. */
 const validate = Effect.fnUntraced(function* (
   context: RunContext,
-  { index, stage, carried, round }: Within & { readonly round: number },
+  { at, stage, carried }: Within,
 ) {
   const store = yield* RunStore;
   const tasks = context.tasks.validation;
@@ -44,25 +58,22 @@ const validate = Effect.fnUntraced(function* (
     purpose: "validation",
   };
   const measured = yield* measure(context, options);
-  if (round === BEFORE) {
-    yield* ValidationLog.write(context, ValidationLog.file(index, stage.label), { ...options, ...measured });
+  if (at.round === BEFORE) {
+    yield* ValidationLog.write(context, ValidationLog.file(at.index, stage.label), { ...options, ...measured });
   }
   const passAt1 = meanPassAtK(measured.counts, 1) ?? 0;
-  yield* store.append({ _tag: "ValidationMeasured", index, round, passAt1, tasks: measured.counts.length });
+  yield* store.append({ _tag: "ValidationMeasured", ...at, passAt1, tasks: measured.counts.length });
   return { ...measured, passAt1 };
 });
 
 /** Everything that is watched, with its events. */
-const watch = Effect.fn("Guard.watch")(function* (
-  context: RunContext,
-  within: Within & { readonly round: number },
-) {
+const watch = Effect.fn("Guard.watch")(function* (context: RunContext, within: Within) {
   const store = yield* RunStore;
-  const { index, stage, round, figures } = within;
+  const { at, stage, figures } = within;
   const written = yield* validate(context, within);
   const values = yield* Monitors.measure(context, stage, written, figures);
   if (Object.keys(values).length > 0) {
-    yield* store.append({ _tag: "MonitorsMeasured", index, round, values });
+    yield* store.append({ _tag: "MonitorsMeasured", ...at, values });
   }
   return { passAt1: written?.passAt1 ?? null, values };
 });
@@ -71,12 +82,17 @@ const watch = Effect.fn("Guard.watch")(function* (
 const finite = (values: Monitor.Values): Monitor.Values =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => Number.isFinite(value)));
 
-/** Carried with the figures that the first round is compared with, and the checkpoint to go back to. */
-export const baseline = Effect.fn("Guard.baseline")(function* (context: RunContext, within: Within) {
-  const { carried, stage } = within;
-  const { passAt1, values } = yield* watch(context, { ...within, round: BEFORE });
-  const best = { passAt1, checkpoint: carried.onlineStart[stage.label] };
-  return { ...carried, best, monitorStart: finite(values) };
+/**
+ * Carried with the figures that the first round is compared with, and the checkpoint to go back to: `id`, that of the
+ * stage's start.
+ */
+export const baseline = Effect.fn("Guard.baseline")(function* (
+  context: RunContext,
+  within: Within & { readonly id: string },
+) {
+  const { passAt1, values } = yield* watch(context, within);
+  const best = { passAt1, checkpoint: within.id };
+  return { ...within.carried, best, monitorStart: finite(values) };
 });
 
 /** What the alarms of a round change for those after it. */
@@ -90,13 +106,13 @@ const heeding = (carried: Carried, response: ReturnType<typeof Monitor.respond>)
 /** Measures after a round; says which checkpoint to restore where the round made the policy worse. `id`: its own. */
 export const check = Effect.fn("Guard.check")(function* (
   context: RunContext,
-  within: Within & { readonly round: number; readonly id: string },
+  within: Within & { readonly id: string },
 ) {
   const store = yield* RunStore;
-  const { index, stage, round, id } = within;
+  const { at, stage, id } = within;
   const { passAt1, values } = yield* watch(context, within);
   const alarms = Monitor.judge(stage.monitors, within.carried.monitorStart, values);
-  yield* store.append(...alarms.map((alarm) => ({ _tag: "AlarmRaised", index, round, ...alarm }) as const));
+  yield* store.append(...alarms.map((alarm) => ({ _tag: "AlarmRaised", ...at, ...alarm }) as const));
   const response = Monitor.respond(alarms);
   const monitorStart = { ...finite(values), ...within.carried.monitorStart };
   const carried = { ...heeding(within.carried, response), monitorStart };
@@ -106,7 +122,7 @@ export const check = Effect.fn("Guard.check")(function* (
   const dropped = passAt1 !== null && beaten !== null && passAt1 < beaten - maxDrop;
   if (best !== null && (dropped || response.restore)) {
     const { checkpoint } = best;
-    yield* store.append({ _tag: "RolledBack", index, round, from: passAt1, to: beaten, checkpoint });
+    yield* store.append({ _tag: "RolledBack", ...at, from: passAt1, to: beaten, checkpoint });
     return { carried, restore: checkpoint };
   }
   const better = passAt1 !== null && (beaten === null || passAt1 >= beaten);

@@ -1,10 +1,10 @@
 /**
- * What the monitors of an online stage measure: the validation programs of the policy as it is, the critic on batches
- * that stay comparable, and the round itself. What each figure means, and when it is an alarm: domain/Monitor.ts.
+ * What the monitors of a stage measure: the validation programs of the policy as it is, the critic on batches
+ * that stay comparable, and an online stage's round itself. What each figure means, and when it is an alarm: domain/Monitor.ts.
  */
 import * as Effect from "effect/Effect";
 import { Compute, type Completion, type ProgramScore } from "../compute/Compute.ts";
-import { type OnlineStage, type RunConfig, valueAlgorithms } from "../config/RunConfig.ts";
+import { type RunConfig, valueAlgorithms } from "../config/RunConfig.ts";
 import * as Monitor from "../domain/Monitor.ts";
 import { sum } from "../domain/Numbers.ts";
 import { meanPassAtK, standardError, type TaskCount } from "../domain/PassAtK.ts";
@@ -28,13 +28,24 @@ const critical = [
 ] as const;
 const scored = ["kl", "ece", "brier", "value_auroc"] as const;
 
-const watches = ({ monitors }: OnlineStage, some: ReadonlyArray<Monitor.Name>): boolean =>
-  some.some((name) => monitors[name] !== null);
+/** What is asked of a stage: its monitors, and the trainings that it steps, the critic to look at first. */
+export interface Watched {
+  readonly monitors: Monitor.Settings;
+  readonly updates: ReadonlyArray<{ readonly training: string }>;
+}
+
+const watches = (
+  { monitors }: Pick<Watched, "monitors">,
+  some: ReadonlyArray<Monitor.Name>,
+): boolean => some.some((name) => (monitors[name] ?? null) !== null);
 
 /** Whether a run needs a reference policy to measure a KL from. */
 export const needsReference = (config: RunConfig): boolean =>
   config.stages.some(
-    (stage) => stage.kind === "online" && stage.validation !== null && watches(stage, ["kl"]),
+    (stage) =>
+      (stage.kind === "online" || stage.kind === "offline") &&
+      stage.validation !== null &&
+      watches(stage, ["kl"]),
   );
 
 /** Programs for the validation tasks, with what is known of each. */
@@ -86,7 +97,7 @@ export const ofScores = (
 };
 
 /** Figures of the critic that the stage steps first. */
-const ofCritic = Effect.fnUntraced(function* (context: RunContext, stage: OnlineStage) {
+const ofCritic = Effect.fnUntraced(function* (context: RunContext, stage: Watched) {
   const compute = yield* Compute;
   const { trainings } = context.config;
   const critic = stage.updates.find(({ training }) => valueAlgorithms.has(trainings[training].algorithm));
@@ -105,11 +116,11 @@ const ofCritic = Effect.fnUntraced(function* (context: RunContext, stage: Online
 
 /**
  * Everything that the stage watches and that there is. `written`: null where the stage has no validation; `round`: the
- * round's own figures (RoundFigures.ts).
+ * round's own figures (RoundFigures.ts); none offline.
  */
 export const measure = Effect.fn("Monitors.measure")(function* (
   context: RunContext,
-  stage: OnlineStage,
+  stage: Watched,
   written: Written | null,
   round: Readonly<Record<string, number>>,
 ) {
@@ -133,7 +144,7 @@ export const measure = Effect.fn("Monitors.measure")(function* (
   const values: Record<string, number> = {};
   for (const name of Monitor.names) {
     const value = found[name];
-    if (value !== undefined && stage.monitors[name] !== null) values[name] = value;
+    if (value !== undefined && watches(stage, [name])) values[name] = value;
   }
   const error = found["pass_at_1_error"];
   return values["pass_at_1"] === undefined || error === undefined

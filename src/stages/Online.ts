@@ -24,6 +24,7 @@ import type { RolloutItem } from "./Rollout.ts";
 import * as RoundFigures from "./RoundFigures.ts";
 import type { Carried, RunContext } from "./RunContext.ts";
 import { SafePoint } from "./SafePoint.ts";
+import * as SandboxFigures from "./SandboxFigures.ts";
 import * as Selection from "./Selection.ts";
 import * as Updates from "./Updates.ts";
 import { headsOf, paidFor, verifyRound } from "./VerifyRound.ts";
@@ -164,10 +165,15 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
         unverified: candidates.filter(({ outcome }) => outcome === null).length,
         solvedTasks: solved.size,
       },
+      yield* SandboxFigures.event(index, round),
     );
 
     // Measured where the policy is still the one that the stage began with: the first round has its guard too.
-    if (carried.best === null) carried = yield* Guard.baseline(context, { index, stage, carried, figures });
+    if (carried.best === null) {
+      const at = { index, round: Guard.BEFORE };
+      const start = carried.onlineStart[stage.label];
+      carried = yield* Guard.baseline(context, { at, stage, carried, figures, id: start });
+    }
     const before = carried.onlineUpdates[stage.label] ?? [];
     const plan = Updates.plan({ trainings, stage, round, fresh, carried });
     const made = yield* Updates.run({ index, ...plan, before });
@@ -179,7 +185,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
       policyVersion: carried.policyVersion + (trained ? 1 : 0),
       onlineUpdates: { ...carried.onlineUpdates, [stage.label]: [...before, made] },
     };
-    const guard = yield* Guard.check(context, { index, stage, round, carried, figures, id });
+    const guard = yield* Guard.check(context, { at: { index, round }, stage, carried, figures, id });
     carried = guard.carried;
     if (guard.restore !== null) yield* spec.restore(guard.restore);
     yield* spec.checkpoint(round + 1, carried, id);

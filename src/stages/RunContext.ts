@@ -35,23 +35,27 @@ export interface Carried {
   /** Checkpoint from which each online stage started, by label: where its control starts. */
   readonly onlineStart: Readonly<Record<string, string>>;
   /**
-   * What a bad round of the running online stage is rolled back to: the checkpoint with the best validation pass@1; the
-   * one that the stage began with where there is no validation. Null until the stage has measured.
+   * What the running stage is rolled back to: the checkpoint with the best validation pass@1; the one that the stage
+   * began with where there is no validation. Null until the stage has measured.
    */
   readonly best: { readonly passAt1: number | null; readonly checkpoint: string } | null;
   /** How well the judges of best-of-n did, within the running online stage. */
   readonly judges: Judges.Tallies;
-  /** Factor of the learning rates of online updates. */
+  /** Factor of the running stage's learning rates. */
   readonly learningRateScale: number;
   /** Added to the share of offline data in online updates. */
   readonly offlineRaise: number;
-  /** Figures of the monitors when they were first measured in the running online stage; finite ones. */
+  /** Figures of the monitors when they were first measured in the running stage; finite ones. */
   readonly monitorStart: Monitor.Values;
-  /** An alarm ended the running online stage. */
+  /** An alarm ended the running stage. */
   readonly halted: boolean;
+  /** Checkpoint that the running offline stage began with. */
+  readonly offlineStart: string;
+  /** Steps of the running offline stage after which the guard measured last. */
+  readonly measuredAt: number;
 }
 
-/** What an online stage begins with. */
+/** What a stage that trains begins with. */
 export const stageStart = {
   best: null,
   judges: {},
@@ -59,6 +63,8 @@ export const stageStart = {
   offlineRaise: 0,
   monitorStart: {},
   halted: false,
+  offlineStart: "start",
+  measuredAt: 0,
 } satisfies Partial<Carried>;
 
 export const initialCarried: Carried = {

@@ -14,6 +14,7 @@ import type * as Scope from "effect/Scope";
 import type { Limits, Task } from "../../domain/Task.ts";
 import { SandboxFault, SandboxUnavailable, type Verdict } from "../../domain/Verdict.ts";
 import { Sandbox } from "../Sandbox.ts";
+import * as Tally from "../Tally.ts";
 import * as CompileCache from "./CompileCache.ts";
 import * as Docker from "./Docker.ts";
 import * as DockerSlot from "./DockerSlot.ts";
@@ -83,8 +84,9 @@ export const make = Effect.fn("SandboxDocker.make")(function* (
   };
   const slots: Judged.Slots = {
     run: (use) => runSlots.use((slot) => use(slot.run), odd),
-    compile,
+    compile: compile.get,
   };
+  const tally = Tally.make();
 
   const verify = Effect.fn("SandboxDocker.verify")(
     function* (task: Task, program: string): Effect.fn.Return<Verdict, SandboxFault | SandboxUnavailable> {
@@ -98,19 +100,27 @@ export const make = Effect.fn("SandboxDocker.make")(function* (
       const asked = task.limits ?? { ...row.defaultLimits, ...options.limits };
       const most = row.memoryBytes - SUPERVISOR_BYTES;
       const limits = { ...asked, memoryBytes: Math.min(asked.memoryBytes, most) };
-      const attempt = Judged.judged(row, slots, task, program, limits);
+      const attempt = tally.attempt(Judged.judged(row, slots, task, program, limits), isTrouble);
       const first = yield* Effect.option(attempt);
-      const judgement = Option.isSome(first) && isSettled(first.value) ? first.value : yield* attempt;
+      const judgement =
+        Option.isSome(first) && isSettled(first.value)
+          ? first.value
+          : yield* Effect.andThen(tally.retried, attempt);
       if (judgement.kind === "fault") {
         return yield* new SandboxFault({ reason: `${task.id}: ${judgement.reason}` });
       }
       return judgement.verdict;
     },
+    tally.verification,
     Effect.tapErrorTag("SandboxFault", () => stillThere(row, docker)),
   );
 
   const identity = `docker/${image}/${row.judge.version}/${rung.name}`;
-  return Sandbox.of({ verify, parallelism, identity });
+  const metrics = Effect.sync(() => {
+    const { hits, misses } = compile.figures();
+    return { ...runSlots.figures(), ...tally.counts(), compileHits: hits, compileMisses: misses };
+  });
+  return Sandbox.of({ verify, parallelism, identity, metrics });
 });
 
 /** Compile slots with their cache; what no language without a compiler ever asks. */
@@ -119,10 +129,11 @@ const compiler = Effect.fnUntraced(function* (
   base: Isolation.Base,
   rung: Isolation.Rung,
   { compileSlots = 1, compileCacheBytes = 128 * 1024 * 1024, runsPerSlot = 200 }: Options,
-): Effect.fn.Return<Judged.Slots["compile"], never, Scope.Scope> {
+): Effect.fn.Return<Pick<CompileCache.CompileCache, "get" | "figures">, never, Scope.Scope> {
   const { compile } = row;
   if (compile === undefined) {
-    return () => Effect.fail(new SandboxFault({ reason: `${row.language} is not compiled` }));
+    const fault = new SandboxFault({ reason: `${row.language} is not compiled` });
+    return { get: () => Effect.fail(fault), figures: () => ({ hits: 0, misses: 0, entries: 0, bytes: 0 }) };
   }
   const pool = yield* SlotPool.make({
     open: Isolation.openSlot(row, base, rung, compile.memoryBytes),
@@ -135,8 +146,7 @@ const compiler = Effect.fnUntraced(function* (
       (slot) => slot.compile({ kind: "compile", source, flags, limits: compile.limits }),
       Exit.isFailure,
     );
-  const cache = yield* CompileCache.make({ image: base.image, maxBytes: compileCacheBytes, compile: once });
-  return cache.get;
+  return yield* CompileCache.make({ image: base.image, maxBytes: compileCacheBytes, compile: once });
 });
 
 /** Fails where the engine itself is gone: then no other program could be judged either. */
@@ -154,6 +164,9 @@ const stillThere = (
         }),
     ),
   );
+
+/** A judgement that says the sandbox failed, rather than the program or the task. */
+const isTrouble = (judgement: Judgement): boolean => judgement.kind === "fault" && judgement.retry;
 
 /** Whether trying again would tell nothing new. */
 const isSettled = (judgement: Judgement): boolean =>

@@ -6,7 +6,7 @@
  */
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
-import * as Exit from "effect/Exit";
+import type * as Exit from "effect/Exit";
 import type * as Scope from "effect/Scope";
 import type { SandboxFault } from "../../domain/Verdict.ts";
 

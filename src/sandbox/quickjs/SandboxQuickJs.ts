@@ -13,8 +13,10 @@ import * as Pool from "effect/Pool";
 import type * as Scope from "effect/Scope";
 import type { Limits, Task } from "../../domain/Task.ts";
 import { SandboxFault, SandboxUnavailable, type Verdict } from "../../domain/Verdict.ts";
+import { none } from "../../domain/SandboxMetrics.ts";
 import { JUDGE_VERSION } from "../judge/JsAnswer.ts";
 import { Sandbox } from "../Sandbox.ts";
+import * as Tally from "../Tally.ts";
 import { GUEST_VERSION } from "./Guest.ts";
 import { ENGINE_VERSION } from "./QuickJsEngine.ts";
 import type { Job, Report } from "./QuickJsRun.ts";
@@ -60,8 +62,20 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Sandbox["Service"], never, Scope.Scope> {
   const graceSeconds = options.graceSeconds ?? 0.5;
   const parallelism = options.workers ?? 2;
+  const tally = Tally.make();
+  const now = { waiting: 0, busy: 0, opening: 0, opened: 0, closed: 0 };
+  const up = (name: keyof typeof now, by = 1) => Effect.sync(() => void (now[name] += by));
+  const acquire = up("opening").pipe(
+    Effect.andThen(Effect.ensuring(openSlot(graceSeconds), up("opening", -1))),
+    Effect.tap(() =>
+      Effect.andThen(
+        up("opened"),
+        Effect.addFinalizer(() => up("closed")),
+      ),
+    ),
+  );
   const pool = yield* Pool.makeWithTTL({
-    acquire: openSlot(graceSeconds),
+    acquire,
     min: 0,
     max: parallelism,
     timeToLive: "1 hour",
@@ -70,7 +84,8 @@ export const make = Effect.fnUntraced(function* (
   const attempt = (job: Job): Effect.Effect<Ending, SandboxFault> =>
     Effect.scoped(
       Effect.gen(function* () {
-        const slot = yield* Pool.get(pool);
+        const slot = yield* Effect.ensuring(Effect.andThen(up("waiting"), Pool.get(pool)), up("waiting", -1));
+        yield* Effect.acquireRelease(up("busy"), () => up("busy", -1));
         // Whatever is not a report leaves the worker in an unknown state, interruption included.
         return yield* Effect.onExit(slot.run(job), (exit) =>
           exit._tag === "Success" && exit.value.kind === "report" ? Effect.void : Pool.invalidate(pool, slot),
@@ -92,10 +107,14 @@ export const make = Effect.fnUntraced(function* (
     }
     const limits = task.limits ?? { ...DEFAULT_LIMITS, ...options.limits };
     const job: Job = { program, entryPoint: task.entryPoint, cases: tests.cases, limits };
-    const first = yield* Effect.option(attempt(job));
+    const tried = tally.attempt(attempt(job), () => false);
+    const first = yield* Effect.option(tried);
     const settled = (ending: Ending): boolean => ending.kind === "report" && !ending.report.starved;
     // A fault, a silent worker and a starved one each get a second chance; only then does the program answer for it.
-    const ending = Option.isSome(first) && settled(first.value) ? first.value : yield* attempt(job);
+    const ending =
+      Option.isSome(first) && settled(first.value)
+        ? first.value
+        : yield* Effect.andThen(tally.retried, tried);
     const testsTotal = tests.cases.length;
     if (ending.kind === "silent") {
       const detail = "gave no control back until after the time limit";
@@ -111,9 +130,14 @@ export const make = Effect.fnUntraced(function* (
     }
     const { starved: _, engineBroken: __, ...rest } = ending.report;
     return { ...rest, testsTotal };
-  });
+  }, tally.verification);
 
-  return Sandbox.of({ verify, parallelism, identity });
+  const metrics = Effect.sync(() => {
+    const { waiting: queued, busy, opening, opened, closed: recycled } = now;
+    const idle = opened - recycled - busy;
+    return { ...none, ...tally.counts(), queued, busy, idle, opening, opened, recycled };
+  });
+  return Sandbox.of({ verify, parallelism, identity, metrics });
 });
 
 /** Starts one worker, to be terminated with the scope. */

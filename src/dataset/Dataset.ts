@@ -191,6 +191,15 @@ const taskFault = (task: Task, earlier: number | undefined): Fault | undefined =
       remedy: `Set "visible" to a number from 0 to ${task.tests.cases.length}.`,
     };
   }
+  if (task.tests.kind === "call" && task.language === "javascript") {
+    const { values, comparison } = task.tests;
+    if (values !== undefined || comparison !== undefined) {
+      return {
+        reason: `task "${task.id}" is JavaScript, but its tests ask for Python's values or comparison.`,
+        remedy: 'Remove "values" and "comparison" from its tests, or correct its language.',
+      };
+    }
+  }
   return undefined;
 };
 

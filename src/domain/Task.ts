@@ -38,7 +38,12 @@ export type CallComparison = typeof CallComparison.Type;
 export const CallTests = Schema.Struct({
   kind: Schema.Literal("call"),
   cases: Schema.Array(Schema.Struct({ args: Schema.Array(Schema.Json), expected: Schema.Json })),
-  /** Default: the language's own rules. */
+  /**
+   * "python": `args` and `expected` are tagged plain data of Python (plain.py of the supervisor), for what JSON cannot
+   * say: tuples, sets, floats that are whole numbers, large ints. Compared exactly where `comparison` is absent.
+   */
+  values: Schema.optionalKey(Schema.Literal("python")),
+  /** Default: the language's own rules. For Python's values. */
   comparison: Schema.optionalKey(CallComparison),
   /** How many of the first cases are shown in the statement; the rest are hidden. */
   visible: Schema.Int,

@@ -1,12 +1,9 @@
 import { assert, describe, it } from "@effect/vitest";
 import * as fc from "fast-check";
 import type * as Schema from "effect/Schema";
-import type { Limits, Tests } from "../../src/domain/Task.ts";
 import * as AttachStream from "../../src/sandbox/docker/AttachStream.ts";
-import type { Seen } from "../../src/sandbox/docker/Protocol.ts";
 import * as JsAnswer from "../../src/sandbox/judge/JsAnswer.ts";
 import * as PythonAnswer from "../../src/sandbox/judge/PythonAnswer.ts";
-import * as PythonVerdict from "../../src/sandbox/judge/PythonVerdict.ts";
 
 /** A JSON value as the JavaScript guest would write it. */
 const asJsAnswer = (value: Schema.Json): JsAnswer.JsAnswer =>
@@ -126,91 +123,6 @@ describe("PythonAnswer", () => {
       for (const expected of [0, [0], { a: 1 }, null, "x"])
         assert.isFalse(PythonAnswer.equals(expected, answer));
     }
-  });
-});
-
-const limits: Limits = { cpuSeconds: 2, wallSeconds: 10, memoryBytes: 1 << 28, outputBytes: 1 << 16 };
-const calls: Tests = {
-  kind: "call",
-  visible: 0,
-  cases: [
-    { args: [1], expected: 1 },
-    { args: [2], expected: 2 },
-  ],
-};
-const checked: Tests = { kind: "assert", setup: "", asserts: ["assert f(1) == 1", "assert f(2) == 2"] };
-
-const seen = (messages: ReadonlyArray<unknown>, more: Partial<Seen> = {}): Seen => ({
-  id: 1,
-  answers: Buffer.concat(messages.map(AttachStream.frame)).toString("base64"),
-  ended: { exit: 0 },
-  killed: null,
-  oomKilled: false,
-  cpuSeconds: 0.1,
-  wallSeconds: 0.2,
-  errors: "",
-  ...more,
-});
-
-const outcome = (tests: Tests, what: Seen): string => {
-  const judged = PythonVerdict.judge(tests, limits, what);
-  return judged.kind === "fault"
-    ? judged.retry
-      ? "fault"
-      : "fault, final"
-    : `${judged.verdict.outcome} ${judged.verdict.testsPassed}${judged.starved ? " starved" : ""}`;
-};
-
-const hello = { ready: true };
-const said = (passed: number, word: string, detail = "") => [{ passed, outcome: word, detail }];
-
-describe("PythonVerdict", () => {
-  it("passes only on the expected answers or the checker's word", () => {
-    assert.strictEqual(outcome(calls, seen([hello, { r: 1 }, { r: 2 }])), "Passed 2");
-    assert.strictEqual(outcome(checked, seen(said(2, "Passed"))), "Passed 2");
-    assert.strictEqual(outcome(calls, seen([])), "RuntimeError 0");
-    assert.strictEqual(outcome(calls, seen([hello, { r: 1 }])), "RuntimeError 1");
-    assert.strictEqual(outcome(calls, seen([hello, { r: 1 }, { r: 3 }])), "WrongAnswer 1");
-    assert.strictEqual(outcome(calls, seen([hello, { r: 1 }, { r: 2 }, { r: 2 }])), "Malformed 2");
-    assert.strictEqual(outcome(checked, seen([])), "fault");
-    assert.strictEqual(outcome(checked, seen(said(1, "Passed"))), "fault, final");
-    assert.strictEqual(outcome(checked, seen([...said(2, "Passed"), ...said(2, "Passed")])), "fault");
-  });
-
-  it("a wrong answer comes before a later time-out", () => {
-    const late = { killed: "cpu", ended: { signal: 9 } } as const;
-    assert.strictEqual(outcome(calls, seen([hello, { r: 7 }], late)), "WrongAnswer 0");
-    assert.strictEqual(outcome(calls, seen([hello, { r: 1 }], late)), "TimedOut 1");
-  });
-
-  it("tells the ways to end apart", () => {
-    for (const [tests, start] of [
-      [calls, [hello]],
-      [checked, said(0, "Gone")],
-    ] as const) {
-      const after = (more: Partial<Seen>) => outcome(tests, seen(start, more));
-      assert.strictEqual(after({ ended: { exit: 0 } }), "RuntimeError 0");
-      assert.strictEqual(after({ ended: { signal: 11 } }), "RuntimeError 0");
-      assert.strictEqual(after({ ended: { signal: 31 } }), "Forbidden 0");
-      assert.strictEqual(after({ ended: { signal: 9 }, oomKilled: true }), "OutOfMemory 0");
-      assert.strictEqual(after({ ended: { signal: 9 }, killed: "cpu" }), "TimedOut 0");
-      assert.strictEqual(after({ ended: { signal: 9 }, killed: "wall", cpuSeconds: 1.5 }), "TimedOut 0");
-      assert.strictEqual(after({ ended: { signal: 9 }, killed: "wall" }), "TimedOut 0 starved");
-      assert.strictEqual(after({ ended: { signal: 9 }, killed: "output" }), "OutputLimit 0");
-      assert.strictEqual(after({ ended: { signal: 9 } }), "fault");
-    }
-  });
-
-  it("blames a test that fails by itself on the dataset", () => {
-    assert.strictEqual(outcome(checked, seen(said(0, "BadTest", "NameError"))), "fault, final");
-  });
-
-  it("reads errors of the program", () => {
-    assert.strictEqual(outcome(calls, seen([{ stage: "compile", e: "SyntaxError: x" }])), "CompileError 0");
-    assert.strictEqual(outcome(calls, seen([{ stage: "load", e: "NameError: x" }])), "RuntimeError 0");
-    assert.strictEqual(outcome(calls, seen([hello, { e: "MemoryError: " }])), "OutOfMemory 0");
-    assert.strictEqual(outcome(checked, seen(said(1, "RuntimeError", "MemoryError: "))), "OutOfMemory 1");
-    assert.strictEqual(outcome(calls, seen([[], 5])), "Malformed 0");
   });
 });
 

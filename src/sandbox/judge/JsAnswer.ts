@@ -1,7 +1,7 @@
 /**
  * Judging a JavaScript program's answer: is the value it returned the expected plain data?
  *
- * The program's value crosses out of its runtime as a `JsAnswer` (written by `quickjs/Guest.ts`, where every
+ * The program's value crosses out of its runtime as a `JsAnswer` (written by sandbox-images/node/guest/plain.js, where every
  * value that is not plain data has become an `x`). The expected value never goes in. Rules:
  *
  * - numbers: equal, or within 1e-9 relative of an expected non-integer or of a non-integer answer; -0 equals 0; NaN equals nothing.
@@ -16,7 +16,7 @@ export const JUDGE_VERSION = "js-judge-1";
 /** Relative (and, near zero, absolute) tolerance where a number is not an integer. */
 export const FLOAT_TOLERANCE = 1e-9;
 
-/** A value as it crosses out of the runtime. `o` is an object's own enumerable entries, `x` anything that is not plain data. */
+/** A value as it crosses out of the runtime. `o` is an object's own enumerable entries, `i` a bigint's digits, `x` anything that is not plain data. */
 export type JsAnswer =
   | null
   | boolean
@@ -24,7 +24,8 @@ export type JsAnswer =
   | string
   | ReadonlyArray<JsAnswer>
   | { readonly o: ReadonlyArray<readonly [string, JsAnswer]> }
-  | { readonly n: "NaN" | "Infinity" | "-Infinity" | "-0" }
+  | { readonly n: "NaN" | "Infinity" | "-Infinity" | "-0" | "undefined" }
+  | { readonly i: string }
   | { readonly x: string };
 
 export const closeEnough = (expected: number, actual: number): boolean => {
@@ -62,6 +63,14 @@ export const equals = (expected: Schema.Json, answer: JsAnswer): boolean => {
   return false;
 };
 
+/** JSON as it crosses into a runtime. */
+export const encode = (json: Schema.Json): JsAnswer => {
+  if (typeof json === "number") return Object.is(json, -0) ? { n: "-0" } : json;
+  if (json === null || typeof json !== "object") return json;
+  if (Array.isArray(json)) return json.map(encode);
+  return { o: Object.entries(json).map(([key, value]) => [key, encode(value)] as const) };
+};
+
 /** One short line for a person. */
 export const show = (answer: JsAnswer, width = 80): string => {
   const text = render(answer);
@@ -75,5 +84,6 @@ const render = (answer: JsAnswer): string => {
   if ("o" in answer) {
     return `{${answer.o.map(([key, value]) => `${JSON.stringify(key)}: ${render(value)}`).join(", ")}}`;
   }
+  if ("i" in answer) return `${answer.i}n`;
   return "x" in answer ? `<${answer.x}>` : "<unreadable>";
 };

@@ -1,0 +1,237 @@
+import { assert, describe, it } from "@effect/vitest";
+import type { Limits, StdioTests, Tests } from "../../src/domain/Task.ts";
+import type { Verdict } from "../../src/domain/Verdict.ts";
+import * as AttachStream from "../../src/sandbox/docker/AttachStream.ts";
+import type { Seen } from "../../src/sandbox/docker/Protocol.ts";
+import type { Rules } from "../../src/sandbox/judge/CallAnswer.ts";
+import * as PythonAnswer from "../../src/sandbox/judge/PythonAnswer.ts";
+import * as SlotVerdict from "../../src/sandbox/judge/SlotVerdict.ts";
+import * as StdioVerdict from "../../src/sandbox/judge/StdioVerdict.ts";
+import * as TestOrder from "../../src/sandbox/judge/TestOrder.ts";
+
+const rules: Rules = { equals: PythonAnswer.equals, show: PythonAnswer.show };
+
+const limits: Limits = { cpuSeconds: 2, wallSeconds: 10, memoryBytes: 1 << 28, outputBytes: 1 << 16 };
+const calls: Tests = {
+  kind: "call",
+  visible: 0,
+  cases: [
+    { args: [1], expected: 1 },
+    { args: [2], expected: 2 },
+  ],
+};
+const checked: Tests = { kind: "assert", setup: "", asserts: ["assert f(1) == 1", "assert f(2) == 2"] };
+
+const seen = (messages: ReadonlyArray<unknown>, more: Partial<Seen> = {}): Seen => ({
+  id: 1,
+  answers: Buffer.concat(messages.map(AttachStream.frame)).toString("base64"),
+  ended: { exit: 0 },
+  killed: null,
+  oomKilled: false,
+  cpuSeconds: 0.1,
+  wallSeconds: 0.2,
+  errors: "",
+  memoryBytes: 1 << 20,
+  output: "",
+  ...more,
+});
+
+const outcome = (tests: Tests, what: Seen): string => {
+  const judged = SlotVerdict.judge(rules, tests, limits, what);
+  return judged.kind === "fault"
+    ? judged.retry
+      ? "fault"
+      : "fault, final"
+    : `${judged.verdict.outcome} ${judged.verdict.testsPassed}${judged.starved ? " starved" : ""}`;
+};
+
+const hello = { ready: true };
+const said = (passed: number, word: string, detail = "") => [{ passed, outcome: word, detail }];
+
+describe("SlotVerdict", () => {
+  it("passes only on the expected answers or the checker's word", () => {
+    assert.strictEqual(outcome(calls, seen([hello, { r: 1 }, { r: 2 }])), "Passed 2");
+    assert.strictEqual(outcome(checked, seen(said(2, "Passed"))), "Passed 2");
+    assert.strictEqual(outcome(calls, seen([])), "RuntimeError 0");
+    assert.strictEqual(outcome(calls, seen([hello, { r: 1 }])), "RuntimeError 1");
+    assert.strictEqual(outcome(calls, seen([hello, { r: 1 }, { r: 3 }])), "WrongAnswer 1");
+    assert.strictEqual(outcome(calls, seen([hello, { r: 1 }, { r: 2 }, { r: 2 }])), "Malformed 2");
+    assert.strictEqual(outcome(checked, seen([])), "fault");
+    assert.strictEqual(outcome(checked, seen(said(1, "Passed"))), "fault, final");
+    assert.strictEqual(outcome(checked, seen([...said(2, "Passed"), ...said(2, "Passed")])), "fault");
+  });
+
+  it("a wrong answer comes before a later time-out", () => {
+    const late = { killed: "cpu", ended: { signal: 9 } } as const;
+    assert.strictEqual(outcome(calls, seen([hello, { r: 7 }], late)), "WrongAnswer 0");
+    assert.strictEqual(outcome(calls, seen([hello, { r: 1 }], late)), "TimedOut 1");
+  });
+
+  it("tells the ways to end apart", () => {
+    for (const [tests, start] of [
+      [calls, [hello]],
+      [checked, said(0, "Gone")],
+    ] as const) {
+      const after = (more: Partial<Seen>) => outcome(tests, seen(start, more));
+      assert.strictEqual(after({ ended: { exit: 0 } }), "RuntimeError 0");
+      assert.strictEqual(after({ ended: { signal: 11 } }), "RuntimeError 0");
+      assert.strictEqual(after({ ended: { signal: 31 } }), "Forbidden 0");
+      assert.strictEqual(after({ ended: { signal: 9 }, oomKilled: true }), "OutOfMemory 0");
+      assert.strictEqual(after({ ended: { signal: 9 }, killed: "cpu" }), "TimedOut 0");
+      assert.strictEqual(after({ ended: { signal: 9 }, killed: "wall", cpuSeconds: 1.5 }), "TimedOut 0");
+      assert.strictEqual(after({ ended: { signal: 9 }, killed: "wall" }), "TimedOut 0 starved");
+      assert.strictEqual(after({ ended: { signal: 9 }, killed: "output" }), "OutputLimit 0");
+      assert.strictEqual(after({ ended: { signal: 9 } }), "fault");
+    }
+  });
+
+  it("blames a test that fails by itself on the dataset", () => {
+    assert.strictEqual(outcome(checked, seen(said(0, "BadTest", "NameError"))), "fault, final");
+  });
+
+  it("reads errors of the program", () => {
+    assert.strictEqual(outcome(calls, seen([{ stage: "compile", e: "SyntaxError: x" }])), "CompileError 0");
+    assert.strictEqual(outcome(calls, seen([{ stage: "load", e: "NameError: x" }])), "RuntimeError 0");
+    assert.strictEqual(outcome(calls, seen([hello, { e: "MemoryError: " }])), "OutOfMemory 0");
+    assert.strictEqual(outcome(checked, seen(said(1, "RuntimeError", "MemoryError: "))), "OutOfMemory 1");
+    assert.strictEqual(outcome(calls, seen([[], 5])), "Malformed 0");
+  });
+});
+
+/** A verdict that must be one. */
+const verdict = (tests: Tests, what: Seen): Verdict => {
+  const judged = SlotVerdict.judge(rules, tests, limits, what);
+  return judged.kind === "verdict" ? judged.verdict : assert.fail(judged.reason);
+};
+
+describe("SlotVerdict: counts and order", () => {
+  const counted = { ...calls, counts: true };
+
+  it("counts every call where asked to", () => {
+    const some = verdict(counted, seen([hello, { r: 9 }, { r: 2 }]));
+    assert.deepInclude(some, { outcome: "WrongAnswer", testsPassed: 1, testsTotal: 2, firstFailing: 0 });
+    const raised = verdict(counted, seen([hello, { e: "ValueError: x" }, { r: 2 }]));
+    assert.deepInclude(raised, { outcome: "RuntimeError", testsPassed: 1, firstFailing: 0 });
+    const gone = verdict(counted, seen([hello, { r: 1 }], { ended: { signal: 9 }, killed: "cpu" }));
+    assert.deepInclude(gone, { outcome: "TimedOut", testsPassed: 1, firstFailing: 1 });
+  });
+
+  it("counts every assert where asked to", () => {
+    const word = { passed: 1, outcome: "WrongAnswer", detail: "assert f(1) == 1", first: 0 };
+    const some = verdict({ ...checked, counts: true }, seen([word]));
+    assert.deepInclude(some, { outcome: "WrongAnswer", testsPassed: 1, firstFailing: 0 });
+  });
+
+  it("runs visible tests first and then the short ones, and names failures by the task's numbers", () => {
+    const args = [[1], ["a long argument"], [22], [3]];
+    const tests: Tests = {
+      kind: "call",
+      visible: 1,
+      cases: args.map((one, index) => ({ args: one, expected: index })),
+    };
+    assert.deepStrictEqual(TestOrder.order(tests), [0, 3, 2, 1]);
+    assert.deepStrictEqual(
+      TestOrder.arrange(tests).cases.map(({ args: [first] }) => first),
+      [1, 3, 22, args[1]?.[0]],
+    );
+    const failed = verdict(tests, seen([hello, { r: 0 }, { r: 3 }, { r: 7 }, { r: 1 }]));
+    assert.deepInclude(failed, { testsPassed: 2, firstFailing: 2 });
+    assert.strictEqual(failed.detail, "expected 2, got 7");
+    assert.deepStrictEqual(TestOrder.order(checked), [0, 1]);
+  });
+
+  it("carries memory and the beginning of the output", () => {
+    const full = verdict(
+      calls,
+      seen([hello, { r: 1 }, { r: 2 }], { output: "x".repeat(3000), memoryBytes: 77 }),
+    );
+    assert.strictEqual(full.output?.length, 2048);
+    assert.strictEqual(full.memoryBytes, 77);
+    assert.notProperty(full, "firstFailing");
+  });
+
+  it("takes no answer that is nested deeper than plain data", () => {
+    const deep = JSON.parse(`${"[".repeat(5000)}${"]".repeat(5000)}`) as unknown;
+    const text = JSON.stringify({ r: 0 }).replace("0", `${"[".repeat(5000)}${"]".repeat(5000)}`);
+    const size = Buffer.alloc(4);
+    size.writeUInt32BE(text.length);
+    assert.isDefined(deep);
+    const answers = Buffer.concat([AttachStream.frame(hello), size, Buffer.from(text)]).toString("base64");
+    assert.strictEqual(outcome(calls, seen([], { answers })), "Malformed 0");
+  });
+});
+
+const lines: StdioTests = {
+  kind: "stdio",
+  comparison: "exact",
+  visible: 0,
+  cases: ["333", "1", "22"].map((input) => ({ input, output: `${input}!` })),
+};
+const ran = (out: string, more: object = {}) => ({
+  out,
+  exit: 0,
+  cpu: 0.1,
+  killed: null,
+  oom: false,
+  ...more,
+});
+
+describe("StdioVerdict", () => {
+  it("passes on what was printed for every input", () => {
+    assert.strictEqual(outcome(lines, seen([ran("1!\n"), ran("22!"), ran("333! \n\n")])), "Passed 3");
+    const wrong = verdict(lines, seen([ran("1!"), ran("no"), ran("333!")]));
+    assert.deepInclude(wrong, { outcome: "WrongAnswer", testsPassed: 1, firstFailing: 2, output: "no" });
+    assert.strictEqual(wrong.detail, 'expected "22!", printed "no"');
+    assert.strictEqual(
+      outcome({ ...lines, counts: true }, seen([ran("1!"), ran("no"), ran("333!")])),
+      "WrongAnswer 2",
+    );
+  });
+
+  it("tells the ways to end apart", () => {
+    const { exit: _, ...noExit } = ran("");
+    const end = (last: object, more: Partial<Seen> = {}) =>
+      outcome(lines, seen([ran("1!"), { ...noExit, ...last }], more));
+    assert.strictEqual(end({ exit: 1 }), "RuntimeError 1");
+    assert.strictEqual(end({ exit: 1 }, { errors: "Traceback\nMemoryError\n" }), "OutOfMemory 1");
+    assert.strictEqual(
+      end({ exit: 1 }, { errors: "  File x\nSyntaxError: invalid syntax\n" }),
+      "CompileError 1",
+    );
+    assert.strictEqual(end({ signal: 11 }), "RuntimeError 1");
+    assert.strictEqual(end({ signal: 6 }, { errors: "  what():  std::bad_alloc\n" }), "OutOfMemory 1");
+    assert.strictEqual(end({ signal: 31 }), "Forbidden 1");
+    assert.strictEqual(end({ signal: 9, oom: true }), "OutOfMemory 1");
+    assert.strictEqual(end({ signal: 9, killed: "cpu" }), "TimedOut 1");
+    assert.strictEqual(end({ signal: 9, killed: "wall" }), "TimedOut 1 starved");
+    assert.strictEqual(end({ signal: 9, killed: "wall", cpu: 1.5 }), "TimedOut 1");
+    assert.strictEqual(end({ signal: 9, killed: "output" }), "OutputLimit 1");
+    assert.strictEqual(end({ signal: 9 }), "fault");
+    // The right output of a program that crashed behind it is no pass, and one that was killed neither.
+    assert.strictEqual(end({ exit: 3, out: "22!" }), "RuntimeError 1");
+    assert.strictEqual(end({ exit: 0, out: "22!", killed: "output" }), "OutputLimit 1");
+  });
+
+  it("is a fault where tests are missing, too many or unreadable", () => {
+    assert.strictEqual(outcome(lines, seen([ran("1!")])), "fault");
+    assert.strictEqual(outcome(lines, seen(Array.from({ length: 4 }, () => ran("1!")))), "fault");
+    assert.strictEqual(outcome(lines, seen([{ out: 5 }])), "fault");
+    assert.strictEqual(outcome(lines, seen([], { answers: "////" })), "fault");
+  });
+
+  it("goes from batch to batch as long as all is well", () => {
+    const many: StdioTests = {
+      ...lines,
+      cases: Array.from({ length: 9 }, () => ({ input: "", output: "" })),
+    };
+    assert.deepStrictEqual(StdioVerdict.batches(many), [1, 4, 4]);
+    assert.deepStrictEqual(StdioVerdict.batches({ ...many, counts: true }), [9]);
+    assert.deepStrictEqual(StdioVerdict.batches(lines), [1, 2]);
+    const first = seen([ran("1!")], { cpuSeconds: 1, wallSeconds: 2, memoryBytes: 50 });
+    assert.isTrue(StdioVerdict.undecided(lines, limits, first));
+    assert.isFalse(StdioVerdict.undecided(lines, limits, seen([ran("2!")])));
+    const rest = seen([ran("22!"), ran("333!")], { cpuSeconds: 1, wallSeconds: 2, memoryBytes: 40 });
+    const whole = verdict(lines, StdioVerdict.merge(first, rest));
+    assert.deepInclude(whole, { outcome: "Passed", cpuSeconds: 2, wallSeconds: 4, memoryBytes: 50 });
+  });
+});

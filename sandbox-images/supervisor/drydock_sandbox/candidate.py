@@ -1,8 +1,9 @@
-"""C: runs the program, then answers calls of its entry point with plain data, one frame a call.
+"""C: runs a Python program.
 
-The first frame says whether the program loaded: {"ready": true}, or {"stage": "compile"|"load", "e": error}. Then
-{"r": value} or {"e": error} for each call. The program owns this process and may forge any of it; all that it can
-forge is its own answers, which are judged elsewhere.
+By calls: one frame each on ANSWERS. The first says whether the program loaded: {"ready": true}, or
+{"stage": "compile"|"load", "e": error}. Then {"r": value} or {"e": error} for each call. As a whole: it reads
+descriptor 0 and prints to 1, as under `python3`. The program owns this process and may forge any of it; all that it
+can forge is its own answers, judged elsewhere.
 """
 import os
 import sys
@@ -14,15 +15,8 @@ PROGRAM, CALLS, ANSWERS = 100, 101, 102
 
 
 def run(entry):
-    source = plain.read_all(PROGRAM)
-    os.close(PROGRAM)
-    module = types.ModuleType("solution")
-    module.__builtins__ = __builtins__
-    sys.modules["solution"] = module
-    sys.argv = ["solution.py"]
-    sys.stdin = sys.__stdin__ = open(0, "r", encoding="utf-8", closefd=False)
-    sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
-    sys.stderr = sys.__stderr__ = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+    module = open_module("solution")
+    source = read_program()
     try:
         code = compile(source, "solution.py", "exec", dont_inherit=True)
     except BaseException as error:
@@ -48,6 +42,49 @@ def run(entry):
             answer = {"e": describe(error)}
         plain.send(ANSWERS, answer)
     sys.stdout.flush()
+
+
+def run_whole():
+    """As `python3 solution.py` would: standard input, standard output, exit code."""
+    import atexit
+    import threading
+    import traceback
+
+    module = open_module("__main__")
+    status = 0
+    try:
+        exec(compile(read_program(), "solution.py", "exec", dont_inherit=True), module.__dict__)
+    except SystemExit as end:
+        if type(end.code) is int:
+            status = end.code & 255
+        elif end.code is not None:
+            print(end.code, file=sys.stderr)
+            status = 1
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    return status
+
+
+def open_module(name):
+    """The program's module, and standard streams of its own."""
+    module = types.ModuleType(name)
+    module.__builtins__ = __builtins__
+    sys.modules[name] = module
+    sys.argv = ["solution.py"]
+    sys.stdin = sys.__stdin__ = open(0, "r", encoding="utf-8", closefd=False)
+    sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+    sys.stderr = sys.__stderr__ = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+    return module
+
+
+def read_program():
+    source = plain.read_all(PROGRAM)
+    os.close(PROGRAM)
+    return source
 
 
 def describe(error):

@@ -1,6 +1,6 @@
 """K: runs assert-style tests. It holds the tests; the program is in another process and is reached by calls only.
 
-Verdict, one frame: {"outcome": ..., "passed": asserts that held, "detail": ...}. Outcomes beyond the domain's:
+Verdict, one frame: {"outcome", "passed": asserts that held, "detail", "first": the first that did not, if any}. Outcomes beyond the domain's:
 "Gone" (the program's process ended or was ended before it answered; the supervisor knows why) and "BadTest" (the
 tests failed by themselves: a fault of the dataset, never the program's).
 """
@@ -28,11 +28,16 @@ class BadArgument(BaseException):
 
 
 def run():
-    passed, outcome, detail = check(json.loads(plain.read_all(TESTS)))
-    plain.send(VERDICT, {"passed": passed, "outcome": outcome, "detail": detail[:200]})
+    plain.send(VERDICT, check(json.loads(plain.read_all(TESTS))))
+
+
+def verdict(passed, outcome="Passed", detail="", first=None):
+    said = {"passed": passed, "outcome": outcome, "detail": detail[:200]}
+    return said if first is None else {**said, "first": first}
 
 
 def check(tests):
+    """The verdict: of the asserts up to the first that fails, or of all where they are to be counted."""
     calls = 0
 
     def proxy(*arguments, **named):
@@ -58,41 +63,51 @@ def check(tests):
     try:
         loaded = receive()
     except CandidateGone:
-        return 0, "Gone", "ended while loading"
+        return verdict(0, "Gone", "ended while loading", 0)
     except CandidateMalformed as error:
-        return 0, "Malformed", str(error)
+        return verdict(0, "Malformed", str(error), 0)
     if loaded.get("ready") is not True:
-        return 0, "CompileError" if loaded.get("stage") == "compile" else "RuntimeError", str(loaded.get("e"))
+        outcome = "CompileError" if loaded.get("stage") == "compile" else "RuntimeError"
+        return verdict(0, outcome, str(loaded.get("e")), 0)
 
     world = {"__name__": "tests", "__builtins__": __builtins__}
     try:
         exec(compile(tests["setup"], "setup.py", "exec", dont_inherit=True), world)
         codes = [compile(text, "test.py", "exec", dont_inherit=True) for text in tests["asserts"]]
     except BaseException as error:
-        return 0, "BadTest", f"setup: {type(error).__name__}: {error}"
+        return verdict(0, "BadTest", f"setup: {type(error).__name__}: {error}")
     world[tests["entry"]] = proxy
+    passed, failure = 0, None
     for index, code in enumerate(codes):
         calls = 0
         try:
             exec(code, world)
+            passed += 1
+            continue
         except AssertionError:
-            return index, "WrongAnswer", first_line(tests["asserts"][index])
+            outcome, detail = "WrongAnswer", first_line(tests["asserts"][index])
         except CandidateError as error:
-            return index, "RuntimeError", str(error)
+            outcome, detail = "RuntimeError", str(error)
         except CandidateGone:
-            return index, "Gone", "ended before it answered"
+            outcome, detail = "Gone", "ended before it answered"
         except CandidateMalformed as error:
-            return index, "Malformed", str(error)
+            outcome, detail = "Malformed", str(error)
         except BadArgument as error:
-            return index, "BadTest", str(error)
+            outcome, detail = "BadTest", str(error)
         except (NameError, ImportError) as error:
             # Never made by an answer: the test counts on something that the program would have had to define.
-            return index, "BadTest", f"{type(error).__name__}: {error} in {first_line(tests['asserts'][index])}"
+            text = f"{type(error).__name__}: {error} in {first_line(tests['asserts'][index])}"
+            outcome, detail = "BadTest", text
         except BaseException as error:
             # What the program answered made the test itself fail, say `len(None)`; without an answer it is the test's fault.
             text = f"{type(error).__name__}: {error} in {first_line(tests['asserts'][index])}"
-            return index, "WrongAnswer" if calls else "BadTest", text
-    return len(codes), "Passed", ""
+            outcome, detail = "WrongAnswer" if calls else "BadTest", text
+        if outcome == "BadTest":
+            return verdict(passed, outcome, detail, index)
+        failure = failure or verdict(0, outcome, detail, index)
+        if not tests["counts"] or outcome in ("Gone", "Malformed"):
+            break
+    return {**failure, "passed": passed} if failure else verdict(passed)
 
 
 def receive():

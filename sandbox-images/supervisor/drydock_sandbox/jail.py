@@ -2,6 +2,7 @@
 import ctypes
 import os
 import resource
+import signal
 import struct
 
 from . import seccomp
@@ -10,10 +11,12 @@ libc = ctypes.CDLL(None, use_errno=True)
 libc.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
 libc.syscall.restype = ctypes.c_long
 
-CLONE = 56
 NEW_NAMESPACES = 0x20000 | 0x4000000 | 0x8000000 | 0x10000000 | 0x20000000  # mount, uts, ipc, user, pid
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 READONLY, NOSUID, NODEV, NOEXEC, RECURSIVE, PRIVATE = 1, 2, 4, 8, 0x4000, 0x40000
+REMOUNT = 32
+HIDDEN = READONLY | NOSUID | NODEV | NOEXEC
+AT_EMPTY_PATH = 0x1000
 CAPABILITY_VERSION_3 = 0x20080522
 FIRST_FD = 100
 
@@ -22,12 +25,12 @@ def fork(namespaces):
     """Forks, into new namespaces where asked. The pid, 0 in the child."""
     if not namespaces:
         return os.fork()
-    signal_on_exit = 17  # SIGCHLD
+    clone = seccomp.machine()[1]["clone"]
     before, in_child, in_parent = (
         getattr(ctypes.pythonapi, name) for name in ("PyOS_BeforeFork", "PyOS_AfterFork_Child", "PyOS_AfterFork_Parent")
     )
     before()
-    pid = libc.syscall(CLONE, ctypes.c_ulong(signal_on_exit | NEW_NAMESPACES), 0, 0, 0, 0)
+    pid = libc.syscall(clone, ctypes.c_ulong(signal.SIGCHLD | NEW_NAMESPACES), 0, 0, 0, 0)
     if pid == 0:
         in_child()
         return 0
@@ -57,20 +60,24 @@ def arrange_fds(stdio, rest):
     os.closerange(FIRST_FD + len(rest), 256)
 
 
-def enter(namespaces, limits, uid, gid):
-    """Locks the calling process in, for good."""
+def enter(namespaces, limits, launch, uid, gid, with_stdin):
+    """Takes the calling process into namespaces and under limits, for good. `confine` is the last step."""
     if namespaces:
         libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # else its /proc files belong to root
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/gid_map", f"{gid} {gid} 1")
         _write("/proc/self/uid_map", f"{uid} {uid} 1")
         _write("/proc/self/oom_score_adj", "1000")  # the first to go where memory runs out
-    interpreter = _address_space()
+    own = _address_space() if launch["run"] is None else 0
     if namespaces:
         _mount(None, b"/", None, RECURSIVE | PRIVATE)
-        _mount(b"tmpfs", b"/tmp", b"tmpfs", NOSUID | NODEV | NOEXEC, b"size=16m,nr_inodes=1k,mode=1777")
-        for hidden in (b"/proc", b"/sys"):
-            _mount(b"tmpfs", hidden, b"tmpfs", READONLY | NOSUID | NODEV | NOEXEC, b"size=0,nr_inodes=2")
+        size = b"size=%d,nr_inodes=1k,mode=1777" % launch["tmpBytes"]
+        _mount(b"tmpfs", b"/tmp", b"tmpfs", NOSUID | NODEV | NOEXEC, size)
+        if with_stdin:
+            _proc_of_stdin()
+        else:
+            _mount(b"tmpfs", b"/proc", b"tmpfs", HIDDEN, b"size=0,nr_inodes=2")
+        _mount(b"tmpfs", b"/sys", b"tmpfs", HIDDEN, b"size=0,nr_inodes=2")
     else:
         os.setsid()
     os.chdir("/tmp")
@@ -78,22 +85,68 @@ def enter(namespaces, limits, uid, gid):
         # A backstop: the supervisor, which counts more finely, comes first. Hard = soft, because process 1 of a
         # namespace ignores the soft limit's signal.
         (resource.RLIMIT_CPU, int(limits["cpuSeconds"]) + 2),
-        (resource.RLIMIT_AS, interpreter + int(limits["memoryBytes"])),
-        (resource.RLIMIT_FSIZE, 4 << 20),
+        (resource.RLIMIT_FSIZE, launch["fileBytes"]),
         (resource.RLIMIT_NOFILE, FIRST_FD + 32),
-        (resource.RLIMIT_STACK, 64 << 20),
+        (resource.RLIMIT_STACK, launch["stackBytes"]),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
     ]
+    if launch["addressSpace"] is not None:
+        bounds.append((resource.RLIMIT_AS, own + launch["addressSpace"] + int(limits["memoryBytes"])))
     if namespaces:  # elsewhere it would count every process of this user on the machine
-        bounds.append((resource.RLIMIT_NPROC, 16))
+        bounds.append((resource.RLIMIT_NPROC, launch["processes"]))
     for which, bound in bounds:
         resource.setrlimit(which, (bound, bound))
+
+
+def confine(launch):
+    """Drops what rights are left and installs the system call filter."""
     if libc.capset(struct.pack("Ii", CAPABILITY_VERSION_3, 0), b"\0" * 24):
         raise OSError(ctypes.get_errno(), "capset")
     hide_from_peers()
-    seccomp.install(libc, os.getpid())
+    seccomp.install(libc, seccomp.program(os.getpid(), allowed(launch), launch["children"]))
+
+
+def allowed(launch):
+    """What a launch may call beyond seccomp.ALLOWED."""
+    run = launch["run"]
+    return (*launch["allow"], *(() if run is None else ("execveat",) if run == "program" else ("execve",)))
+
+
+def execute(launch, command):
+    """Confines this process and makes it the command, or the program on descriptor 100. Returns only by raising."""
+    arguments = _strings(command)
+    environment = _strings(f"{name}={value}" for name, value in launch["environment"].items())
+    for ignored_by_python in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(ignored_by_python, signal.SIG_DFL)
+    confine(launch)
+    if launch["run"] == "program":
+        execveat = seccomp.machine()[1]["execveat"]
+        libc.syscall(execveat, ctypes.c_int(FIRST_FD), b"", arguments, environment, ctypes.c_int(AT_EMPTY_PATH))
+    else:
+        libc.execve(arguments[0], arguments, environment)
+    raise OSError(ctypes.get_errno(), f"exec {command[0]}: {os.strerror(ctypes.get_errno())}")
+
+
+def _strings(texts):
+    encoded = [text.encode() for text in texts]
+    return (ctypes.c_char_p * (len(encoded) + 1))(*encoded, None)
+
+
+def _proc_of_stdin():
+    """An empty /proc but for what /dev/stdin leads to: a copy of descriptor 0, which is made to be that file."""
+    size = os.fstat(0).st_size
+    options = b"size=%d,nr_inodes=8" % (size + resource.getpagesize())
+    _mount(b"tmpfs", b"/proc", b"tmpfs", NOSUID | NODEV | NOEXEC, options)
+    os.makedirs("/proc/self/fd")
+    with open("/proc/self/fd/0", "wb") as file:
+        while size > 0:
+            size -= os.sendfile(file.fileno(), 0, None, size)
+    _mount(b"tmpfs", b"/proc", b"tmpfs", HIDDEN | REMOUNT, options)
+    stdin = os.open("/proc/self/fd/0", os.O_RDONLY)
+    os.dup2(stdin, 0)
+    os.close(stdin)
 
 
 def _address_space():

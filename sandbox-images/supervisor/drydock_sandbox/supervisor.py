@@ -1,39 +1,34 @@
 """S, process 1 of the container: one run at a time, asked for on stdin and answered on stdout.
 
-Request {"id", "kind": "call"|"assert", "program", "entry", "limits", "namespaces"} with "calls" (a list of lists of
-encoded arguments) or "setup" and "asserts". Reply {"id", "answers" or "verdict", "ended", "killed", "oomKilled",
-"cpuSeconds", "wallSeconds", "errors"}. The reply says what was seen; Drydock makes the verdict of it.
+Request {"id", "kind", "launch", "program", "entry", "limits", "namespaces", "files"?, "counts"?} and, by kind,
+  call     "calls": a list of lists of encoded arguments
+  assert   "setup" and "asserts", or "checker": base64 of an executable, where the launch runs the program itself
+  stdio    "inputs": a list of texts; the limits are each test's
+  compile  "source" and "flags" in place of program, launch and entry
+Reply {"id", "answers", "output", "ended", "killed", "oomKilled", "cpuSeconds", "wallSeconds", "memoryBytes", "errors"};
+of compile "binary" (base64 or null) in place of answers and output. The reply says what was seen; Drydock makes the
+verdict of it. Where nothing could be run: {"id", "fault"}, and the slot ends.
 """
 import base64
 import json
 import os
-import select
-import signal
 import socket
 import struct
 import sys
-import time
 
-from . import jail, plain, zygote
+from . import compiler, jail, launch, plain, zygote
+from .run import MAX_ERRORS, Run, SetupFailed
 
-PROTOCOL = 1
+PROTOCOL = 2
 MAX_ANSWERS = 4 << 20
-MAX_ERRORS = 2000
-# How long a checker may take to say what it saw once the program's process is gone.
-GRACE_SECONDS = 1.0
-# CPU time of a checker beyond the program's.
-CHECKER_SECONDS = 2
-# How long a program may take to end once the checker has.
-LAST_WORDS_SECONDS = 0.2
-OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
-
-
-class SetupFailed(Exception):
-    """The sandbox could not start a jailed process: a fault, not a verdict."""
+SHOWN_BYTES = 2048
+# Frames of all stdio tests of a request together.
+MAX_FRAMES = 8 << 20
 
 
 def main():
     jail.hide_from_peers()
+    launches = launch.load()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if os.fork() == 0:
         ours.close()
@@ -45,7 +40,9 @@ def main():
         zygote.serve(theirs)
     theirs.close()
     version = ".".join(map(str, sys.version_info[:3]))
-    plain.send(1, {"ready": True, "protocol": PROTOCOL, "python": version, "machine": os.uname().machine})
+    machine = os.uname().machine
+    ready = {"ready": True, "protocol": PROTOCOL, "python": version, "machine": machine, "launches": list(launches)}
+    plain.send(1, ready)
     while True:
         try:
             (length,) = struct.unpack(">I", plain.read_exactly(0, 4))
@@ -53,186 +50,135 @@ def main():
         except EOFError:
             os._exit(0)  # Drydock has gone
         try:
-            reply = Run(request, ours).result()
+            reply = KINDS[request["kind"]](request, ours, launches)
         except SetupFailed as error:
             reply = {"fault": str(error)[:2000]}
         plain.send(1, {"id": request["id"], **reply})
         if "fault" in reply:
             os._exit(1)
-        clean_tmp()
+        if not request["namespaces"]:
+            clean_tmp()
+        reap()
 
 
-class Run:
-    """One program's run: its processes, its pipes and its deadlines."""
+def program_file(request, launches):
+    """The program on a descriptor, as its launch takes it."""
+    if launches[request["launch"]]["run"] == "program":
+        return executable(request["program"])
+    return memory_file(request["program"].encode("utf-8", "surrogatepass"))
 
-    def __init__(self, request, link):
-        self.request, self.link = request, link
-        self.limits = request["limits"]
-        self.started = time.monotonic()
-        self.oom_before = oom_kills()
-        self.reading = {}  # descriptor -> what has arrived
-        self.killed = None
-        self.ended = {}  # pid -> how
-        self.truncated = False
 
-    def result(self):
-        try:
-            self.start()
-            self.watch()
-        finally:
-            for fd in self.reading:
-                os.close(fd)
-        errors = b"".join(bytes(self.reading[fd])[-MAX_ERRORS:] for fd in self.error_fds).decode("utf-8", "replace")
-        candidate = self.ended[self.candidate]
-        for report in self.ended.values():
-            if os.WIFEXITED(report["status"]) and os.WEXITSTATUS(report["status"]) == zygote.SETUP_FAILED:
-                raise SetupFailed(errors)
-        status = candidate["status"]
-        return {
-            "answers": base64.b64encode(self.reading[self.answers]).decode(),
-            "ended": {"exit": os.WEXITSTATUS(status)} if os.WIFEXITED(status) else {"signal": os.WTERMSIG(status)},
-            "killed": self.killed,
-            "oomKilled": oom_kills() > self.oom_before,
-            "cpuSeconds": candidate["cpu"],
-            "wallSeconds": time.monotonic() - self.started,
-            "errors": errors[-MAX_ERRORS:],
-        }
+def by_calls(request, link, launches):
+    """All calls at once, from a file; the answers come straight to us."""
+    run = Run(request, link)
+    nothing = os.open("/dev/null", os.O_RDWR)
+    output, printing = run.pipe(request["limits"]["outputBytes"])
+    _, errors = run.pipe(MAX_ERRORS, kills=False)
+    answers, answering = run.pipe(MAX_ANSWERS)
+    calls = memory_file(b"".join(plain.frame({"a": arguments}) for arguments in request["calls"]))
+    fds = [nothing, printing, errors, program_file(request, launches), calls, answering]
+    start(run, "candidate", fds, files_of(request))
+    run.watch()
+    return {**run.seen(), "answers": base64.b64encode(run.reading[answers]).decode(), "output": shown(run, output)}
 
-    def start(self):
-        request = self.request
-        program = memory_file(request["program"].encode("utf-8", "surrogatepass"))
-        nothing = os.open("/dev/null", os.O_RDWR)
-        self.output, output = self.pipe()
-        candidate_errors, errors = self.pipe()
-        self.error_fds = [candidate_errors]
-        self.checker = None
-        if request["kind"] == "call":
-            # All calls at once, from a file; the answers come straight to us.
-            frames = b"".join(plain.frame({"a": arguments}) for arguments in request["calls"])
-            calls = memory_file(frames)
-            self.answers, answers = self.pipe()
-            self.candidate = self.spawn("candidate", [nothing, output, errors, program, calls, answers], last=True)
-        else:
-            tests = {"setup": request["setup"], "asserts": request["asserts"], "entry": request["entry"]}
-            spec = memory_file(json.dumps(tests).encode())
-            calls, calls_in = os.pipe()
-            answers_out, answers = os.pipe()
-            self.answers, verdict = self.pipe()
-            checker_errors, checker_error = self.pipe()
-            self.error_fds.append(checker_errors)
-            candidate_fds = [nothing, output, errors, program, calls, answers]
-            self.candidate = self.spawn("candidate", candidate_fds, last=False)
-            checker_fds = [nothing, nothing, checker_error, spec, calls_in, answers_out, verdict]
-            self.checker = self.spawn("checker", checker_fds, last=True)
-            for fd in checker_fds[2:]:
-                os.close(fd)
-        for fd in (nothing, output, errors, program, calls, answers):
+
+def by_checker(request, link, launches):
+    """The checker's process holds the tests, calls the program, and alone can say what it found."""
+    run = Run(request, link)
+    nothing = os.open("/dev/null", os.O_RDWR)
+    output, printing = run.pipe(request["limits"]["outputBytes"])
+    _, errors = run.pipe(MAX_ERRORS, kills=False)
+    verdict, judging = run.pipe(MAX_ANSWERS)
+    _, checker_errors = run.pipe(MAX_ERRORS, kills=False)
+    calls, calling = os.pipe()
+    answers, answering = os.pipe()
+    if launches[request["launch"]]["run"] == "program":
+        tests = executable(request["checker"])
+    else:
+        counts = request.get("counts", False)
+        spec = {"setup": request["setup"], "asserts": request["asserts"], "entry": request["entry"], "counts": counts}
+        tests = memory_file(json.dumps(spec).encode())
+    fds = [nothing, printing, errors, program_file(request, launches), calls, answering]
+    start(run, "candidate", fds, files_of(request), keep=(nothing,), last=False)
+    start(run, "checker", [nothing, nothing, checker_errors, tests, calling, answers, judging], files_of(request))
+    run.watch()
+    return {**run.seen(), "answers": base64.b64encode(run.reading[verdict]).decode(), "output": shown(run, output)}
+
+
+def by_printing(request, link, launches):
+    """The program as a whole, once for each input. One frame of ours a test; nothing after one that crashed, unless
+    they are to be counted."""
+    frames, reply = b"", None
+    for text in request["inputs"]:
+        run = Run(request, link)
+        output, printing = run.pipe(request["limits"]["outputBytes"])
+        _, errors = run.pipe(MAX_ERRORS, kills=False)
+        stdin = memory_file(text.encode("utf-8", "surrogatepass"))
+        start(run, "whole", [stdin, printing, errors, program_file(request, launches)], files_of(request))
+        run.watch()
+        seen = run.seen()
+        said = {"killed": seen["killed"], "cpu": seen["cpuSeconds"], "oom": seen["oomKilled"], **seen["ended"]}
+        frame = plain.frame({"out": bytes(run.reading[output]).decode("utf-8", "replace"), **said})
+        cut = len(frames) + len(frame) > MAX_FRAMES
+        if cut:
+            frame = plain.frame({"out": "", **said, "killed": "output"})
+        frames += frame
+        reply = merge(reply, {**seen, "output": shown(run, output)})
+        crashed = seen["killed"] is not None or run.exit != 0
+        if cut or (crashed and not request.get("counts", False)):
+            break
+    return {**reply, "answers": base64.b64encode(frames).decode()}
+
+
+def merge(before, now):
+    """Of several tests: the last one's end, all CPU and wall time, the most memory."""
+    if before is None:
+        return now
+    summed = {name: before[name] + now[name] for name in ("cpuSeconds", "wallSeconds")}
+    return {**now, **summed, "memoryBytes": max(before["memoryBytes"], now["memoryBytes"])}
+
+
+def compiling(request, link, launches):
+    """What a compiler made of the source; read here, never run here."""
+    if "compile" not in launches:
+        raise SetupFailed("this image has no compiler")
+    run = Run(request, link)
+    nothing = os.open("/dev/null", os.O_RDWR)
+    _, errors = run.pipe(MAX_ERRORS, kills=False)
+    answers, answering = run.pipe(compiler.MAX_BINARY * 2)
+    source = memory_file(request["source"].encode("utf-8", "surrogatepass"))
+    start(run, "compiler", [nothing, nothing, errors, source, answering], None, flags=request["flags"])
+    run.watch()
+    seen = run.seen()
+    binary = None
+    if run.exit == 0:
+        answer = json.loads(bytes(run.reading[answers])[4:])
+        binary = answer["binary"]
+        seen["ended"] = {"exit": answer["exit"]} if answer["exit"] >= 0 else {"signal": -answer["exit"]}
+    if binary is None and seen["killed"] is None and seen["cpuSeconds"] >= request["limits"]["cpuSeconds"]:
+        seen["killed"] = "cpu"  # by the kernel, process by process
+    return {**seen, "binary": binary}
+
+
+KINDS = {"call": by_calls, "assert": by_checker, "stdio": by_printing, "compile": compiling}
+
+
+def start(run, role, fds, files, keep=(), **options):
+    """Spawns and closes our ends."""
+    try:
+        run.spawn(role, fds, files=files, **options)
+    finally:
+        for fd in {*fds, *(() if files is None else (files,))} - set(keep):
             os.close(fd)
 
-    def pipe(self):
-        """A pipe whose reading end is watched."""
-        reading, writing = os.pipe()
-        self.reading[reading] = bytearray()
-        return reading, writing
 
-    def spawn(self, role, fds, last):
-        limits = self.allowed(role)
-        header = {
-            "role": role,
-            "entry": self.request["entry"],
-            "limits": limits,
-            "namespaces": self.request["namespaces"],
-            "last": last,
-        }
-        socket.send_fds(self.link, [json.dumps(header).encode()], fds)
-        reply = json.loads(self.link.recv(65536))
-        if "failed" in reply:
-            raise SetupFailed(reply["failed"])
-        return reply["pid"]
-
-    def allowed(self, role):
-        """A role's limits. A checker mostly waits, but what the program answered may cost it some time."""
-        extra = CHECKER_SECONDS if role == "checker" else 0
-        return {**self.limits, "cpuSeconds": self.limits["cpuSeconds"] + extra}
-
-    def cpu_left(self):
-        """The least CPU time that a living process has left. It takes at least as long by the wall to use it up."""
-        left = []
-        for role, pid in (("candidate", self.candidate), ("checker", self.checker)):
-            if pid is not None and pid not in self.ended:
-                try:
-                    used = time.clock_gettime(process_cpu_clock(pid))
-                except OSError:  # just ended
-                    continue
-                left.append(self.allowed(role)["cpuSeconds"] - used)
-        return min(left, default=1.0)
-
-    def watch(self):
-        """Until every process has ended and every pipe is drained."""
-        poll = select.poll()
-        for fd in (*self.reading, self.link.fileno()):
-            poll.register(fd, select.POLLIN)
-        open_fds = set(self.reading)
-        count = 1 if self.checker is None else 2
-        deadline = self.started + self.limits["wallSeconds"]
-        drained_by = None
-        while len(self.ended) < count or open_fds:
-            now, cpu_left = time.monotonic(), None
-            if len(self.ended) == count:
-                drained_by = drained_by or now + 0.05
-                if now >= drained_by:
-                    break
-                left = drained_by - now
-            else:
-                cpu_left = self.cpu_left()
-                left = min(deadline - now, max(0.002, cpu_left))
-            if left <= 0 or (cpu_left is not None and cpu_left <= 0 and self.killed is None):
-                self.kill("cpu" if left > 0 else "wall")
-                deadline = now + GRACE_SECONDS
-                continue
-            for fd, _ in poll.poll(max(1, left * 1000)):
-                if fd == self.link.fileno():
-                    report = json.loads(self.link.recv(65536))
-                    self.ended[report["pid"]] = report
-                    if report["pid"] == self.candidate:
-                        deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
-                    elif self.candidate not in self.ended:
-                        # The checker has said all there is to say; a program that waits for calls ends with it.
-                        deadline = min(deadline, time.monotonic() + LAST_WORDS_SECONDS)
-                elif not self.drain(fd):
-                    poll.unregister(fd)
-                    open_fds.discard(fd)
-
-    def drain(self, fd):
-        piece = os.read(fd, 65536)
-        if not piece:
-            return False
-        kept = self.reading[fd]
-        cap = MAX_ERRORS if fd in self.error_fds else MAX_ANSWERS if fd == self.answers else self.limits["outputBytes"]
-        kept += piece[: max(0, cap - len(kept))]
-        if len(kept) >= cap and fd not in self.error_fds:
-            self.kill("output")
-        return True
-
-    def kill(self, why):
-        """Ends the program; the checker then has its grace to report, and is ended at the second call."""
-        if self.killed is None:
-            self.killed = why
-        if self.candidate not in self.ended:
-            self.signal(self.candidate)
-        elif self.checker is not None and self.checker not in self.ended:
-            self.signal(self.checker)
-
-    def signal(self, pid):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+def shown(run, output):
+    return bytes(run.reading[output][:SHOWN_BYTES]).decode("utf-8", "replace")
 
 
-def process_cpu_clock(pid):
-    """The clock of another process's CPU time, as clock_getcpuclockid(3) makes it."""
-    return (~pid << 3) | 2
+def files_of(request):
+    """The task's side inputs on a descriptor, where it has some."""
+    return memory_file(json.dumps(request["files"]).encode()) if request.get("files") else None
 
 
 def memory_file(data):
@@ -244,16 +190,25 @@ def memory_file(data):
     return fd
 
 
-def oom_kills():
-    for path in OOM_COUNTERS:
-        try:
-            with open(path) as file:
-                for line in file:
-                    if line.startswith("oom_kill "):
-                        return int(line.split()[1])
-        except OSError:
-            continue
-    return 0
+def executable(encoded):
+    """A program's bytes, ready to be run: open for reading alone, and not readable, so that nobody of the same user
+    may look into the process that it becomes."""
+    written = memory_file(base64.b64decode(encoded))
+    try:
+        fd = os.open(f"/proc/self/fd/{written}", os.O_RDONLY)
+        os.fchmod(fd, 0o111)
+        return fd
+    finally:
+        os.close(written)
+
+
+def reap():
+    """Orphans of runs without a namespace of their own."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
 
 
 def clean_tmp():

@@ -2,33 +2,44 @@
 
 Programs and tests reach the child by descriptors alone, so nothing of an earlier run is ever in a later one's memory.
 Each request is one packet with descriptors attached; replies are {"pid"} and, when a child has ended,
-{"pid", "status", "cpu"}.
+{"pid", "status", "cpu", "memory", "started"}.
 """
 # Loaded here once, so that a program's imports cost nothing.
 import abc, array, base64, bisect, calendar, cmath, collections, copy, dataclasses, datetime, decimal, enum  # noqa: E401,F401
 import fractions, functools, heapq, hashlib, io, itertools, json, math, numbers, operator, queue, random, re  # noqa: E401,F401
 import statistics, string, struct, textwrap, time, types, typing, unicodedata, uuid, threading, contextlib  # noqa: E401,F401
+import atexit  # noqa: F401
 import gc
+import mmap
 import os
+import signal
 import socket
 import sys
 import traceback
 
-from . import candidate, checker, jail, seccomp
+from . import candidate, checker, compiler, files, jail, launch as launches, plain, seccomp
+
+# Each has its place in the page that says whose set-up succeeded.
+ROLES = ("candidate", "whole", "checker", "compiler")
 
 
 def serve(link):
-    seccomp.program(1)
+    launches_by_name = launches.load()
+    for launch in launches_by_name.values():
+        seccomp.program(1, jail.allowed(launch), launch["children"])
     sys.set_int_max_str_digits(0)  # datasets are older than the limit, and CPU time is limited anyway
     gc.collect()
     gc.freeze()
     uid, gid = os.getuid(), os.getgid()
-    living = 0
+    started = mmap.mmap(-1, mmap.PAGESIZE)
+    living = {}
     while True:
         packet, fds, _, _ = socket.recv_fds(link, 65536, 16)
         if not packet:
             os._exit(0)
         request = json.loads(packet)
+        place = ROLES.index(request["role"])
+        started[place] = 0
         try:
             pid = jail.fork(request["namespaces"])
         except OSError as error:
@@ -36,40 +47,57 @@ def serve(link):
             pid = -1
         if pid == 0:
             link.close()
-            play(request, fds, uid, gid)
+            play(request, launches_by_name[request["launch"]], fds, uid, gid, started, place)
         for fd in fds:
             os.close(fd)
         if pid > 0:
-            living += 1
+            living[pid] = place
             link.send(json.dumps({"pid": pid}).encode())
         if request["last"]:
             while living:
                 ended, status, usage = os.wait4(-1, 0)
-                living -= 1
-                report = {"pid": ended, "status": status, "cpu": usage.ru_utime + usage.ru_stime}
+                report = {
+                    "pid": ended,
+                    "status": status,
+                    "cpu": usage.ru_utime + usage.ru_stime,
+                    "memory": usage.ru_maxrss << 10,
+                    "started": started[living.pop(ended)] == 1,
+                }
                 link.send(json.dumps(report).encode())
 
 
-SETUP_FAILED = 125
-
-
-def play(request, fds, uid, gid):
+def play(request, launch, fds, uid, gid, started, place):
     """The child's whole life."""
+    role, entry, limits = request["role"], request["entry"], request["limits"]
     try:
+        side_inputs = json.loads(plain.read_all(fds.pop())) if request["files"] else ()
         jail.arrange_fds(fds[:3], fds[3:])
-        jail.enter(request["namespaces"], request["limits"], uid, gid)
+        jail.enter(request["namespaces"], limits, launch, uid, gid, with_stdin=role == "whole")
+        files.write(side_inputs)
+        if launch["run"] is not None and role != "compiler":
+            started[place] = 1  # undone below where exec fails
+            jail.execute(launch, launches.command(launch, role, entry, limits))
+        jail.confine(launch)
+        started[place] = 1
+        started.close()
     except BaseException:
-        os.write(2, traceback.format_exc().encode()[-2000:])
-        os._exit(SETUP_FAILED)
-    try:
-        if request["role"] == "candidate":
-            random.seed(0)  # the same program, the same verdict
-            candidate.run(request["entry"])
-        else:
-            checker.run()
-    except BaseException:
+        started[place] = 0
         os.write(2, traceback.format_exc().encode()[-2000:])
         os._exit(1)
-    finally:
+    status = 0
+    try:
+        if role == "checker":
+            checker.run()
+        elif role == "compiler":
+            compiler.run(launch, limits, request["flags"])
+        else:
+            random.seed(0)  # the same program, the same verdict
+            if role == "whole":
+                status = candidate.run_whole()
+            else:
+                candidate.run(entry)
         sys.stdout.flush()
-    os._exit(0)
+    except BaseException:
+        os.write(2, traceback.format_exc().encode()[-2000:])
+        status = 1
+    os._exit(status)

@@ -123,6 +123,8 @@ export interface Configured {
   readonly groups: Groups | null;
   /** Whether its loss asks for the reference policy. */
   readonly reference: boolean;
+  /** Whether its backups ask for values of the target heads, as that of Monte-Carlo returns does not. */
+  readonly bootstraps: boolean;
 }
 
 export interface Algorithm {
@@ -148,6 +150,7 @@ export const make = <
   readonly parameters?: (config: S["Type"]) => ReadonlyArray<OwnParameter>;
   readonly groups?: (config: S["Type"]) => Groups | null;
   readonly reference?: (config: S["Type"]) => boolean;
+  readonly bootstraps?: (config: S["Type"]) => boolean;
   /** What is wrong with settings that do not go together, and what to change; null: nothing. */
   readonly refuse?: (config: S["Type"]) => { readonly reason: string; readonly remedy: string } | null;
 }): Algorithm => {
@@ -190,6 +193,7 @@ export const make = <
         parameters: options.parameters?.(config) ?? [],
         groups: options.groups?.(config) ?? null,
         reference: options.reference?.(config) ?? false,
+        bootstraps: options.bootstraps?.(config) ?? false,
       });
     },
   };

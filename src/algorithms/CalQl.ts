@@ -32,6 +32,7 @@ export const calQl = make({
   },
   polyak: Settings.polyak,
   parameters: Cql.parameters,
+  bootstraps: Cql.bootstraps,
   refuse: (config) =>
     config.reference === "return" && config.conservativeOn === "passing"
       ? {

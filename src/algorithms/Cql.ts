@@ -152,6 +152,8 @@ export const parameters = (config: Config): ReadonlyArray<OwnParameter> =>
     ? []
     : [{ name: "theta", shape: [1], initial: Math.log(config.alpha) / DUAL_RATE }];
 
+export const bootstraps = ({ backup }: Config): boolean => backup !== "monte-carlo";
+
 export const refuse = ({ alpha, targetGap }: Config) =>
   targetGap !== null && !(alpha > 0 && alpha <= LARGEST_ALPHA)
     ? {
@@ -167,5 +169,6 @@ export const cql = make({
   loss: (g, networks, columns, config) => conservativeLoss(g, networks, columns, config, null),
   polyak: Settings.polyak,
   parameters,
+  bootstraps,
   refuse,
 });

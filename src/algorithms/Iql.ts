@@ -37,4 +37,5 @@ export const iql = make({
     return { total: g.add(td, vLoss), parts };
   },
   polyak: Settings.polyak,
+  bootstraps: () => true,
 });

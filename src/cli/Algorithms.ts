@@ -1,4 +1,4 @@
-/** Checks of a configuration that need the table of algorithms: names, settings and groups of its trainings. */
+/** Checks of a configuration that need the table of algorithms: names, settings, groups and backups of its trainings. */
 import * as Result from "effect/Result";
 import type { Groups } from "../algorithms/Algorithm.ts";
 import * as Table from "../algorithms/Table.ts";
@@ -60,9 +60,26 @@ const ofStages = (config: RunConfig, grouped: ReadonlySet<string>): ReadonlyArra
         ),
   );
 
+/** A subset of the critics for backups that ask none of them for a value. `critics`: the critics' trainings. */
+const ofSubset = (
+  { policy }: RunConfig,
+  critics: ReadonlyArray<readonly [id: string, bootstraps: boolean]>,
+): ReadonlyArray<Problem> => {
+  const { subset } = policy.heads;
+  if (subset === null || critics.length === 0 || critics.some(([, bootstraps]) => bootstraps)) return [];
+  const ids = critics.map(([id]) => JSON.stringify(id)).join(", ");
+  return [
+    {
+      path: ["policy", "heads", "subset"],
+      problem: `found ${subset}, but the Monte-Carlo backup asks no critic for a value, and no training has another (${ids}); remove it, or give one of them a "backup" such as "sarsa"`,
+    },
+  ];
+};
+
 export const problems = (config: RunConfig): ReadonlyArray<Problem> => {
   const found: Array<Problem> = [];
   const grouped = new Set<string>();
+  const critics: Array<readonly [id: string, bootstraps: boolean]> = [];
   for (const [id, training] of Object.entries(config.trainings)) {
     const configured = Table.configure(training.algorithm, training.config);
     if (Result.isFailure(configured)) {
@@ -70,10 +87,11 @@ export const problems = (config: RunConfig): ReadonlyArray<Problem> => {
       found.push({ path: ["trainings", id, key], problem: configured.failure.message });
       continue;
     }
-    const { groups } = configured.success;
+    const { bootstraps, groups, trains } = configured.success;
+    if (trains === "critic") critics.push([id, bootstraps]);
     if (groups === null) continue;
     grouped.add(id);
     found.push(...ofGroups(id, training, groups));
   }
-  return [...found, ...ofStages(config, grouped)];
+  return [...found, ...ofSubset(config, critics), ...ofStages(config, grouped)];
 };

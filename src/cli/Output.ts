@@ -32,9 +32,13 @@ export const duration = (seconds: number): string => {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 };
 
+/** Where a stage was when something was measured: "in round 2", offline "after step 50". */
+export const when = ({ round, step }: { readonly round: number; readonly step?: number }): string =>
+  step === undefined ? `in round ${round}` : `after step ${step}`;
+
 /** "td_offline 0.81 in round 2 (0.3 at the start, limit 2): raise-offline". */
 export const alarm = (raised: Omit<AlarmState, "index">): string => {
-  const { action, from, limit, monitor, round, value } = raised;
+  const { action, from, limit, monitor, value } = raised;
   const start = from === null ? "" : `${from.toPrecision(3)} at the start, `;
-  return `${monitor} ${value.toPrecision(3)} in round ${round} (${start}limit ${limit}): ${action}`;
+  return `${monitor} ${value.toPrecision(3)} ${when(raised)} (${start}limit ${limit}): ${action}`;
 };

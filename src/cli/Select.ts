@@ -9,7 +9,7 @@ import * as Command from "effect/cli/Command";
 import * as Flag from "effect/cli/Flag";
 import { Compute } from "../compute/Compute.ts";
 import * as ComputeWorker from "../compute/ComputeWorker.ts";
-import { needsHeads, type OnlineStage, type RunConfig } from "../config/RunConfig.ts";
+import { needsHeads, type OfflineStage, type OnlineStage, type RunConfig } from "../config/RunConfig.ts";
 import * as Prompt from "../dataset/Prompt.ts";
 import type { Agreement } from "../domain/RankAgreement.ts";
 import * as PolicyFiles from "../model/directory/Policy.ts";
@@ -55,13 +55,16 @@ const read = Effect.fnUntraced(function* (directory: string) {
   return { records: yield* reader.checkpoints, events: yield* Report.readAll(reader) };
 }, Effect.scoped);
 
-const guarded = (config: RunConfig): ReadonlyArray<readonly [number, OnlineStage]> =>
-  config.stages.flatMap(
-    (stage, index): ReadonlyArray<readonly [number, OnlineStage]> =>
-      stage.kind === "online" && stage.validation !== null ? [[index, stage]] : [],
+/** Stages that leave a log: online ones first, whose programs are closer to what most checkpoints write. */
+const guarded = ({ stages }: RunConfig): ReadonlyArray<readonly [number, OnlineStage | OfflineStage]> =>
+  (["online", "offline"] as const).flatMap((kind) =>
+    stages.flatMap(
+      (stage, index): ReadonlyArray<readonly [number, OnlineStage | OfflineStage]> =>
+        stage.kind === kind && stage.validation !== null ? [[index, stage]] : [],
+    ),
   );
 
-/** The log of the online stage that is asked for, or of the first one that left one; null where there is none. */
+/** The log of the stage that is asked for, or of the first one that left one; null where there is none. */
 const readLog = Effect.fnUntraced(function* (
   directory: string,
   config: RunConfig,
@@ -73,7 +76,7 @@ const readLog = Effect.fnUntraced(function* (
   if (Option.isSome(label) && stages.length === 0) {
     const labels = guarded(config).map(([, stage]) => stage.label);
     return yield* new SelectError({
-      reason: `the run has no online stage ${JSON.stringify(label.value)} with a guard ("validation")`,
+      reason: `the run has no stage ${JSON.stringify(label.value)} with a guard ("validation")`,
       remedy: labels.length === 0 ? "leave --stage out" : `give one of: ${labels.join(", ")}`,
     });
   }
@@ -89,7 +92,7 @@ const readLog = Effect.fnUntraced(function* (
           remedy: "restore it from a copy, or remove it to rank by the critic's values alone",
         }),
     });
-    return { file, programs, stage: stage.label };
+    return { file, programs, index };
   }
   return null;
 });
@@ -101,7 +104,7 @@ const leftOutOf = (log: Log, heads: boolean, contenders: ReadonlyArray<Contender
   const out: Array<string> = [];
   if (log === null) {
     out.push(
-      "importance, doubly robust, log-prob: the run has no log of validation programs; an online stage with a guard (validation) writes one before its first round",
+      "importance, doubly robust, log-prob: the run has no log of validation programs; a stage with a guard (validation) writes one at its start",
     );
   } else if (log.programs.some(({ logProb }) => logProb === null)) {
     out.push(
@@ -223,7 +226,7 @@ export const select = Command.make(
     if (log === null && !contenders.some(({ critic }) => critic)) {
       return yield* new SelectError({
         reason: `nothing in ${directory} says how good its checkpoints are. Left out: ${leftOut.join("; ")}`,
-        remedy: "train value heads, or give an online stage a guard",
+        remedy: "train value heads, or give a stage a guard",
       });
     }
     const loaded = yield* Prepare.load(config);
@@ -240,7 +243,7 @@ export const select = Command.make(
         remedy: "restore the dataset that the run was made with",
       });
     }
-    const writer = log === null ? null : (Contenders.starts(records)[log.stage] ?? null);
+    const writer = log === null ? null : Contenders.startOf(records, log.index);
     yield* Backend.prepare(config.compute.backend);
     const compute = yield* Compute;
     // Nothing trains here: what a checkpoint holds for that is not read.

@@ -17,7 +17,7 @@ import type { ProgressError } from "../progress/ProgressError.ts";
 import * as RunDirectory from "../store/RunDirectory.ts";
 import * as RunReader from "../store/RunReader.ts";
 import { StoreError } from "../store/RunStore.ts";
-import { alarm, duration, percent } from "./Output.ts";
+import { alarm, duration, percent, when } from "./Output.ts";
 import { root } from "./RunsRoot.ts";
 
 const BATCH = 256;
@@ -79,7 +79,7 @@ export const describe = (before: RunState.RunState, { event }: LoggedEvent): str
     case "AlarmRaised":
       return `${label}: ALARM ${alarm(event)}`;
     case "RolledBack":
-      return `${label}: rolled back to ${event.checkpoint}, whose validation pass@1 is ${percent(event.to)}; round ${event.round} had ${percent(event.from)}`;
+      return `${label}: rolled back to ${event.checkpoint}, whose validation pass@1 is ${percent(event.to)}; ${when(event)} it was ${percent(event.from)}`;
     case "EvaluationFinished": {
       const { stage, temperature, passAt1, passAt10, interval, tasks } = event.result;
       return `${stage}: pass@1 ${percent(passAt1)} (${percent(interval[0])} – ${percent(interval[1])})${passAt10 === null ? "" : `, pass@10 ${percent(passAt10)}`} on ${tasks} tasks, ${temperature === 0 ? "greedy" : `T=${temperature}`}`;

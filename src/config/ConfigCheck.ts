@@ -1,5 +1,6 @@
 /** What a schema cannot say: checks between the parts of a configuration. Pure. */
 import type { Path } from "./ConfigSource.ts";
+import * as OfflineCheck from "./OfflineCheck.ts";
 import * as OnlineCheck from "./OnlineCheck.ts";
 import {
   extractionAlgorithms,
@@ -123,17 +124,10 @@ export const check = (config: RunConfig): ReadonlyArray<Problem> => {
       }
     }
 
-    if (stage.kind === "offline" && stage.warmupSteps > stage.steps) {
-      problems.push({
-        path: ["stages", index, "warmupSteps"],
-        problem: `found ${stage.warmupSteps}, must be at most steps, which is ${stage.steps}`,
-      });
-    }
-    if (stage.kind === "offline" && stage.finalLearningRate > stage.learningRate) {
-      problems.push({
-        path: ["stages", index, "finalLearningRate"],
-        problem: `found ${stage.finalLearningRate}, must be at most learningRate, which is ${stage.learningRate}`,
-      });
+    if (stage.kind === "offline") {
+      for (const [path, problem] of OfflineCheck.check(stage)) {
+        problems.push({ path: ["stages", index, ...path], problem });
+      }
     }
     if (stage.kind === "tilt") {
       if (!critic) {

@@ -1,4 +1,5 @@
 /** What a schema cannot say of an online stage. Pure. */
+import * as Monitor from "../domain/Monitor.ts";
 import type { Path } from "./ConfigSource.ts";
 import type { OnlineStage, RemoteGenerator } from "./StageConfig.ts";
 
@@ -61,6 +62,20 @@ const bestOfProblems = (
   return wrong;
 };
 
+/**
+ * Alarms that are to raise the share of offline data where there is none. Not those of `td_offline`, whose default
+ * action it is: it is measured on that data, and so not at all.
+ */
+const raiseProblems = ({ monitors, retain }: OnlineStage): ReadonlyArray<Wrong> =>
+  retain.offline
+    ? []
+    : Monitor.names
+        .filter((name) => name !== "td_offline" && monitors[name]?.action === "raise-offline")
+        .map((name) => [
+          ["monitors", name, "action"],
+          'found "raise-offline", but retain.offline is false, so that no offline data is there; use "rollback", "stop" or "continue", or retain it',
+        ]);
+
 /** What is wrong with an online stage. `critic`: whether anything up to it trains one; `critics`: what does. */
 export const check = (stage: OnlineStage, critic: boolean, critics: string): ReadonlyArray<Wrong> => {
   const { offlineFraction, offlineFractionAnneal: anneal, retain, rounds, warmupRounds } = stage;
@@ -84,6 +99,7 @@ export const check = (stage: OnlineStage, critic: boolean, critics: string): Rea
       `found ${offlineFraction}, but retain.offline is false, so that no offline data is there; set it to 0`,
     ]);
   }
+  wrong.push(...raiseProblems(stage));
   if (!retain.offline && anneal !== null) {
     wrong.push([
       ["offlineFractionAnneal"],

@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema";
 import { Count, describe, Fraction, Label, or, Positive, PositiveNumber, Rate } from "./Fields.ts";
 import { PromptTemplate, Stage } from "./StageConfig.ts";
 
-export type { OnlineStage, PromptTemplate, RemoteGenerator, Stage } from "./StageConfig.ts";
+export type { OfflineStage, OnlineStage, PromptTemplate, RemoteGenerator, Stage } from "./StageConfig.ts";
 
 const Trainable = Schema.Union([
   Schema.Struct({ kind: Schema.Literal("full") }),

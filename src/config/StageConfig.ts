@@ -1,6 +1,6 @@
 /** The stages of a run: their schemas. */
 import * as Schema from "effect/Schema";
-import { Monitors } from "./MonitorConfig.ts";
+import { Monitors, OfflineMonitors } from "./MonitorConfig.ts";
 import { Count, describe, Fraction, Label, or, Positive, PositiveNumber, Rate } from "./Fields.ts";
 
 export const PromptTemplate = Schema.Literals(["plain", "mbpp-0-shot", "mbpp-3-shot"]);
@@ -36,6 +36,30 @@ const Offline = Schema.Struct({
     ),
     [],
     "Other trainings that go along, for example the critic of the policy that trains.",
+  ),
+  validation: or(
+    Schema.NullOr(
+      Schema.Struct({
+        samples: or(Positive, 1, "Samples a validation task each time."),
+        maxDrop: or(
+          Fraction,
+          0.05,
+          "The best checkpoint is restored where validation pass@1 is further than this below its own.",
+        ),
+        everySteps: or(
+          Positive,
+          50,
+          "Steps between two measurements; the stage's start and its end are measured too.",
+        ),
+      }),
+    ),
+    null,
+    "Guard on the validation tasks while the stage trains; null: none, and no monitor either.",
+  ),
+  monitors: or(
+    OfflineMonitors,
+    {},
+    "Figures that show training going wrong, and what their alarms do; they are measured where there is validation.",
   ),
 });
 
@@ -210,6 +234,7 @@ const Control = Schema.Struct({
 export const Stage = Schema.Union([Evaluate, Offline, Tilt, Online, Control]);
 export type Stage = typeof Stage.Type;
 export type ControlStage = typeof Control.Type;
+export type OfflineStage = typeof Offline.Type;
 export type OnlineStage = typeof Online.Type;
 export type Judge = typeof Judge.Type;
 export type RemoteGenerator = Extract<OnlineStage["generator"], { readonly kind: "remote" }>;

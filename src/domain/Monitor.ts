@@ -138,11 +138,27 @@ export type Name = keyof typeof table;
 export const monitors: Readonly<Record<Name, Monitor>> = table;
 export const names = Object.keys(table) as ReadonlyArray<Name>;
 
+/** The monitors of an offline stage: those that ask for no round of new programs. */
+export type OfflineName = Exclude<Name, "q_minus_return_online" | "zero_variance">;
+export const offlineNames = names.filter(
+  (name): name is OfflineName => name !== "q_minus_return_online" && name !== "zero_variance",
+);
+/** What an alarm may do offline: all that is trained on is offline data already. */
+export const offlineActions = ["continue", "rollback", "stop"] as const;
+export type OfflineAction = (typeof offlineActions)[number];
+/** A monitor's default action in an offline stage. */
+export const offlineAction = (name: OfflineName): OfflineAction => {
+  const { action } = monitors[name];
+  return action === "raise-offline" ? "rollback" : action;
+};
+
 /** Figures by name: those of monitors, and `pass_at_1_error`, the standard error of `pass_at_1`. */
 export type Values = Readonly<Record<string, number>>;
 
-/** A monitor's settings; null: it is not watched. */
-export type Settings = Readonly<Record<Name, null | { readonly limit: number; readonly action: Action }>>;
+/** The settings of monitors; one that is null or absent is not watched. */
+export type Settings = {
+  readonly [N in Name]?: null | { readonly limit: number; readonly action: Action };
+};
 
 export interface Alarm {
   readonly monitor: Name;
@@ -177,7 +193,7 @@ const distance = (name: Name, value: number, from: number, now: Values, start: V
 /** Alarms of what was measured `now`; what the start does not have is compared with nothing. NaN is an alarm. */
 export const judge = (settings: Settings, start: Values, now: Values): ReadonlyArray<Alarm> =>
   names.flatMap((monitor) => {
-    const setting = settings[monitor];
+    const setting = settings[monitor] ?? null;
     const value = now[monitor];
     const relative = monitors[monitor].compare !== "above";
     const from = relative ? start[monitor] : 0;

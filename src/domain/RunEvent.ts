@@ -164,7 +164,7 @@ export const RunEvent = Schema.Union([
   }),
   Schema.TaggedStruct("ValidationMeasured", {
     index: Schema.Int,
-    /** -1: before the first round. Offline: the how manieth time, from 0. */
+    /** -1: before the first round. Offline: which time, from 0. */
     round: Schema.Int,
     step: OfflineStep,
     passAt1: Schema.Number,

@@ -161,11 +161,12 @@ const apply = (state: RunState, at: number, event: RunEvent): RunState => {
       return { ...state, monitors: { index, round, values, start } };
     }
     case "AlarmRaised": {
-      const { index, round, monitor, value, limit, from, action } = event;
+      const { _tag, ...raised } = event;
+      const { index, round, monitor } = raised;
       const others = state.alarms.filter(
         (a) => a.index !== index || a.monitor !== monitor || a.round < round,
       );
-      return { ...state, alarms: [...others, { index, round, monitor, value, limit, from, action }] };
+      return { ...state, alarms: [...others, raised] };
     }
     case "RolledBack":
       return {

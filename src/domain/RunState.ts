@@ -33,6 +33,8 @@ export interface TrainingMetrics {
 export interface AlarmState {
   readonly index: number;
   readonly round: number;
+  /** Of an offline stage: the steps that it had made. */
+  readonly step?: number;
   readonly monitor: string;
   readonly value: number;
   readonly limit: number;

@@ -7,6 +7,8 @@ import * as Effect from "effect/Effect";
 import { type RunConfig, type Stage, valueAlgorithms } from "../config/RunConfig.ts";
 import type { LoggedEvent } from "../domain/RunEvent.ts";
 import * as Checkpoint from "../learner/Checkpoint.ts";
+import type { At } from "../stages/Guard.ts";
+import * as Offline from "../stages/Offline.ts";
 import type { Carried } from "../stages/RunContext.ts";
 import type { CheckpointRecord } from "../store/RunStore.ts";
 
@@ -44,27 +46,37 @@ const whereOf = ({ stages }: RunConfig, { stage, done }: CheckpointRecord): stri
   return `${label}, ${kind === "online" ? "round" : "step"} ${done}`;
 };
 
-/** Checkpoint that each online stage began with, by the stage's label. */
-export const starts = (records: ReadonlyArray<CheckpointRecord>): Readonly<Record<string, string>> =>
-  Object.assign({}, ...records.map((record) => carriedOf(record).onlineStart ?? {})) as Readonly<
-    Record<string, string>
-  >;
+/** Checkpoint that a stage began with: the end of the one before it that saved any. */
+export const startOf = (records: ReadonlyArray<CheckpointRecord>, index: number): string | null =>
+  records.reduce<CheckpointRecord | null>(
+    (found, record) =>
+      record.done === 0 && record.stage <= index && record.stage >= (found?.stage ?? 0) ? record : found,
+    null,
+  )?.id ?? null;
 
-/** The guard's figures by checkpoint. A round that was rolled back has none: its weights are gone. */
+/** The checkpoint that the guard's figures of an event are about. */
+const measuredOf = (
+  { stages }: RunConfig,
+  records: ReadonlyArray<CheckpointRecord>,
+  { index, round, step }: At,
+): string | null => {
+  if (round < 0) return startOf(records, index);
+  if (step === undefined) return `stage-${index}-round-${round}`;
+  const stage = stages[index];
+  return stage?.kind === "offline" ? Offline.checkpointOf(index, step, stage.steps) : null;
+};
+
+/** The guard's figures by checkpoint. What was rolled back has none: its weights are gone. */
 export const measurements = (
   config: RunConfig,
   records: ReadonlyArray<CheckpointRecord>,
   events: ReadonlyArray<LoggedEvent>,
 ): ReadonlyMap<string, number> => {
-  const began = starts(records);
   const found = new Map<string, number>();
   for (const { event } of events) {
     if (event._tag !== "ValidationMeasured" && event._tag !== "RolledBack") continue;
-    const id =
-      event.round < 0
-        ? began[config.stages[event.index]?.label ?? ""]
-        : `stage-${event.index}-round-${event.round}`;
-    if (id === undefined) continue;
+    const id = measuredOf(config, records, event);
+    if (id === null) continue;
     if (event._tag === "ValidationMeasured") found.set(id, event.passAt1);
     else found.delete(id);
   }

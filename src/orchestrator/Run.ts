@@ -133,6 +133,9 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
       .pipe(Effect.tap(() => Effect.sync(() => void (last = id))));
   const restore = (id: string) =>
     store.checkpoint(id).pipe(Effect.flatMap(({ directory }) => compute.restore(directory)));
+  /** Restores within a stage that began with `start`: that checkpoint holds the reference of an earlier stage. */
+  const restoreWithin = (start: string) => (id: string) =>
+    restore(id).pipe(Effect.andThen(id === start ? compute.setReference : Effect.void));
 
   if (fresh) {
     yield* store.append({
@@ -186,16 +189,19 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
         });
         break;
       case "offline":
-        yield* Offline.run({
+        if (from.done === 0) carried = { ...carried, ...stageStart, offlineStart: last };
+        carried = yield* Offline.run(context, {
           index,
-          training: stage.training,
-          also: stage.also,
-          steps: stage.steps,
-          schedule: { ...stage, kind: stage.schedule },
+          stage,
           from: from.done,
+          carried,
           checkpointEvery: config.checkpointEverySteps,
-          checkpoint: (done) =>
-            checkpoint(index, done, `stage-${index}-step-${done}`, false).pipe(Effect.asVoid),
+          checkpoint: (done, next) => {
+            carried = next;
+            const id = Offline.checkpointOf(index, done, stage.steps);
+            return checkpoint(index, done, id, next.best?.checkpoint === id).pipe(Effect.asVoid);
+          },
+          restore: restoreWithin(carried.offlineStart),
         });
         carried = { ...carried, policyVersion: carried.policyVersion + 1 };
         break;
@@ -225,11 +231,7 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
             // The best round is kept to roll back to; of the others the last two are enough to resume from.
             return checkpoint(index, done, id, next.best?.checkpoint === id).pipe(Effect.asVoid);
           },
-          restore: (id) =>
-            restore(id).pipe(
-              // The checkpoint before the stage holds the reference of an earlier one.
-              Effect.andThen(id === carried.onlineStart[stage.label] ? compute.setReference : Effect.void),
-            ),
+          restore: restoreWithin(carried.onlineStart[stage.label]),
         }).pipe(Effect.provide(GeneratorFor.layer(stage, config.policy.path)));
         break;
       }

@@ -43,10 +43,7 @@ interface Within {
 }
 
 /** Programs for the validation tasks, with the event; null where the stage has no validation. */
-const validate = Effect.fnUntraced(function* (
-  context: RunContext,
-  { at, stage, carried }: Within,
-) {
+const validate = Effect.fnUntraced(function* (context: RunContext, { at, stage, carried }: Within) {
   const store = yield* RunStore;
   const tasks = context.tasks.validation;
   if (stage.validation === null || tasks.length === 0) return null;
@@ -59,7 +56,10 @@ const validate = Effect.fnUntraced(function* (
   };
   const measured = yield* measure(context, options);
   if (at.round === BEFORE) {
-    yield* ValidationLog.write(context, ValidationLog.file(at.index, stage.label), { ...options, ...measured });
+    yield* ValidationLog.write(context, ValidationLog.file(at.index, stage.label), {
+      ...options,
+      ...measured,
+    });
   }
   const passAt1 = meanPassAtK(measured.counts, 1) ?? 0;
   yield* store.append({ _tag: "ValidationMeasured", ...at, passAt1, tasks: measured.counts.length });

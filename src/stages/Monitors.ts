@@ -34,10 +34,8 @@ export interface Watched {
   readonly updates: ReadonlyArray<{ readonly training: string }>;
 }
 
-const watches = (
-  { monitors }: Pick<Watched, "monitors">,
-  some: ReadonlyArray<Monitor.Name>,
-): boolean => some.some((name) => (monitors[name] ?? null) !== null);
+const watches = ({ monitors }: Pick<Watched, "monitors">, some: ReadonlyArray<Monitor.Name>): boolean =>
+  some.some((name) => (monitors[name] ?? null) !== null);
 
 /** Whether a run needs a reference policy to measure a KL from. */
 export const needsReference = (config: RunConfig): boolean =>

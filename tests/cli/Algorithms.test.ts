@@ -48,6 +48,31 @@ describe("checks of trainings", () => {
     );
   });
 
+  it("a subset of critics for backups that ask none of them is refused", async () => {
+    const of = async (trainings: Readonly<Record<string, unknown>>): Promise<ReadonlyArray<string>> => {
+      const config = await Effect.runPromise(
+        ConfigFile.fromValue("test", {
+          policy: { path: ".", heads: { critics: 3, subset: 2 } },
+          dataset: { kind: "drydock", path: "." },
+          trainings,
+          stages: [{ kind: "evaluate", label: "base" }],
+        }),
+      );
+      return Algorithms.problems(config).map(({ path, problem }) => `${path.join(".")}: ${problem}`);
+    };
+    const returns = { algorithm: "cql" };
+    const [problem] = await of({ a: returns, b: { algorithm: "cal-ql" }, c: { algorithm: "sft" } });
+    assert.match(
+      problem ?? "",
+      /^policy\.heads\.subset: found 2, but the Monte-Carlo .* \("a", "b"\); remove it, or give one of them a "backup"/,
+    );
+    assert.deepStrictEqual(
+      await of({ a: returns, b: { algorithm: "cql", config: { backup: "sarsa" } } }),
+      [],
+    );
+    assert.deepStrictEqual(await of({ a: returns, b: { algorithm: "iql" } }), []);
+  });
+
   it("an online stage that can fill no group is refused", async () => {
     const of = async (stage: Readonly<Record<string, unknown>>): Promise<ReadonlyArray<string>> => {
       const config = await Effect.runPromise(

@@ -80,6 +80,11 @@ describe("RunConfig", () => {
       assert.deepStrictEqual(online.validation, { samples: 1, maxDrop: 0.05 });
       assert.deepStrictEqual(online.retain, { offline: true, online: "all" });
       assert.deepStrictEqual([online.warmupRounds, online.repeats, online.bestOf], [0, "drop", null]);
+      const offline = config.stages[2];
+      assert(offline?.kind === "offline");
+      assert.isNull(offline.validation);
+      assert.deepStrictEqual(offline.monitors.td_offline, { limit: 2, action: "rollback" });
+      assert.deepStrictEqual(online.monitors.td_offline, { limit: 2, action: "raise-offline" });
       assert.isTrue(RunConfig.needsHeads(config));
     }),
   );
@@ -298,6 +303,30 @@ describe("RunConfig", () => {
       '"updates": [',
       '"retain": { "offline": false }, "offlineFraction": 0, "offlineFractionAnneal": { "to": 0, "rounds": 1 }, "updates": [',
       "stages[5].offlineFractionAnneal: retain.offline is false",
+    ],
+    [
+      "an alarm that raises the share of offline data that is put away",
+      '"updates": [',
+      '"retain": { "offline": false }, "offlineFraction": 0, "monitors": { "kl": { "action": "raise-offline" } }, "updates": [',
+      'stages[5].monitors.kl.action: found "raise-offline", but retain.offline is false, so that no offline data is there; use "rollback", "stop" or "continue"',
+    ],
+    [
+      "an alarm that raises the share of offline data where there is nothing else",
+      '"steps": 120,',
+      '"steps": 120, "validation": {}, "monitors": { "kl": { "action": "raise-offline" } },',
+      'stages[2].monitors.kl.action: found "raise-offline", must be one of "continue", "rollback", "stop"',
+    ],
+    [
+      "a monitor of rounds where there are none",
+      '"steps": 120,',
+      '"steps": 120, "validation": {}, "monitors": { "zero_variance": null },',
+      "stages[2].monitors.zero_variance: unknown key; allowed here: pass_at_1, ",
+    ],
+    [
+      "a monitor that nothing measures",
+      '"steps": 120,',
+      '"steps": 120, "monitors": { "kl": null },',
+      'stages[2].monitors.kl: an offline stage measures its monitors only where it has validation; add "validation": {}',
     ],
     [
       "the best of too few",

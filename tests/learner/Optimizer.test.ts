@@ -43,6 +43,7 @@ const fitting = (scale: number): Configured => ({
   polyak: null,
   groups: null,
   reference: false,
+  bootstraps: false,
   parameters: [
     { name: "w", shape: [3, 2], initial: 0.5 },
     { name: "b", shape: [2], initial: -0.25 },

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import * as Argument from "effect/cli/Argument";
 import * as Command from "effect/cli/Command";
+import * as ConfigFile from "../config/ConfigFile.ts";
 import * as Report from "../orchestrator/Report.ts";
 import * as RunDirectory from "../store/RunDirectory.ts";
 import * as RunReader from "../store/RunReader.ts";
@@ -10,7 +11,7 @@ import { json } from "./Output.ts";
 import * as RunSession from "./RunSession.ts";
 import { root } from "./RunsRoot.ts";
 import * as Screen from "./Screen.ts";
-import { overrides } from "./Train.ts";
+import { overrides, withSlots } from "./Train.ts";
 
 /** The report of a run that has finished; null for any other. */
 const reportOf = Effect.fnUntraced(function* (directory: string) {
@@ -25,6 +26,7 @@ export const resume = Command.make(
   {
     run: Argument.String("run").pipe(Argument.withDescription("A run's id or directory, or `latest`")),
     port: overrides.port,
+    slots: overrides.slots,
     root,
     json,
   },
@@ -37,7 +39,10 @@ export const resume = Command.make(
     }
     const config = yield* RunDirectory.readConfig(directory);
     const progress = { ...config.progress, port: Option.getOrElse(options.port, () => config.progress.port) };
-    yield* RunSession.session({ ...config, progress }, { directory, json: options.json });
+    const sandbox = withSlots(config.sandbox, options.slots);
+    const changed = { ...config, progress, sandbox };
+    yield* ConfigFile.fromValue("the options given", changed);
+    yield* RunSession.session(changed, { directory, json: options.json });
   }),
 ).pipe(
   Command.withDescription("Go on with a run that was stopped or that crashed"),

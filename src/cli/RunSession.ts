@@ -18,8 +18,10 @@ import * as Prepare from "../orchestrator/Prepare.ts";
 import type { Report } from "../orchestrator/Report.ts";
 import * as Run from "../orchestrator/Run.ts";
 import * as RunControl from "../orchestrator/RunControl.ts";
+import * as SandboxGuard from "../orchestrator/SandboxGuard.ts";
 import * as ProgressServer from "../progress/ProgressServer.ts";
 import * as SandboxFor from "../sandbox/SandboxFor.ts";
+import * as Slots from "../sandbox/Slots.ts";
 import { Commands } from "../store/Commands.ts";
 import * as RunDirectory from "../store/RunDirectory.ts";
 import { RunStore } from "../store/RunStore.ts";
@@ -177,14 +179,16 @@ export const session = Effect.fn("RunSession.session")(function* (
   const directory = options.directory ?? created ?? "";
 
   const languages = new Set(loaded.tasks.map(({ language }) => language));
-  const { slots, ...limits } = config.sandbox;
+  const { slots = Slots.byDefault(config.compute.threads), ...limits } = config.sandbox;
   const shared = Layer.mergeAll(
     RunStoreLive.layer({ directory, mode: created === null ? "open" : "create" }),
     Commands.layer,
   );
   const services = Layer.mergeAll(
     ComputeWorker.layer,
-    SandboxFor.layer(languages, { slots, limits, onProgress: Screen.say }),
+    SandboxGuard.layer.pipe(
+      Layer.provide(SandboxFor.layer(languages, { slots, limits, onProgress: Screen.say })),
+    ),
     RunControl.layer,
     ProgressServer.layer({ ...config.progress }),
   ).pipe(Layer.provideMerge(shared));

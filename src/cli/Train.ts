@@ -26,6 +26,10 @@ export const overrides = {
     Flag.withDescription("Verifications, in place of the configuration's"),
     Flag.optional,
   ),
+  slots: Flag.Int("sandbox-slots").pipe(
+    Flag.withDescription("Programs that sandboxes run at once, in place of the configuration's"),
+    Flag.optional,
+  ),
   output: Flag.String("output").pipe(Flag.withDescription("Directory for run directories"), Flag.optional),
   dryRun: Flag.Boolean("dry-run").pipe(
     Flag.withDescription("Validate and print the resolved run without starting it"),
@@ -39,10 +43,17 @@ interface Overrides {
   readonly backend: Option.Option<"auto" | "native-gpu" | "native" | "wasm">;
   readonly port: Option.Option<number>;
   readonly budget: Option.Option<number>;
+  readonly slots: Option.Option<number>;
   readonly output: Option.Option<string>;
   readonly dryRun: boolean;
   readonly json: boolean;
 }
+
+/** The sandboxes' part of a configuration with `--sandbox-slots`. */
+export const withSlots = (
+  sandbox: RunConfig["sandbox"],
+  slots: Option.Option<number>,
+): RunConfig["sandbox"] => (Option.isSome(slots) ? { ...sandbox, slots: slots.value } : sandbox);
 
 const applied = (config: RunConfig, o: Overrides): RunConfig => ({
   ...config,
@@ -50,6 +61,7 @@ const applied = (config: RunConfig, o: Overrides): RunConfig => ({
   output: Option.getOrElse(o.output, () => config.output),
   compute: { ...config.compute, backend: Option.getOrElse(o.backend, () => config.compute.backend) },
   budget: { ...config.budget, verifications: Option.getOrElse(o.budget, () => config.budget.verifications) },
+  sandbox: withSlots(config.sandbox, o.slots),
   progress: { ...config.progress, port: Option.getOrElse(o.port, () => config.progress.port) },
 });
 

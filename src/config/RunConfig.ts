@@ -127,7 +127,12 @@ const Compute = Schema.Struct({
 });
 
 const Sandbox = Schema.Struct({
-  slots: or(Positive, 2, "Programs that run at once."),
+  slots: Schema.optionalKey(
+    describe(
+      Positive,
+      "Programs that run at once; left out: two for each core that compute.threads leaves, and two at least.",
+    ),
+  ),
   cpuSeconds: or(PositiveNumber, 1, "CPU seconds a program may use for all tests of a task."),
   wallSeconds: or(PositiveNumber, 5, "Seconds after which a program is stopped."),
   memoryBytes: or(Positive, 67108864, "Bytes of memory a program may use."),

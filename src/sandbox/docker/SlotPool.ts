@@ -72,7 +72,8 @@ export const make = Effect.fnUntraced(function* <S extends Pooled>({
       const waiter = waiting.shift();
       if (waiter === undefined) return;
       busy += 1;
-      Deferred.doneUnsafe(waiter, Effect.succeed(idle.shift() as Held<S>));
+      // The one that was busy last: a spare stays young until it is needed.
+      Deferred.doneUnsafe(waiter, Effect.succeed(idle.pop() as Held<S>));
     }
   };
 

@@ -93,6 +93,8 @@ class Run:
         finally:
             for fd in self.reading:
                 os.close(fd)
+        if not self.request["namespaces"]:
+            self.signal(self.candidate)  # and with it what it has left running
         for report in self.ended.values():
             if not report["started"]:
                 raise SetupFailed(self.errors())

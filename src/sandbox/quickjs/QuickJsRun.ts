@@ -1,38 +1,51 @@
 /**
- * One program in one fresh QuickJS runtime: evaluate it, call its entry point case by case, stop at the first
- * failure. Synchronous: runs inside a worker thread (`QuickJsWorker.ts`), which its owner can terminate.
+ * One program against one task's tests, in QuickJS. Synchronous: runs inside a worker thread (`QuickJsWorker.ts`),
+ * which its owner can terminate.
  *
- * Only arguments go into the runtime; expected values stay on this side and are compared here.
+ * Call style: arguments go in, the answer comes out and is compared on this side. Assert style: the tests run in a
+ * second realm, a WebAssembly module of its own, and reach the program through calls with plain data. A program that
+ * broke out of QuickJS into its module's memory would find no test there, and no expected value.
  */
-import type { QuickJSContext, QuickJSHandle, QuickJSRuntime, QuickJSWASMModule } from "quickjs-emscripten";
 import type * as Schema from "effect/Schema";
 import type { Limits } from "../../domain/Task.ts";
-import type { Outcome } from "../../domain/Verdict.ts";
+import { OUTPUT_CHARACTERS, type Outcome } from "../../domain/Verdict.ts";
 import * as JsAnswer from "../judge/JsAnswer.ts";
-import { GUEST_SOURCE } from "./Guest.ts";
-import * as QuickJsEngine from "./QuickJsEngine.ts";
+import { PROGRAM_GUEST, TESTS_GUEST } from "./Guest.ts";
+import * as Realm from "./Realm.ts";
+
+/** The one piece of WebAssembly's global that is used here; lib ES2023 leaves it out. */
+declare const WebAssembly: { readonly RuntimeError: new () => Error };
 
 export interface Job {
   readonly program: string;
   readonly entryPoint: string;
-  readonly cases: ReadonlyArray<{
-    readonly args: ReadonlyArray<Schema.Json>;
-    readonly expected: Schema.Json;
-  }>;
+  readonly tests:
+    | {
+        readonly kind: "call";
+        readonly cases: ReadonlyArray<{
+          readonly args: ReadonlyArray<Schema.Json>;
+          readonly expected: Schema.Json;
+        }>;
+      }
+    | { readonly kind: "assert"; readonly setup: string; readonly asserts: ReadonlyArray<string> };
+  /** Run every test rather than stop at the first that fails. */
+  readonly counts: boolean;
   readonly limits: Limits;
 }
 
 export interface Report {
-  readonly outcome: Outcome;
+  /** "BadTest": the tests failed by themselves, which says nothing about the program. */
+  readonly outcome: Outcome | "BadTest";
   readonly testsPassed: number;
+  /** Places in the job's tests. */
   readonly firstFailing?: number;
   readonly detail?: string;
+  readonly output: string;
+  readonly memoryBytes: number;
   readonly cpuSeconds: number;
   readonly wallSeconds: number;
   /** The wall limit was reached with less CPU time than the CPU limit: the machine was busy, so try again. */
   readonly starved: boolean;
-  /** The engine could not clean up after this program: the verdict stands, the module must not be used again. */
-  readonly engineBroken: boolean;
 }
 
 /** Seconds on two clocks: `cpu` of this thread, where the platform tells it, else the wall's. */
@@ -41,177 +54,255 @@ export interface Clocks {
   readonly cpu: () => number;
 }
 
-/** Bytes of native stack that a program may use; deeper recursion is its own error. */
-const STACK_BYTES = 256 * 1024;
-
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 
-type Failure = Pick<Report, "outcome" | "detail">;
+interface Failure {
+  readonly outcome: Report["outcome"];
+  readonly detail: string;
+}
 
-/** `module`'s memory must have been made for the job's `memoryBytes`: see `QuickJsEngine`. */
-export const run = (module: QuickJSWASMModule, job: Job, clocks: Clocks): Report => {
+/** The realms of one worker, and what passes between them. */
+export interface Engine {
+  readonly program: Realm.Realm;
+  /** Only where asked for. */
+  readonly tests: Realm.Realm | undefined;
+  /** Set by each run: answers a call of the tests with the JSON text of a reply, "" where there is none. */
+  readonly link: { ask: (args: string) => string };
+}
+
+/** Realms in which a program can use `memoryBytes`, and the tests as much again. */
+export const engine = async (memoryBytes: number, withTests: boolean): Promise<Engine> => {
+  const link: Engine["link"] = { ask: () => "" };
+  const program = await Realm.make(memoryBytes, PROGRAM_GUEST);
+  if (!withTests) return { program, tests: undefined, link };
+  const tests = await Realm.make(memoryBytes, TESTS_GUEST, ({ context, guest, text }) => {
+    guest(
+      "connect",
+      context.newFunction("ask", (args) => context.newString(link.ask(text(args) ?? ""))),
+    );
+  });
+  return { program, tests, link };
+};
+
+/** The realms must have been made for the job's `memoryBytes`; `broken`: they must not be used again. */
+export const run = (
+  realms: Engine,
+  job: Job,
+  clocks: Clocks,
+): { readonly report: Report; readonly broken: boolean } => {
+  const { program, tests } = realms;
   const startWall = clocks.wall();
   const startCpu = clocks.cpu();
   let interrupted: "cpu" | "wall" | undefined;
-  const runtime = module.newRuntime();
-  runtime.setMaxStackSize(STACK_BYTES);
-  runtime.setInterruptHandler(() => {
+  const stop = (): boolean => {
     const wall = clocks.wall() - startWall;
     // CPU time is never more than wall time (one thread), so the dear clock is read only when it can matter.
     if (wall < job.limits.cpuSeconds) return false;
     if (clocks.cpu() - startCpu >= job.limits.cpuSeconds) interrupted = "cpu";
     else if (wall >= job.limits.wallSeconds) interrupted = "wall";
     return interrupted !== undefined;
-  });
+  };
   const stopped = (): Failure | undefined => {
     if (interrupted === undefined) return undefined;
     // A program that fills its memory may spend its time in the collector before an allocation fails.
-    return QuickJsEngine.isFull(module, job.limits.memoryBytes)
+    return program.isFull()
       ? { outcome: "OutOfMemory", detail: `close to ${job.limits.memoryBytes} bytes at the time limit` }
       : { outcome: "TimedOut", detail: `${interrupted} time limit` };
   };
-  const report = (testsPassed: number, failure?: Failure): Report => ({
-    outcome: "Passed",
-    testsPassed,
-    ...(failure !== undefined && testsPassed < job.cases.length ? { firstFailing: testsPassed } : {}),
-    ...failure,
-    ...stopped(),
-    cpuSeconds: clocks.cpu() - startCpu,
-    wallSeconds: clocks.wall() - startWall,
-    starved: interrupted === "wall",
-    engineBroken: false,
-  });
-  const context = runtime.newContext();
-  const progress = { index: 0 };
-  try {
-    const isFull = (): boolean => QuickJsEngine.isFull(module, job.limits.memoryBytes);
-    const judged = judge(context, job, progress, isFull, report);
-    return release(context, runtime) ? judged : { ...judged, engineBroken: true };
-  } catch (error) {
-    // The host's own stack ran out below the engine: the program recursed too deep, and the engine is left half-way.
-    if (!(error instanceof RangeError)) throw error;
-    return {
-      ...report(progress.index, { outcome: "RuntimeError", detail: "stack overflow" }),
-      engineBroken: true,
-    };
-  }
-};
-
-/** Frees the program's memory. Asserts inside the engine where the program made it leak: false then. */
-const release = (context: QuickJSContext, runtime: QuickJSRuntime): boolean => {
-  try {
-    context.dispose();
-    runtime.removeInterruptHandler();
-    runtime.dispose();
-    return true;
-  } catch {
-    return false;
-  }
-};
-
-const judge = (
-  context: QuickJSContext,
-  job: Job,
-  progress: { index: number },
-  isFull: () => boolean,
-  report: (testsPassed: number, failure?: Failure) => Report,
-): Report => {
-  const handles: Array<QuickJSHandle> = [];
-  const keep = (handle: QuickJSHandle): QuickJSHandle => {
-    handles.push(handle);
-    return handle;
+  const subject = new Subject(program, job, stopped);
+  program.reset(stop);
+  const kind = job.tests.kind;
+  const total = kind === "call" ? job.tests.cases.length : job.tests.asserts.length;
+  let passed = 0;
+  let first: { readonly index: number; readonly failure: Failure } | undefined;
+  const note = (index: number, failure: Failure | undefined): void => {
+    if (failure === undefined) passed += 1;
+    else first ??= { index, failure };
   };
-  const decide = (): Report => {
-    const guest = keep(context.unwrapResult(context.evalCode(GUEST_SOURCE, "guest.js", { type: "global" })));
-    const invoke = keep(context.getProp(guest, "invoke"));
-    const describe = keep(context.getProp(guest, "describe"));
-    const maxLength = keep(context.newNumber(job.limits.outputBytes));
-    const thrown = (error: QuickJSHandle, stage: "compile" | "run"): Failure => {
-      const detail = error.consume((handle) => line(context, describe, handle));
-      // The engine throws null where it has no memory left to make an error.
-      if ((detail === "null" && isFull()) || detail.startsWith("InternalError: out of memory")) {
-        return { outcome: "OutOfMemory", detail: `more than ${job.limits.memoryBytes} bytes` };
-      }
-      return { outcome: stage === "compile" ? "CompileError" : "RuntimeError", detail };
-    };
+  const loading = subject.load();
+  if (loading !== undefined) note(0, loading);
+  else {
+    const test =
+      job.tests.kind === "call"
+        ? calls(subject, job.tests.cases)
+        : asserts(realms, subject, job, stop, stopped);
+    for (let index = 0; index < total; index++) {
+      note(index, test(index));
+      if (subject.over || (first !== undefined && !job.counts)) break;
+    }
+  }
+  if (first === undefined && passed !== total) throw new Error("a test was left out");
+  const broken = subject.broken;
+  return {
+    report: {
+      outcome: first?.failure.outcome ?? "Passed",
+      testsPassed: passed,
+      ...(first === undefined || total === 0 ? {} : { firstFailing: first.index }),
+      ...(first === undefined ? {} : { detail: first.failure.detail }),
+      output: broken ? "" : subject.printed(),
+      memoryBytes: program.usedBytes(),
+      cpuSeconds: clocks.cpu() - startCpu,
+      wallSeconds: clocks.wall() - startWall,
+      starved: interrupted === "wall",
+    },
+    broken: broken || program.hasGrown() || (tests?.hasGrown() ?? false),
+  };
+};
 
-    const evaluated = context.evalCode(job.program, "program.js", { type: "global" });
-    if (evaluated.error) {
-      const failure = thrown(evaluated.error, "run");
-      return report(
-        0,
-        failure.outcome === "RuntimeError" && !compiles(context, job.program)
+/** The program under test, in its realm. */
+class Subject {
+  /** Nothing more can be learnt of it: out of time or memory, or its module is broken. */
+  over = false;
+  broken = false;
+  private readonly realm: Realm.Realm;
+  private readonly job: Job;
+  private readonly stopped: () => Failure | undefined;
+
+  constructor(realm: Realm.Realm, job: Job, stopped: () => Failure | undefined) {
+    this.realm = realm;
+    this.job = job;
+    this.stopped = stopped;
+  }
+
+  /** Runs the program's text and finds its entry point. */
+  load(): Failure | undefined {
+    return this.guard(() => {
+      const { realm, job } = this;
+      const loaded = realm.evaluate(job.program, "program.js");
+      if (Realm.isThrown(loaded)) {
+        const failure = this.failure(loaded);
+        return failure.outcome === "RuntimeError" && !realm.compiles(job.program)
           ? { ...failure, outcome: "CompileError" }
-          : failure,
-      );
-    }
-    evaluated.value.dispose();
-
-    if (!IDENTIFIER.test(job.entryPoint)) {
-      return report(0, {
-        outcome: "RuntimeError",
-        detail: `${JSON.stringify(job.entryPoint)} is no function name`,
-      });
-    }
-    const found = context.evalCode(
-      `typeof ${job.entryPoint} === "function" ? ${job.entryPoint} : undefined`,
-      "entry.js",
-      { type: "global" },
-    );
-    if (found.error) return report(0, thrown(found.error, "run"));
-    const target = keep(found.value);
-    if (context.typeof(target) !== "function") {
-      return report(0, { outcome: "RuntimeError", detail: `no function named ${job.entryPoint} is defined` });
-    }
-
-    for (const [index, { args, expected }] of job.cases.entries()) {
-      progress.index = index;
-      const input = context.newString(JSON.stringify(args));
-      const result = context.callFunction(invoke, context.undefined, target, input, maxLength);
-      input.dispose();
-      if (result.error) return report(index, thrown(result.error, "run"));
-      const answer = result.value.consume((handle) =>
-        context.typeof(handle) === "string" ? context.getString(handle) : undefined,
-      );
-      if (answer === undefined) {
-        return report(index, {
-          outcome: "OutputLimit",
-          detail: `answer larger than ${job.limits.outputBytes} bytes`,
-        });
+          : failure;
       }
-      // The text was written by the guest, never by the program: JSON by construction.
-      const value = JSON.parse(answer) as JsAnswer.JsAnswer;
-      if (!JsAnswer.equals(expected, value)) {
-        const detail = `expected ${JSON.stringify(expected).slice(0, 80)}, got ${JsAnswer.show(value)}`;
-        return report(index, { outcome: "WrongAnswer", detail });
+      if (!IDENTIFIER.test(job.entryPoint)) {
+        return { outcome: "RuntimeError", detail: `${JSON.stringify(job.entryPoint)} is no function name` };
       }
+      const { entryPoint } = job;
+      const target = realm.evaluate(
+        `typeof ${entryPoint} === "function" ? ${entryPoint} : undefined`,
+        "entry.js",
+      );
+      if (Realm.isThrown(target)) return this.failure(target);
+      if (realm.context.typeof(target) !== "function") {
+        return { outcome: "RuntimeError", detail: `no function named ${entryPoint} is defined` };
+      }
+      realm.guest("bind", target);
+      return undefined;
+    });
+  }
+
+  /** Calls the entry point with JSON text of an array of plain data; the JSON text of its answer. */
+  call(args: string): string | Failure {
+    let answer = "";
+    const failure = this.guard(() => {
+      const { realm, job } = this;
+      const result = realm.guest("invoke", args, job.limits.outputBytes);
+      if (Realm.isThrown(result)) return this.failure(result);
+      const text = realm.text(result);
+      if (text === undefined) {
+        return { outcome: "OutputLimit", detail: `answer larger than ${job.limits.outputBytes} bytes` };
+      }
+      answer = text;
+      return undefined;
+    });
+    return failure ?? answer;
+  }
+
+  printed(): string {
+    const printed = this.realm.guest("printed");
+    return Realm.isThrown(printed) ? "" : (this.realm.text(printed) ?? "").slice(0, OUTPUT_CHARACTERS);
+  }
+
+  private failure({ thrown }: Realm.Thrown): Failure {
+    // The engine throws null where it has no memory left to make an error.
+    if ((thrown === "null" && this.realm.isFull()) || thrown.startsWith("InternalError: out of memory")) {
+      this.over = true;
+      return { outcome: "OutOfMemory", detail: `more than ${this.job.limits.memoryBytes} bytes` };
     }
-    return report(job.cases.length);
+    return { outcome: "RuntimeError", detail: thrown };
+  }
+
+  private guard(body: () => Failure | undefined): Failure | undefined {
+    let failure: Failure | undefined;
+    try {
+      failure = body();
+    } catch (error) {
+      failure = { outcome: "RuntimeError", detail: crash(error) };
+      this.over = this.broken = true;
+    }
+    const late = this.stopped();
+    if (late !== undefined) this.over = true;
+    return late ?? failure;
+  }
+}
+
+/** What of ours a program broke: our own stack below the engine, or the engine itself. Anything else is our fault. */
+const crash = (error: unknown): string => {
+  if (error instanceof RangeError) return "stack overflow";
+  if (error instanceof WebAssembly.RuntimeError) return `the engine trapped: ${error.message}`;
+  throw error;
+};
+
+type RunTest = (index: number) => Failure | undefined;
+
+const calls =
+  (subject: Subject, cases: Extract<Job["tests"], { kind: "call" }>["cases"]): RunTest =>
+  (index) => {
+    const { args, expected } = cases[index];
+    const answer = subject.call(JSON.stringify(JsAnswer.encode(args)));
+    if (typeof answer !== "string") return answer;
+    // The text was written by the guest, never by the program: JSON by construction.
+    const value = JSON.parse(answer) as JsAnswer.JsAnswer;
+    if (JsAnswer.equals(expected, value)) return undefined;
+    const detail = `expected ${JSON.stringify(expected).slice(0, 80)}, got ${JsAnswer.show(value)}`;
+    return { outcome: "WrongAnswer", detail };
   };
-  const decided = decide();
-  for (const handle of handles) handle.dispose();
-  return decided;
-};
 
-/** Whether the text is a program at all; asked only after it failed to run. */
-const compiles = (context: QuickJSContext, program: string): boolean => {
-  const result = context.evalCode(program, "program.js", { type: "global", compileOnly: true });
-  if (result.error) {
-    result.error.dispose();
-    return false;
-  }
-  result.value.dispose();
-  return true;
-};
-
-/** One line about a thrown value, from the guest's own `describe`; what it throws itself is not looked into. */
-const line = (context: QuickJSContext, describe: QuickJSHandle, error: QuickJSHandle): string => {
-  const described = context.callFunction(describe, context.undefined, error);
-  if (described.error) {
-    described.error.dispose();
-    return "unreadable error";
-  }
-  return described.value.consume((handle) =>
-    context.typeof(handle) === "string" ? context.getString(handle) : "unreadable error",
-  );
+/** Opens the tests' realm and gives what runs one of them there. */
+const asserts = (
+  { tests, link }: Engine,
+  subject: Subject,
+  { entryPoint, tests: job }: Job,
+  stop: () => boolean,
+  stopped: () => Failure | undefined,
+): RunTest => {
+  if (tests === undefined || job.kind !== "assert") throw new Error("no realm for tests");
+  let asked = 0;
+  let fatal: Failure | undefined;
+  link.ask = (args) => {
+    asked += 1;
+    const answer = subject.call(args);
+    if (typeof answer === "string") return `{"r":${answer}}`;
+    if (answer.outcome === "RuntimeError" && !subject.over) return JSON.stringify({ e: answer.detail });
+    fatal = answer;
+    return "";
+  };
+  tests.reset(() => fatal !== undefined || stop());
+  const judged = (source: string, file: string): Failure | undefined => {
+    const badTest = (detail: string): Failure => ({ outcome: "BadTest", detail });
+    const own = (detail: string): Failure =>
+      asked > 0 ? { outcome: "WrongAnswer", detail } : badTest(detail);
+    try {
+      tests.guest("begin", source);
+      const ran = tests.evaluate(source, file);
+      if (fatal !== undefined) return fatal;
+      const late = stopped();
+      if (late !== undefined) {
+        subject.over = true;
+        return asked > 0 ? late : badTest(`${file}: ${late.detail}`);
+      }
+      const end = Realm.isThrown(ran) ? tests.guest("end", 1, ran.handle) : tests.guest("end", 0);
+      const said = Realm.isThrown(end) ? undefined : tests.text(end);
+      if (said === undefined) return own(Realm.isThrown(ran) ? ran.thrown : "ended badly");
+      return JSON.parse(said) as Failure | undefined;
+    } catch (error) {
+      subject.over = subject.broken = true;
+      return own(crash(error));
+    }
+  };
+  tests.guest("open", entryPoint);
+  const setup = judged(job.setup, "setup.js");
+  // Each in a block of its own: their constants may share names.
+  return (index) => setup ?? judged(`{\n${job.asserts[index]}\n}`, "test.js");
 };

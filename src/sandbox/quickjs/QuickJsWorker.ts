@@ -1,10 +1,9 @@
 /**
- * The worker thread that runs JavaScript programs: one job at a time, a fresh QuickJS runtime for each.
+ * The worker thread that runs JavaScript programs: one job at a time, each from a fresh image.
  * Started by `SandboxQuickJs` through bin/boot.mjs; speaks `Request` and `Reply`.
  */
 import { readFileSync } from "node:fs";
 import { type MessagePort, parentPort } from "node:worker_threads";
-import * as QuickJsEngine from "./QuickJsEngine.ts";
 import * as QuickJsRun from "./QuickJsRun.ts";
 
 export interface Request {
@@ -33,24 +32,25 @@ const cpu = (): number => {
 const serve = (port: MessagePort): void => {
   const reply = (message: Reply): void => port.postMessage(message);
   let memoryBytes = 64 * 1024 * 1024;
-  let engine = QuickJsEngine.make(memoryBytes);
-  const renew = (): void => {
-    engine = QuickJsEngine.make(memoryBytes);
-  };
+  let withTests = false;
+  const make = (): Promise<QuickJsRun.Engine> => QuickJsRun.engine(memoryBytes, withTests);
+  let engine = make();
   const handle = async ({ id, job }: Request): Promise<void> => {
     try {
-      if (job.limits.memoryBytes !== memoryBytes) {
+      const needsTests = job.tests.kind === "assert" && !withTests;
+      if (job.limits.memoryBytes !== memoryBytes || needsTests) {
         memoryBytes = job.limits.memoryBytes;
-        renew();
+        withTests ||= needsTests;
+        engine = make();
       }
-      const module = await engine;
+      const ready = await engine;
       reply({ kind: "started", id });
-      const report = QuickJsRun.run(module, job, { wall, cpu });
+      const { report, broken } = QuickJsRun.run(ready, job, { wall, cpu });
       reply({ kind: "done", id, report });
-      if (report.engineBroken || QuickJsEngine.hasGrown(module)) renew();
+      if (broken) engine = make();
     } catch (error) {
       reply({ kind: "fault", id, reason: String(error) });
-      renew();
+      engine = make();
     }
   };
   port.on("message", (request: Request) => void handle(request));

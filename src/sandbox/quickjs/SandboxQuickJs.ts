@@ -11,10 +11,11 @@ import * as Layer from "effect/Layer";
 import * as Option from "effect/Option";
 import * as Pool from "effect/Pool";
 import type * as Scope from "effect/Scope";
-import type { Limits, Task } from "../../domain/Task.ts";
+import { type Limits, type Task, testCount } from "../../domain/Task.ts";
 import { SandboxFault, SandboxUnavailable, type Verdict } from "../../domain/Verdict.ts";
 import { none } from "../../domain/SandboxMetrics.ts";
 import { JUDGE_VERSION } from "../judge/JsAnswer.ts";
+import * as TestOrder from "../judge/TestOrder.ts";
 import { Sandbox } from "../Sandbox.ts";
 import * as Tally from "../Tally.ts";
 import { GUEST_VERSION } from "./Guest.ts";
@@ -97,17 +98,22 @@ export const make = Effect.fnUntraced(function* (
     task: Task,
     program: string,
   ): Effect.fn.Return<Verdict, SandboxFault | SandboxUnavailable> {
-    const { tests } = task;
-    if (task.language !== "javascript" || tests.kind !== "call") {
+    const refusal = reasonAgainst(task);
+    if (refusal !== undefined) {
       return yield* new SandboxUnavailable({
         language: task.language,
-        reason: `QuickJS runs JavaScript tasks with call-style tests; task ${task.id} is ${task.language} with ${tests.kind}-style tests`,
-        remedy: "use the Docker sandbox for this task, or give it call-style tests",
+        reason: `QuickJS runs JavaScript tasks with call and assert tests and no files; task ${task.id} ${refusal}`,
+        remedy: "use the Docker sandbox for this task (sandbox.javascript: node)",
       });
     }
     const limits = task.limits ?? { ...DEFAULT_LIMITS, ...options.limits };
-    const job: Job = { program, entryPoint: task.entryPoint, cases: tests.cases, limits };
-    const tried = tally.attempt(attempt(job), () => false);
+    const tests = TestOrder.arrange(task.tests) as Job["tests"];
+    const counts = task.tests.counts ?? false;
+    const job: Job = { program, entryPoint: task.entryPoint, tests, counts, limits };
+    const tried = tally.attempt(
+      attempt(job),
+      (ending) => ending.kind === "report" && ending.report.outcome === "BadTest",
+    );
     const first = yield* Effect.option(tried);
     const settled = (ending: Ending): boolean => ending.kind === "report" && !ending.report.starved;
     // A fault, a silent worker and a starved one each get a second chance; only then does the program answer for it.
@@ -115,7 +121,7 @@ export const make = Effect.fnUntraced(function* (
       Option.isSome(first) && settled(first.value)
         ? first.value
         : yield* Effect.andThen(tally.retried, tried);
-    const testsTotal = tests.cases.length;
+    const testsTotal = testCount(task.tests);
     if (ending.kind === "silent") {
       const detail = "gave no control back until after the time limit";
       const wallSeconds = limits.wallSeconds + graceSeconds;
@@ -128,8 +134,14 @@ export const make = Effect.fnUntraced(function* (
         detail,
       };
     }
-    const { starved: _, engineBroken: __, ...rest } = ending.report;
-    return { ...rest, testsTotal };
+    const { starved: _, outcome, firstFailing, ...rest } = ending.report;
+    if (outcome === "BadTest") {
+      return yield* new SandboxFault({
+        reason: `${task.id}: the task's tests fail by themselves: ${rest.detail}`,
+      });
+    }
+    const failing = firstFailing === undefined ? undefined : TestOrder.order(task.tests)[firstFailing];
+    return { ...rest, outcome, testsTotal, ...(failing === undefined ? {} : { firstFailing: failing }) };
   }, tally.verification);
 
   const metrics = Effect.sync(() => {
@@ -139,6 +151,15 @@ export const make = Effect.fnUntraced(function* (
   });
   return Sandbox.of({ verify, parallelism, identity, metrics });
 });
+
+/** Why QuickJS does not run this task. */
+const reasonAgainst = ({ language, tests }: Task): string | undefined => {
+  if (language !== "javascript") return `is ${language}`;
+  if (tests.kind === "stdio") return "reads standard input";
+  if ((tests.files?.length ?? 0) > 0) return "needs files";
+  if (tests.kind === "call" && tests.comparison !== undefined) return "has another language's comparison";
+  return undefined;
+};
 
 /** Starts one worker, to be terminated with the scope. */
 const openSlot = Effect.fnUntraced(function* (

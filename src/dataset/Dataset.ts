@@ -192,8 +192,7 @@ const taskFault = (task: Task, earlier: number | undefined): Fault | undefined =
     };
   }
   if (task.tests.kind === "call" && task.language === "javascript") {
-    const { values, comparison } = task.tests;
-    if (values !== undefined || comparison !== undefined) {
+    if (task.tests.values !== undefined || task.tests.comparison !== undefined) {
       return {
         reason: `task "${task.id}" is JavaScript, but its tests ask for Python's values or comparison.`,
         remedy: 'Remove "values" and "comparison" from its tests, or correct its language.',

@@ -63,18 +63,16 @@ const allClose = (a: unknown, b: unknown, atol: number): boolean => {
   return true;
 };
 
-/** undefined where it is ragged or not of numbers (ints too large for 64 bits, with no float beside them, included). */
+/** undefined where it is ragged, not of numbers, or holds an int too large for an array's 64 bits. */
 const numbers = (value: unknown): Numbers | undefined => {
   const data: Array<Complex> = [];
   let huge = false;
-  let inexact = false;
   const shapeOf = (part: unknown): ReadonlyArray<number> | undefined => {
     const items = PythonValue.items(part);
     if (items === undefined) {
       const number = PythonValue.numeric(part);
       if (number === undefined) return undefined;
       if (number.kind === "int") huge ||= number.value < -(2n ** 63n) || number.value >= 2n ** 64n;
-      else inexact = true;
       data.push(number.kind === "complex" ? number.value : [Number(number.value), 0]);
       return [];
     }
@@ -87,7 +85,7 @@ const numbers = (value: unknown): Numbers | undefined => {
     return [items.length, ...(inner ?? [])];
   };
   const shape = shapeOf(value);
-  return shape === undefined || (huge && !inexact) ? undefined : { shape, data };
+  return shape === undefined || (huge && shape.length > 0) ? undefined : { shape, data };
 };
 
 const broadcast = (a: ReadonlyArray<number>, b: ReadonlyArray<number>): ReadonlyArray<number> | undefined => {

@@ -52,10 +52,12 @@ export const equals = (expected: Schema.Json, answer: JsAnswer): boolean => {
   if ("o" in answer) {
     if (typeof expected !== "object" || expected === null || Array.isArray(expected)) return false;
     const record = expected as { readonly [key: string]: Schema.Json };
-    if (Object.keys(record).length !== answer.o.length) return false;
-    const seen = new Set<string>();
-    return answer.o.every(([key, value]) => {
-      if (seen.has(key) || !Object.hasOwn(record, key)) return false;
+    if (!Array.isArray(answer.o) || Object.keys(record).length !== answer.o.length) return false;
+    const seen = new Set<unknown>();
+    return answer.o.every((entry) => {
+      if (!Array.isArray(entry)) return false;
+      const [key, value] = entry as [unknown, JsAnswer];
+      if (typeof key !== "string" || seen.has(key) || !Object.hasOwn(record, key)) return false;
       seen.add(key);
       return equals(record[key], value);
     });
@@ -72,18 +74,22 @@ export const encode = (json: Schema.Json): JsAnswer => {
 };
 
 /** One short line for a person. */
-export const show = (answer: JsAnswer, width = 80): string => {
+export const show = (answer: unknown, width = 80): string => {
   const text = render(answer);
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 };
 
-const render = (answer: JsAnswer): string => {
-  if (answer === null || typeof answer !== "object") return JSON.stringify(answer);
-  if (Array.isArray(answer)) return `[${answer.map(render).join(", ")}]`;
-  if ("n" in answer) return answer.n;
-  if ("o" in answer) {
-    return `{${answer.o.map(([key, value]) => `${JSON.stringify(key)}: ${render(value)}`).join(", ")}}`;
+/** Total, and bounded: a forged answer may be of any shape and depth. */
+const render = (answer: unknown, depth = 0): string => {
+  if (answer === null || typeof answer !== "object") return JSON.stringify(answer) ?? "";
+  if (depth > 8) return "…";
+  const list = (items: ReadonlyArray<unknown>, one: (item: unknown) => string): string =>
+    items.slice(0, 50).map(one).join(", ");
+  if (Array.isArray(answer)) return `[${list(answer, (item) => render(item, depth + 1))}]`;
+  if ("n" in answer) return String(answer.n).slice(0, 20);
+  if ("i" in answer) return `${String(answer.i).slice(0, 100)}n`;
+  if ("o" in answer && Array.isArray(answer.o)) {
+    return `{${list(answer.o, (entry) => (Array.isArray(entry) ? `${JSON.stringify(entry[0])}: ${render(entry[1], depth + 1)}` : "…"))}}`;
   }
-  if ("i" in answer) return `${answer.i}n`;
-  return "x" in answer ? `<${answer.x}>` : "<unreadable>";
+  return "x" in answer ? `<${String(answer.x).slice(0, 60)}>` : "<unreadable>";
 };

@@ -17,9 +17,12 @@ export const strip = (text: string): string => {
 export const words = (text: string): ReadonlyArray<string> =>
   text.split(SPACES).filter((word) => word !== "");
 
+const ENDS_LINE = "\\n-\\r\\x1c-\\x1e\\x85\\u2028\\u2029";
+const LINE_END = new RegExp(`\\r\\n|[${ENDS_LINE}]`);
+
 /** `str.splitlines()`. */
 export const lines = (text: string): ReadonlyArray<string> => {
-  const parts = text.split(/\r\n|[\n-\r\x1c-\x1e\x85\u2028\u2029]/);
+  const parts = text.split(LINE_END);
   return parts.at(-1) === "" ? parts.slice(0, -1) : parts;
 };
 

@@ -2,6 +2,7 @@
 import * as Schema from "effect/Schema";
 import type { SideFile } from "../../domain/SideFile.ts";
 import type { Limits, Tests } from "../../domain/Task.ts";
+import * as CallAnswer from "../judge/CallAnswer.ts";
 
 /** The supervisor's first frame. */
 export const Ready = Schema.Struct({
@@ -89,7 +90,10 @@ export const work = (
 ): Work => {
   switch (tests.kind) {
     case "call":
-      return { kind: "call", calls: tests.cases.map(({ args }) => args.map(encode)) };
+      return {
+        kind: "call",
+        calls: tests.cases.map(({ args }) => CallAnswer.encodeArguments(tests, args, encode)),
+      };
     case "assert":
       return checker === undefined
         ? { kind: "assert", setup: tests.setup, asserts: tests.asserts }

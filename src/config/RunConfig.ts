@@ -40,7 +40,7 @@ const Heads = Schema.Struct({
   subset: or(
     Schema.NullOr(Positive),
     null,
-    "Critics whose minimum a step's backups take, drawn afresh for each step; null: all. Of no effect on the Monte-Carlo backup, which asks for no values.",
+    "Critics whose minimum a step's backups take, drawn afresh for each step; null: all. Refused where no critic has another backup than the Monte-Carlo one, which asks for no values.",
   ),
 });
 

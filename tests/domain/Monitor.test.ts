@@ -26,6 +26,14 @@ describe("Monitor", () => {
     }
   });
 
+  it("offline watches what asks for no round, and never asks for more offline data", () => {
+    assert.notInclude(Monitor.offlineNames, "zero_variance");
+    assert.strictEqual(Monitor.offlineNames.length, Monitor.names.length - 2);
+    assert.strictEqual(Monitor.offlineAction("td_offline"), "rollback");
+    assert.strictEqual(Monitor.offlineAction("kl"), "continue");
+    assert.isEmpty(Monitor.judge({}, { kl: 0 }, { kl: 9, zero_variance: 1 }), "absent: not watched");
+  });
+
   it("counts a fall of pass@1 in standard errors of the difference", () => {
     const start = { pass_at_1: 0.5, pass_at_1_error: 0.03 };
     const now = (fall: number) => ({ pass_at_1: 0.5 - fall, pass_at_1_error: 0.04 });

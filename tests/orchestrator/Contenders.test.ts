@@ -54,6 +54,10 @@ const events: ReadonlyArray<LoggedEvent> = [
   validation(1, 0.1),
   { _tag: "RolledBack", index: 5, round: 1, from: 0.1, to: 0.6, checkpoint: "stage-5-round-0" } as const,
   validation(2, 0.7),
+  // An offline stage of 6 steps.
+  { _tag: "ValidationMeasured", index: 2, round: -1, step: 0, passAt1: 0.2, tasks: 6 } as const,
+  { _tag: "ValidationMeasured", index: 2, round: 0, step: 4, passAt1: 0.3, tasks: 6 } as const,
+  { _tag: "ValidationMeasured", index: 2, round: 1, step: 6, passAt1: 0.4, tasks: 6 } as const,
 ].map((event, i) => ({ seq: i + 1, at: i, event }));
 
 let config: RunConfig | undefined;
@@ -87,9 +91,9 @@ describe("contenders", () => {
         (yield* contenders(false)).map(({ id, measured }) => [id, measured]),
         [
           ["start", null],
-          ["stage-1-end", null],
-          ["stage-2-step-4", null],
-          ["stage-2-end", null],
+          ["stage-1-end", 0.2],
+          ["stage-2-step-4", 0.3],
+          ["stage-2-end", 0.4],
           ["stage-3-end", 0.5],
           ["stage-5-round-0", 0.6],
           ["stage-5-round-2", 0.7],

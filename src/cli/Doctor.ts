@@ -7,9 +7,10 @@ import * as Command from "effect/cli/Command";
 import packageJson from "../../package.json" with { type: "json" };
 import * as Dataset from "../dataset/Dataset.ts";
 import * as PolicyFiles from "../model/directory/Policy.ts";
-import * as DockerCheck from "../sandbox/docker/DockerCheck.ts";
+import * as Diagnosis from "../sandbox/docker/Diagnosis.ts";
 import * as Languages from "../sandbox/docker/Languages.ts";
-import * as SandboxDocker from "../sandbox/docker/SandboxDocker.ts";
+import type { DockerLanguage } from "../sandbox/docker/Languages.ts";
+import * as SandboxImage from "../sandbox/docker/SandboxImage.ts";
 import * as Executor from "../tensor/Executor.ts";
 import * as MemoryLimit from "../tensor/MemoryLimit.ts";
 import * as Speed from "../tensor/Speed.ts";
@@ -145,24 +146,34 @@ const gpu = Effect.fnUntraced(function* (found: Setup.Result) {
   } satisfies Check;
 });
 
-/** The isolation that programs get in a container here: opens one for a moment. */
-const isolation = SandboxDocker.make(Languages.python, { slots: 1 }).pipe(
-  Effect.map(({ identity }) => ({ detail: `isolation ${identity.split("/").at(-1)}`, remedy: undefined })),
-  Effect.scoped,
-  Effect.catch(({ reason, remedy }) => Effect.succeed({ detail: reason, remedy })),
-);
+/** What a language's programs get in Docker here. Without its image nothing can be tried, and a look builds none. */
+const inDocker = Effect.fnUntraced(function* (row: DockerLanguage): Effect.fn.Return<Check> {
+  const what = `Docker (${row.language})`;
+  const { image, built, isolation, rungs } = yield* Diagnosis.language(row, { all: false });
+  if (!built) {
+    const remedy = `built at first use, or now: npx drydock sandbox build ${row.language}`;
+    return { what, state: "limited", found: `image ${image} not built yet`, remedy };
+  }
+  if (isolation !== null) {
+    return { what, state: "ok", found: `image ${image}, isolation ${isolation}`, remedy: "" };
+  }
+  const reasons = rungs.map(({ name, reason }) => `${name}: ${reason ?? ""}`).join("; ");
+  const remedy = "`npx drydock sandbox doctor` says more";
+  return { what, state: "missing", found: `image ${image}; no isolation holds: ${reasons}`, remedy };
+});
 
-const docker = Effect.gen(function* () {
-  const engine = yield* DockerCheck.probe;
-  // Without its image a container cannot be opened, and a look builds nothing.
-  const inside = engine.available && engine.remedy === undefined ? yield* isolation : undefined;
-  const remedy = engine.remedy ?? inside?.remedy ?? "";
-  return {
-    what: "Docker (Python tasks)",
-    state: !engine.available ? "missing" : remedy === "" ? "ok" : "limited",
-    found: inside === undefined ? engine.detail : `${engine.detail}, ${inside.detail}`,
-    remedy,
-  } satisfies Check;
+const docker = Effect.gen(function* (): Effect.fn.Return<ReadonlyArray<Check>> {
+  const engine = yield* Effect.result(Diagnosis.engine);
+  if (engine._tag === "Failure") {
+    const { reason: found, remedy } = SandboxImage.noDocker("python", engine.failure.reason);
+    return [{ what: "Docker (tasks that are not JavaScript)", state: "missing", found, remedy }];
+  }
+  const { version, cgroup, runtime } = engine.success;
+  const found = `Docker ${version}, cgroup ${cgroup}, runtime ${runtime}`;
+  return [
+    { what: "Docker", state: "ok", found, remedy: "" },
+    ...(yield* Effect.forEach(Languages.all, inDocker)),
+  ];
 });
 
 const memory = (): Check => {
@@ -225,7 +236,7 @@ export const doctor = Command.make(
       ...(yield* speed(looked)),
       yield* processor,
       yield* gpu(looked),
-      yield* docker,
+      ...(yield* docker),
       memory(),
       disk("run directories", "runs"),
       disk("the TensorFlow cache", NativeStore.cacheRoot()),

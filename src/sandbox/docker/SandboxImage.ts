@@ -16,6 +16,7 @@ import type * as Scope from "effect/Scope";
 import { SandboxUnavailable } from "../../domain/Verdict.ts";
 import * as BuildLock from "./BuildLock.ts";
 import * as Docker from "./Docker.ts";
+import * as ImagePrune from "./ImagePrune.ts";
 
 /** Images that there are recipes for. */
 export type ImageLanguage = "python" | "cpp" | "node";
@@ -24,6 +25,9 @@ export interface Options {
   /** Told each step, one line, while an image is built. */
   readonly onProgress?: (line: string) => void;
 }
+
+/** Images of former recipes go after a build once they are this old: a younger one may be another checkout's. */
+const DAY_SECONDS = 86_400;
 
 const recipes = fileURLToPath(new URL("../../../sandbox-images/", import.meta.url));
 
@@ -129,6 +133,7 @@ const construct = Effect.fnUntraced(function* (
   );
   if (!(yield* exists(docker, name))) return yield* failed("it is not there afterwards");
   onProgress(`built ${name}`);
+  yield* Effect.ignore(ImagePrune.old(docker, [name], { minAgeSeconds: DAY_SECONDS }));
   return name;
 }, Effect.scoped);
 

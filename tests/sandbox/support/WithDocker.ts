@@ -1,10 +1,10 @@
 /** Whether the Docker tests can run here; DRYDOCK_REQUIRE_DOCKER=1 makes them fail rather than be skipped. */
 import * as Effect from "effect/Effect";
-import * as DockerCheck from "../../../src/sandbox/docker/DockerCheck.ts";
+import * as Diagnosis from "../../../src/sandbox/docker/Diagnosis.ts";
 
-const found = await Effect.runPromise(DockerCheck.probe);
+const found = await Effect.runPromise(Effect.result(Diagnosis.engine));
 const required = process.env["DRYDOCK_REQUIRE_DOCKER"] === "1";
 
-export const skip = !found.available && !required;
+export const skip = found._tag === "Failure" && !required;
 
-if (skip) console.log(`Docker tests skipped: ${found.detail}`);
+if (skip && found._tag === "Failure") console.log(`Docker tests skipped: ${found.failure.reason}`);

@@ -16,7 +16,8 @@ CHECKER_SECONDS = 2
 LAST_WORDS_SECONDS = 0.2
 # How long pipes that the dead have left may take to drain.
 DRAIN_SECONDS = 0.05
-MAX_ERRORS = 2000
+# Node tells of a full heap before it shows its own stack.
+MAX_ERRORS = 4000
 
 
 class SetupFailed(Exception):

@@ -6,7 +6,11 @@
 import type * as Schema from "effect/Schema";
 import type { Language, Limits, Task } from "../../domain/Task.ts";
 import type { Outcome } from "../../domain/Verdict.ts";
+import * as JsAnswer from "../judge/JsAnswer.ts";
+import * as CppSource from "../cpp/CppSource.ts";
 import * as PythonAnswer from "../judge/PythonAnswer.ts";
+import * as CppBattery from "./CppBattery.ts";
+import * as NodeBattery from "./NodeBattery.ts";
 import type * as Protocol from "./Protocol.ts";
 import * as PythonBattery from "./PythonBattery.ts";
 import type { ImageLanguage } from "./SandboxImage.ts";
@@ -77,8 +81,40 @@ export const python: DockerLanguage = {
   selfTest: PythonBattery.probes,
 };
 
+/** JavaScript where QuickJS is not wanted, or not enough. */
+export const node: DockerLanguage = {
+  language: "javascript",
+  image: "node",
+  launch: "node",
+  defaultLimits: { cpuSeconds: 2, wallSeconds: 10, memoryBytes: 256 * MIB, outputBytes: 64 * 1024 },
+  judge: {
+    version: JsAnswer.JUDGE_VERSION,
+    encode: JsAnswer.encode,
+    equals: (expected, answer) => JsAnswer.equals(expected, answer as JsAnswer.JsAnswer),
+    show: JsAnswer.show,
+  },
+  memoryBytes: 512 * MIB,
+  selfTest: NodeBattery.probes,
+};
+
+export const cpp: DockerLanguage = {
+  language: "cpp",
+  image: "cpp",
+  launch: "binary",
+  defaultLimits: { cpuSeconds: 2, wallSeconds: 10, memoryBytes: 384 * MIB, outputBytes: 64 * 1024 },
+  // A C++ program answers in Python's tags: sandbox-images/cpp/include/drydock/plain.hpp says which type has which.
+  judge: { ...python.judge, version: `cpp-1+${PythonAnswer.JUDGE_VERSION}` },
+  memoryBytes: 512 * MIB,
+  selfTest: CppBattery.probes,
+  compile: {
+    sources: CppSource.sources,
+    limits: { cpuSeconds: 10, wallSeconds: 60, memoryBytes: 768 * MIB, outputBytes: 64 * 1024 },
+    memoryBytes: 1024 * MIB,
+  },
+};
+
 /** Every row. */
-export const all: ReadonlyArray<DockerLanguage> = [python];
+export const all: ReadonlyArray<DockerLanguage> = [python, cpp, node];
 
 /** A language's row; undefined where it does not run in Docker. */
 export const rowOf = (language: Language): DockerLanguage | undefined =>

@@ -11,14 +11,13 @@ import type { SandboxMetrics } from "../domain/SandboxMetrics.ts";
 import type { Task } from "../domain/Task.ts";
 import type { SandboxFault, SandboxUnavailable, Verdict } from "../domain/Verdict.ts";
 
+export type SandboxError = SandboxFault | SandboxUnavailable;
+
 export class Sandbox extends Context.Service<
   Sandbox,
   {
     /** Runs one program against one task's tests. */
-    readonly verify: (
-      task: Task,
-      program: string,
-    ) => Effect.Effect<Verdict, SandboxFault | SandboxUnavailable>;
+    readonly verify: (task: Task, program: string) => Effect.Effect<Verdict, SandboxError>;
     /** How many verifications run at once. */
     readonly parallelism: number;
     /**

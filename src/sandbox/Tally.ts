@@ -1,14 +1,14 @@
 /** Counts what a sandbox does, for its metrics. */
 import * as Effect from "effect/Effect";
 import { none, type SandboxMetrics } from "../domain/SandboxMetrics.ts";
-import type { SandboxFault, Verdict } from "../domain/Verdict.ts";
+import type { Verdict } from "../domain/Verdict.ts";
 
 export interface Tally {
   /** An attempt at judging a program; `faulty` where what came of it is none of the program's doing. */
-  readonly attempt: <A, R>(
-    run: Effect.Effect<A, SandboxFault, R>,
+  readonly attempt: <A, E, R>(
+    run: Effect.Effect<A, E, R>,
     faulty: (value: A) => boolean,
-  ) => Effect.Effect<A, SandboxFault, R>;
+  ) => Effect.Effect<A, E, R>;
   readonly retried: Effect.Effect<void>;
   /** A verification as a whole. */
   readonly verification: <E extends { readonly _tag: string }, R>(

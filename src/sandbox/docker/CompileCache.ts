@@ -8,11 +8,11 @@ import { createHash } from "node:crypto";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
 import type * as Scope from "effect/Scope";
-import type { SandboxFault } from "../../domain/Verdict.ts";
+import type { SandboxError } from "../Sandbox.ts";
 import type { Compiled } from "./Protocol.ts";
 
 export interface CompileCache {
-  readonly get: (source: string, flags: ReadonlyArray<string>) => Effect.Effect<Compiled, SandboxFault>;
+  readonly get: (source: string, flags: ReadonlyArray<string>) => Effect.Effect<Compiled, SandboxError>;
   readonly figures: () => Figures;
 }
 
@@ -28,11 +28,11 @@ export interface Options {
   /** What compiles: part of every key. */
   readonly image: string;
   readonly maxBytes: number;
-  readonly compile: (source: string, flags: ReadonlyArray<string>) => Effect.Effect<Compiled, SandboxFault>;
+  readonly compile: (source: string, flags: ReadonlyArray<string>) => Effect.Effect<Compiled, SandboxError>;
 }
 
 interface Flight {
-  readonly fiber: Fiber.Fiber<Compiled, SandboxFault>;
+  readonly fiber: Fiber.Fiber<Compiled, SandboxError>;
   waiting: number;
 }
 

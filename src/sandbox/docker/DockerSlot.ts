@@ -23,6 +23,8 @@ export interface Settings {
   /** Bytes of memory of the whole container. */
   readonly memoryBytes: number;
   readonly runId?: string;
+  /** Containers that could not be removed, the engine being away; those who open slots try again. */
+  readonly leftovers?: Set<string>;
 }
 
 export interface Slot {
@@ -94,10 +96,16 @@ const containerOptions = (settings: Settings): Dockerode.ContainerCreateOptions 
 export const open = Effect.fn("DockerSlot.open")(function* (
   settings: Settings,
 ): Effect.fn.Return<Slot, SandboxFault, Scope.Scope> {
+  const { docker, leftovers = new Set<string>() } = settings;
   const container = yield* Effect.acquireRelease(
-    Docker.ask(20, "create container", () => settings.docker.createContainer(containerOptions(settings))),
-    remove,
+    Docker.ask(20, "create container", () => docker.createContainer(containerOptions(settings))),
+    (made) => Effect.catch(remove(made), () => Effect.sync(() => void leftovers.add(made.id))),
   );
+  for (const id of leftovers) {
+    yield* Effect.ignore(
+      Effect.tap(remove(docker.getContainer(id)), () => Effect.sync(() => leftovers.delete(id))),
+    );
+  }
   const stream = yield* Effect.acquireRelease(
     Docker.ask(10, "attach", () =>
       container.attach({ stream: true, hijack: true, stdin: true, stdout: true, stderr: true }),
@@ -151,8 +159,13 @@ const decode = <A>(schema: Schema.Codec<A, unknown>, body: Buffer): Effect.Effec
   );
 
 /** Whether it is gone already or going makes no difference. */
-const remove = (container: Dockerode.Container): Effect.Effect<void> =>
-  Effect.ignore(Docker.ask(20, "remove container", () => container.remove({ force: true, v: true })));
+const remove = (container: Dockerode.Container): Effect.Effect<void, SandboxFault> =>
+  Docker.ask(20, "remove container", () => container.remove({ force: true, v: true })).pipe(
+    Effect.asVoid,
+    Effect.catch((fault) =>
+      /no such container|already in progress/i.test(fault.reason) ? Effect.void : Effect.fail(fault),
+    ),
+  );
 
 /** The attach stream as a way to ask one thing at a time. */
 class Link {
@@ -219,7 +232,7 @@ export const sweep = Effect.fnUntraced(function* (docker: Dockerode): Effect.fn.
     docker.listContainers({ all: true, filters: { label: [OWNER_LABEL, `${HOST_LABEL}=${hostname()}`] } }),
   );
   for (const { Id, Labels } of found) {
-    if (!isAlive(Number(Labels[PID_LABEL]))) yield* remove(docker.getContainer(Id));
+    if (!isAlive(Number(Labels[PID_LABEL]))) yield* Effect.ignore(remove(docker.getContainer(Id)));
   }
 });
 

@@ -7,6 +7,8 @@ import * as Effect from "effect/Effect";
 import * as Schedule from "effect/Schedule";
 import type * as Scope from "effect/Scope";
 import { SandboxFault, SandboxUnavailable } from "../../domain/Verdict.ts";
+import type { SandboxError } from "../Sandbox.ts";
+import * as Docker from "./Docker.ts";
 import * as DockerSlot from "./DockerSlot.ts";
 import type { Slots } from "./Judged.ts";
 import type { DockerLanguage } from "./Languages.ts";
@@ -36,16 +38,38 @@ export interface Tried {
 
 export type Base = Omit<DockerSlot.Settings, "isolation" | "memoryBytes">;
 
+/** An engine that was killed and restarted takes its time. */
+const PATIENCE = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")]).pipe(
+  Schedule.upTo({ duration: "45 seconds" }),
+);
+
 /** A run slot of a rung. An engine that restarts, or an image that somebody removed, is waited for and put right. */
 export const openSlot = (
   row: DockerLanguage,
   base: Base,
   rung: Rung,
   memoryBytes: number,
-): Effect.Effect<DockerSlot.Slot, SandboxFault, Scope.Scope> =>
+): Effect.Effect<DockerSlot.Slot, SandboxError, Scope.Scope> =>
   present(row, base).pipe(
     Effect.andThen(DockerSlot.open({ ...base, memoryBytes, isolation: { namespaces: rung.namespaces } })),
-    Effect.retry({ schedule: Schedule.exponential("200 millis"), times: 6 }),
+    Effect.retry(PATIENCE),
+    Effect.tapError(() => stillThere(row, base)),
+  );
+
+/** Fails where the engine itself is gone: then no other program could be judged either. */
+export const stillThere = (
+  { language }: DockerLanguage,
+  { docker }: Base,
+): Effect.Effect<void, SandboxUnavailable> =>
+  Docker.ping(docker).pipe(
+    Effect.mapError(
+      ({ reason }) =>
+        new SandboxUnavailable({
+          language,
+          reason: `the Docker engine no longer answers (${reason})`,
+          remedy: "start it again (`docker info` must answer), then `drydock resume` the run",
+        }),
+    ),
   );
 
 const present = Effect.fnUntraced(function* (
@@ -72,8 +96,8 @@ const testSlots = (
   const open = DockerSlot.open({ ...base, memoryBytes, isolation: { namespaces: rung.namespaces } });
   const on = (
     using: <A>(
-      use: (slot: DockerSlot.Slot) => Effect.Effect<A, SandboxFault>,
-    ) => Effect.Effect<A, SandboxFault>,
+      use: (slot: DockerSlot.Slot) => Effect.Effect<A, SandboxError>,
+    ) => Effect.Effect<A, SandboxError>,
   ): Slots => ({
     run: (use) => using((slot) => use(slot.run)),
     compile: (source, flags) =>

@@ -5,25 +5,25 @@
  */
 import * as Effect from "effect/Effect";
 import { type Limits, type StdioTests, type Task, testCount } from "../../domain/Task.ts";
-import type { SandboxFault } from "../../domain/Verdict.ts";
 import { fault, type Judgement } from "../judge/Judgement.ts";
 import * as SlotVerdict from "../judge/SlotVerdict.ts";
 import * as StdioVerdict from "../judge/StdioVerdict.ts";
 import * as TestOrder from "../judge/TestOrder.ts";
+import type { SandboxError } from "../Sandbox.ts";
 import type { DockerLanguage } from "./Languages.ts";
 import * as Protocol from "./Protocol.ts";
 
-type RunOn = (job: Protocol.Run) => Effect.Effect<Protocol.Seen, SandboxFault>;
+type RunOn = (job: Protocol.Run) => Effect.Effect<Protocol.Seen, SandboxError>;
 
 export interface Slots {
   /** Holds one run slot while the judgement is made. */
   readonly run: (
-    use: (run: RunOn) => Effect.Effect<Judgement, SandboxFault>,
-  ) => Effect.Effect<Judgement, SandboxFault>;
+    use: (run: RunOn) => Effect.Effect<Judgement, SandboxError>,
+  ) => Effect.Effect<Judgement, SandboxError>;
   readonly compile: (
     source: string,
     flags: ReadonlyArray<string>,
-  ) => Effect.Effect<Protocol.Compiled, SandboxFault>;
+  ) => Effect.Effect<Protocol.Compiled, SandboxError>;
 }
 
 /** What a run slot is given: source text, or executables. */
@@ -39,7 +39,7 @@ export const judged = Effect.fnUntraced(function* (
   task: Task,
   program: string,
   limits: Limits,
-): Effect.fn.Return<Judgement, SandboxFault> {
+): Effect.fn.Return<Judgement, SandboxError> {
   const built = yield* build(row, slots, task, program);
   if ("kind" in built) return built;
   const { tests } = task;
@@ -64,7 +64,7 @@ const inBatches = Effect.fnUntraced(function* (
   run: RunOn,
   tests: StdioTests,
   job: Protocol.Run,
-): Effect.fn.Return<Judgement, SandboxFault> {
+): Effect.fn.Return<Judgement, SandboxError> {
   const { limits } = job;
   const inputs = TestOrder.arrange(tests).cases.map(({ input }) => input);
   let seen: Protocol.Seen | undefined;
@@ -85,7 +85,7 @@ const build = Effect.fnUntraced(function* (
   slots: Slots,
   task: Task,
   program: string,
-): Effect.fn.Return<Built | Judgement, SandboxFault> {
+): Effect.fn.Return<Built | Judgement, SandboxError> {
   if (row.compile === undefined) return { program, checker: undefined };
   const { candidate, checker, flags } = row.compile.sources(task, program);
   const compiled = yield* slots.compile(candidate, flags);

@@ -13,7 +13,7 @@ import * as Option from "effect/Option";
 import type * as Scope from "effect/Scope";
 import type { Limits, Task } from "../../domain/Task.ts";
 import { SandboxFault, SandboxUnavailable, type Verdict } from "../../domain/Verdict.ts";
-import { Sandbox } from "../Sandbox.ts";
+import { Sandbox, type SandboxError } from "../Sandbox.ts";
 import * as Tally from "../Tally.ts";
 import * as CompileCache from "./CompileCache.ts";
 import * as Docker from "./Docker.ts";
@@ -60,6 +60,7 @@ export const make = Effect.fn("SandboxDocker.make")(function* (
     docker,
     image,
     seccomp: SandboxImage.seccompProfile(row.image),
+    leftovers: new Set(),
     ...(runtime === undefined ? {} : { runtime }),
     ...(runId === undefined ? {} : { runId }),
   };
@@ -89,7 +90,7 @@ export const make = Effect.fn("SandboxDocker.make")(function* (
   const tally = Tally.make();
 
   const verify = Effect.fn("SandboxDocker.verify")(
-    function* (task: Task, program: string): Effect.fn.Return<Verdict, SandboxFault | SandboxUnavailable> {
+    function* (task: Task, program: string): Effect.fn.Return<Verdict, SandboxError> {
       if (task.language !== row.language) {
         return yield* new SandboxUnavailable({
           language: task.language,
@@ -101,7 +102,10 @@ export const make = Effect.fn("SandboxDocker.make")(function* (
       const most = row.memoryBytes - SUPERVISOR_BYTES;
       const limits = { ...asked, memoryBytes: Math.min(asked.memoryBytes, most) };
       const attempt = tally.attempt(Judged.judged(row, slots, task, program, limits), isTrouble);
-      const first = yield* Effect.option(attempt);
+      const first = yield* attempt.pipe(
+        Effect.asSome,
+        Effect.catchTag("SandboxFault", () => Effect.succeedNone),
+      );
       const judgement =
         Option.isSome(first) && isSettled(first.value)
           ? first.value
@@ -112,7 +116,7 @@ export const make = Effect.fn("SandboxDocker.make")(function* (
       return judgement.verdict;
     },
     tally.verification,
-    Effect.tapErrorTag("SandboxFault", () => stillThere(row, docker)),
+    Effect.tapErrorTag("SandboxFault", () => Isolation.stillThere(row, base)),
   );
 
   const identity = `docker/${image}/${row.judge.version}/${rung.name}`;
@@ -148,22 +152,6 @@ const compiler = Effect.fnUntraced(function* (
     );
   return yield* CompileCache.make({ image: base.image, maxBytes: compileCacheBytes, compile: once });
 });
-
-/** Fails where the engine itself is gone: then no other program could be judged either. */
-const stillThere = (
-  { language }: DockerLanguage,
-  docker: ReturnType<typeof Docker.connect>,
-): Effect.Effect<void, SandboxUnavailable> =>
-  Docker.ping(docker).pipe(
-    Effect.mapError(
-      ({ reason }) =>
-        new SandboxUnavailable({
-          language,
-          reason: `the Docker engine no longer answers (${reason})`,
-          remedy: "start it again (`docker info` must answer), then `drydock resume` the run",
-        }),
-    ),
-  );
 
 /** A judgement that says the sandbox failed, rather than the program or the task. */
 const isTrouble = (judgement: Judgement): boolean => judgement.kind === "fault" && judgement.retry;

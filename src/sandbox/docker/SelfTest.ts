@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect";
 import { SandboxFault } from "../../domain/Verdict.ts";
+import type { SandboxError } from "../Sandbox.ts";
 import type { DockerLanguage } from "./Languages.ts";
 import * as Judged from "./Judged.ts";
 
@@ -11,7 +12,7 @@ import * as Judged from "./Judged.ts";
 export const run = Effect.fn("SelfTest.run")(function* (
   row: DockerLanguage,
   slots: Judged.Slots,
-): Effect.fn.Return<void, SandboxFault> {
+): Effect.fn.Return<void, SandboxError> {
   for (const { task, program, expected } of row.selfTest) {
     const judged = yield* Judged.judged(row, slots, task, program, task.limits ?? row.defaultLimits);
     const got = judged.kind === "verdict" ? judged.verdict.outcome : `a fault (${judged.reason})`;

@@ -8,7 +8,6 @@ import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import type * as Exit from "effect/Exit";
 import type * as Scope from "effect/Scope";
-import type { SandboxFault } from "../../domain/Verdict.ts";
 
 /** What the pool must know of a slot. */
 export interface Pooled {
@@ -16,9 +15,9 @@ export interface Pooled {
   readonly lost: Effect.Effect<void>;
 }
 
-export interface Options<S> {
+export interface Options<S, E> {
   /** Opens a slot for the scope; retries by itself. */
-  readonly open: Effect.Effect<S, SandboxFault, Scope.Scope>;
+  readonly open: Effect.Effect<S, E, Scope.Scope>;
   /** Slots that may be busy at once. */
   readonly size: number;
   /** Slots beyond those, kept warm. Default 1. */
@@ -38,12 +37,12 @@ export interface Figures {
   readonly recycled: number;
 }
 
-export interface SlotPool<S> {
+export interface SlotPool<S, E> {
   /** Runs `use` on a slot of its own. `odd`: whether its end leaves a slot that no other program may have. */
-  readonly use: <A, E>(
-    use: (slot: S) => Effect.Effect<A, E>,
-    odd: (exit: Exit.Exit<A, E>) => boolean,
-  ) => Effect.Effect<A, E | SandboxFault>;
+  readonly use: <A, F>(
+    use: (slot: S) => Effect.Effect<A, F>,
+    odd: (exit: Exit.Exit<A, F>) => boolean,
+  ) => Effect.Effect<A, E | F>;
   readonly figures: () => Figures;
 }
 
@@ -56,14 +55,14 @@ interface Held<S> {
 const REST = "2 seconds";
 
 /** The pool; its slots close with the scope. */
-export const make = Effect.fnUntraced(function* <S extends Pooled>({
+export const make = Effect.fnUntraced(function* <S extends Pooled, E>({
   open,
   size,
   spare = 1,
   runsPerSlot,
-}: Options<S>): Effect.fn.Return<SlotPool<S>, never, Scope.Scope> {
+}: Options<S, E>): Effect.fn.Return<SlotPool<S, E>, never, Scope.Scope> {
   const idle: Array<Held<S>> = [];
-  const waiting: Array<Deferred.Deferred<Held<S>, SandboxFault>> = [];
+  const waiting: Array<Deferred.Deferred<Held<S>, E>> = [];
   let [busy, opening, opened, seated] = [0, 0, 0, 0];
 
   /** Hands idle slots to those who wait, as long as no more than `size` are busy. */
@@ -112,9 +111,9 @@ export const make = Effect.fnUntraced(function* <S extends Pooled>({
     match();
   };
 
-  const take = (restore: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>) =>
+  const take = (restore: <A, F>(effect: Effect.Effect<A, F>) => Effect.Effect<A, F>) =>
     Effect.suspend(() => {
-      const waiter = Deferred.makeUnsafe<Held<S>, SandboxFault>();
+      const waiter = Deferred.makeUnsafe<Held<S>, E>();
       waiting.push(waiter);
       match();
       return Effect.onInterrupt(restore(Deferred.await(waiter)), () =>
@@ -130,7 +129,7 @@ export const make = Effect.fnUntraced(function* <S extends Pooled>({
       );
     });
 
-  const use: SlotPool<S>["use"] = (run, odd) =>
+  const use: SlotPool<S, E>["use"] = (run, odd) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(take(restore), (held) =>
         Effect.onExit(restore(run(held.slot)), (exit) => Effect.sync(() => giveBack(held, odd(exit)))),

@@ -295,7 +295,7 @@ const asserts = (
       const end = Realm.isThrown(ran) ? tests.guest("end", 1, ran.handle) : tests.guest("end", 0);
       const said = Realm.isThrown(end) ? undefined : tests.text(end);
       if (said === undefined) return own(Realm.isThrown(ran) ? ran.thrown : "ended badly");
-      return JSON.parse(said) as Failure | undefined;
+      return (JSON.parse(said) as Failure | null) ?? undefined;
     } catch (error) {
       subject.over = subject.broken = true;
       return own(crash(error));

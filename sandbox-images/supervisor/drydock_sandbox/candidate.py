@@ -69,15 +69,19 @@ def run_whole():
     return status
 
 
-def open_module(name):
-    """The program's module, and standard streams of its own."""
-    module = types.ModuleType(name)
-    module.__builtins__ = __builtins__
-    sys.modules[name] = module
+def open_streams():
+    """Standard streams on descriptors 0 to 2, whatever these will be: made once, before any program runs."""
     sys.argv = ["solution.py"]
     sys.stdin = sys.__stdin__ = open(0, "r", encoding="utf-8", closefd=False)
     sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
     sys.stderr = sys.__stderr__ = open(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
+
+
+def open_module(name):
+    """The program's module."""
+    module = types.ModuleType(name)
+    module.__builtins__ = __builtins__
+    sys.modules[name] = module
     return module
 
 

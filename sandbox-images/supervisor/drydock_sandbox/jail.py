@@ -10,6 +10,9 @@ from . import seccomp
 libc = ctypes.CDLL(None, use_errno=True)
 libc.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
 libc.syscall.restype = ctypes.c_long
+before_fork = ctypes.pythonapi.PyOS_BeforeFork
+after_fork_in_child = ctypes.pythonapi.PyOS_AfterFork_Child
+after_fork_in_parent = ctypes.pythonapi.PyOS_AfterFork_Parent
 
 NEW_NAMESPACES = 0x20000 | 0x4000000 | 0x8000000 | 0x10000000 | 0x20000000  # mount, uts, ipc, user, pid
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
@@ -26,16 +29,13 @@ def fork(namespaces):
     if not namespaces:
         return os.fork()
     clone = seccomp.machine()[1]["clone"]
-    before, in_child, in_parent = (
-        getattr(ctypes.pythonapi, name) for name in ("PyOS_BeforeFork", "PyOS_AfterFork_Child", "PyOS_AfterFork_Parent")
-    )
-    before()
+    before_fork()
     pid = libc.syscall(clone, ctypes.c_ulong(signal.SIGCHLD | NEW_NAMESPACES), 0, 0, 0, 0)
     if pid == 0:
-        in_child()
+        after_fork_in_child()
         return 0
     error = ctypes.get_errno()
-    in_parent()
+    after_fork_in_parent()
     if pid < 0:
         raise OSError(error, "clone: " + os.strerror(error))
     return pid
@@ -105,7 +105,7 @@ def confine(launch):
     if libc.capset(struct.pack("Ii", CAPABILITY_VERSION_3, 0), b"\0" * 24):
         raise OSError(ctypes.get_errno(), "capset")
     hide_from_peers()
-    seccomp.install(libc, seccomp.program(os.getpid(), allowed(launch), launch["children"]))
+    seccomp.install(libc, seccomp.prepared(os.getpid(), allowed(launch), launch["children"]))
 
 
 def allowed(launch):
@@ -151,13 +151,16 @@ def _proc_of_stdin():
 
 def _address_space():
     """Bytes that this process has mapped: what the interpreter takes before the program does anything."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[0]) * resource.getpagesize()
+    fd = os.open("/proc/self/statm", os.O_RDONLY)
+    pages = os.read(fd, 100).split()[0]
+    os.close(fd)
+    return int(pages) * resource.getpagesize()
 
 
 def _write(path, text):
-    with open(path, "w") as file:
-        file.write(text)
+    fd = os.open(path, os.O_WRONLY)
+    os.write(fd, text.encode())
+    os.close(fd)
 
 
 def _mount(source, target, kind, flags, data=None):

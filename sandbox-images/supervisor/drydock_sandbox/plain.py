@@ -15,6 +15,7 @@ import struct
 
 MAX_DEPTH = 64
 MAX_FRAME = 8 << 20
+PIECE = 1 << 16
 MAX_ITERATOR = 100_000
 CLASSES = {kind.__name__: kind for kind in (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset)}
 
@@ -170,17 +171,18 @@ def receive(fd):
 
 
 def read_exactly(fd, count):
-    data = bytearray()
-    while len(data) < count:
-        piece = os.read(fd, min(count - len(data), 1 << 20))
+    pieces = []
+    while count > 0:
+        piece = os.read(fd, min(count, PIECE))
         if not piece:
             raise EOFError
-        data += piece
-    return bytes(data)
+        count -= len(piece)
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def read_all(fd):
-    data = bytearray()
-    while piece := os.read(fd, 1 << 20):
-        data += piece
-    return bytes(data)
+    pieces = []
+    while piece := os.read(fd, PIECE):
+        pieces.append(piece)
+    return b"".join(pieces)

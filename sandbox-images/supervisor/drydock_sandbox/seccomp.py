@@ -53,7 +53,6 @@ def machine():
     return architecture, syscalls.numbers(table)
 
 
-@functools.lru_cache(16)
 def program(pid, also=(), children=False):
     """The filter as BPF, for a process that sees itself as `pid`: `also` allows more calls by name, `children` new
     processes without new namespaces, and signals to them."""
@@ -106,13 +105,20 @@ class _Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
 
 
+@functools.lru_cache(16)
+def prepared(pid, also=(), children=False):
+    """The filter as the kernel takes it."""
+    code = program(pid, also, children)
+    prepared = _Program(len(code) // 8, ctypes.cast(ctypes.c_char_p(code), ctypes.c_void_p))
+    prepared.code = code  # kept alive
+    return prepared
+
+
 PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, MODE_FILTER = 22, 38, 2
 
 
-def install(libc, code):
+def install(libc, prepared):
     """Irrevocable, for the calling process and all that it becomes."""
-    buffer = ctypes.create_string_buffer(code, len(code))
-    description = _Program(len(code) // 8, ctypes.cast(buffer, ctypes.c_void_p))
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    if libc.prctl(PR_SET_SECCOMP, MODE_FILTER, ctypes.addressof(description), 0, 0):
+    if libc.prctl(PR_SET_SECCOMP, MODE_FILTER, ctypes.addressof(prepared), 0, 0):
         raise OSError(ctypes.get_errno(), "seccomp filter refused: " + os.strerror(ctypes.get_errno()))

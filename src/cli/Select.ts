@@ -185,7 +185,9 @@ export const select = Command.make(
   {
     run: Argument.String("run").pipe(Argument.withDescription("A run's id or directory, or `latest`")),
     stage: Flag.String("stage").pipe(
-      Flag.withDescription("Online stage whose log is used; default: the first that left one"),
+      Flag.withDescription(
+        "Stage whose log is used; default: the first online one that left one, else the first offline one",
+      ),
       Flag.optional,
     ),
     clip: Flag.Finite("clip").pipe(

@@ -32,12 +32,16 @@ const detail = (state: RunState): string => {
     return `verified ${budget.spent}/${budget.limit} · written ${generated} · cache ${cacheHits} · passed ${passed} of ${verified + cacheHits}${state.validation === null ? "" : ` · validation ${percent(state.validation.passAt1)}`}`;
   }
   const last = Object.entries(state.metrics).filter(([, m]) => m.index === state.stage);
-  return last
-    .map(([id, m]) => {
-      const names = metricNames.filter((name) => m.values[name] !== undefined);
-      return `${id} ${names.map((name) => `${name} ${m.values[name].toFixed(4)}`).join(" ")}`;
-    })
-    .join(" · ");
+  const figures = last.map(([id, m]) => {
+    const names = metricNames.filter((name) => m.values[name] !== undefined);
+    return `${id} ${names.map((name) => `${name} ${m.values[name].toFixed(4)}`).join(" ")}`;
+  });
+  const { validation } = state;
+  const guard =
+    validation === null || validation.index !== state.stage
+      ? []
+      : [`validation ${percent(validation.passAt1)}`];
+  return [...figures, ...guard].join(" · ");
 };
 
 const evaluationsOf = (state: RunState, index: number): string =>

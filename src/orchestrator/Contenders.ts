@@ -4,12 +4,13 @@ import * as Fs from "node:fs";
 import * as Path from "node:path";
 import { pipeline } from "node:stream/promises";
 import * as Effect from "effect/Effect";
-import { type RunConfig, type Stage, valueAlgorithms } from "../config/RunConfig.ts";
+import type { RunConfig } from "../config/RunConfig.ts";
 import type { LoggedEvent } from "../domain/RunEvent.ts";
 import * as Checkpoint from "../learner/Checkpoint.ts";
 import type { At } from "../stages/Guard.ts";
 import * as Offline from "../stages/Offline.ts";
 import type { Carried } from "../stages/RunContext.ts";
+import * as Updates from "../stages/Updates.ts";
 import type { CheckpointRecord } from "../store/RunStore.ts";
 
 export interface Contender {
@@ -28,17 +29,6 @@ export interface Contender {
 }
 
 const carriedOf = ({ state }: CheckpointRecord): Partial<Carried> => state ?? {};
-
-const trainingsOf = (stage: Stage): ReadonlyArray<string> => {
-  if (stage.kind === "offline") return [stage.training, ...stage.also.map(({ training }) => training)];
-  return stage.kind === "online" ? stage.updates.map(({ training }) => training) : [];
-};
-
-const criticBegun = ({ stages, trainings }: RunConfig, { stage, done }: CheckpointRecord): boolean =>
-  stages
-    .slice(0, done > 0 ? stage + 1 : stage)
-    .flatMap(trainingsOf)
-    .some((id) => valueAlgorithms.has(trainings[id]?.algorithm ?? ""));
 
 const whereOf = ({ stages }: RunConfig, { stage, done }: CheckpointRecord): string => {
   if (done === 0) return stage === 0 ? "start" : `end of ${stages[stage - 1]?.label ?? stage - 1}`;
@@ -119,7 +109,7 @@ export const list = Effect.fn("Contenders.list")(function* (
             directory: record.directory,
             tilt,
             measured: measured.get(record.id) ?? null,
-            critic: shipped || criticBegun(config, record),
+            critic: shipped || Updates.criticBegun(config, record.done > 0 ? record.stage + 1 : record.stage),
           }
         : {
             ...same,

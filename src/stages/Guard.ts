@@ -25,6 +25,8 @@ const RAISE = 0.25;
 export interface Guarded extends Monitors.Watched {
   readonly label: string;
   readonly validation: { readonly samples: number; readonly maxDrop: number } | null;
+  /** Figures that say nothing before the first update: later ones are compared with the first measured after it. */
+  readonly unknownAtStart: ReadonlyArray<Monitor.Name>;
 }
 
 /** Where a stage is: its index, its round, and of an offline stage the steps made. Fields of each event. */
@@ -92,7 +94,9 @@ export const baseline = Effect.fn("Guard.baseline")(function* (
 ) {
   const { passAt1, values } = yield* watch(context, within);
   const best = { passAt1, checkpoint: within.id };
-  return { ...within.carried, best, monitorStart: finite(values) };
+  const unknown: ReadonlyArray<string> = within.stage.unknownAtStart;
+  const known = Object.entries(finite(values)).filter(([name]) => !unknown.includes(name));
+  return { ...within.carried, best, monitorStart: Object.fromEntries(known) };
 });
 
 /** What the alarms of a round change for those after it. */

@@ -7,12 +7,13 @@
  */
 import * as Effect from "effect/Effect";
 import { Compute } from "../compute/Compute.ts";
-import type { OfflineStage } from "../config/RunConfig.ts";
+import type { OfflineStage, RunConfig } from "../config/RunConfig.ts";
 import { RunStore } from "../store/RunStore.ts";
 import * as Guard from "./Guard.ts";
 import type { Carried, RunContext } from "./RunContext.ts";
 import { SafePoint } from "./SafePoint.ts";
 import { learningRateAt } from "./Schedule.ts";
+import * as Updates from "./Updates.ts";
 
 export interface OfflineSpec<E> {
   readonly index: number;
@@ -29,13 +30,24 @@ export interface OfflineSpec<E> {
 export const checkpointOf = (index: number, step: number, steps: number): string =>
   step < steps ? `stage-${index}-step-${step}` : `stage-${index}-end`;
 
+/** Figures of V on programs: of no interest where the stage trains no critic. */
+const ofValue = { ece: null, brier: null, value_auroc: null };
+/** What a critic that has learnt nothing yet is no measure of; a TD error that grows from there is one of harm. */
+const ofLearnt = ["q_minus_return_offline", "cql_diff", "bound_rate", "ece", "brier", "value_auroc"] as const;
+
 /** The stage as the guard sees it. */
-const guarded = ({ also, label, monitors, training, validation }: OfflineStage): Guard.Guarded => ({
-  label,
-  monitors,
-  validation,
-  updates: [{ training }, ...also],
-});
+const guarded = (config: RunConfig, index: number, stage: OfflineStage): Guard.Guarded => {
+  const { label, monitors, validation } = stage;
+  const updates = Updates.trainingsOf(stage).map((training) => ({ training }));
+  const critic = updates.some(({ training }) => Updates.trainsCritic(config.trainings, training));
+  return {
+    label,
+    validation,
+    updates,
+    monitors: critic ? monitors : { ...monitors, ...ofValue },
+    unknownAtStart: Updates.criticBegun(config, index) ? [] : ofLearnt,
+  };
+};
 
 /** Runs the remaining steps; each step's metrics are an event. Succeeds with what is carried on. */
 export const run = Effect.fn("Offline.run")(function* <E>(context: RunContext, spec: OfflineSpec<E>) {
@@ -44,7 +56,7 @@ export const run = Effect.fn("Offline.run")(function* <E>(context: RunContext, s
   const safePoint = yield* SafePoint;
   const { index, stage } = spec;
   const { steps, validation } = stage;
-  const watched = guarded(stage);
+  const watched = guarded(context.config, index, stage);
   let carried = spec.carried;
 
   /** What fails or stops here keeps the steps made so far: the checkpoint is written before the run is left. */

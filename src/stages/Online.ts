@@ -81,6 +81,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
   const { seed, trainings } = context.config;
   const tasks = new Map<string, Task>(context.tasks.train.map((task) => [task.id, task]));
   const solvedBefore = yield* solvedBeforeStage(context, index);
+  const watched: Guard.Guarded = { ...stage, unknownAtStart: [] };
   let carried = spec.carried;
 
   if (!stage.retain.offline) yield* compute.clearEpisodes("offline");
@@ -172,7 +173,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
     if (carried.best === null) {
       const at = { index, round: Guard.BEFORE };
       const start = carried.onlineStart[stage.label];
-      carried = yield* Guard.baseline(context, { at, stage, carried, figures, id: start });
+      carried = yield* Guard.baseline(context, { at, stage: watched, carried, figures, id: start });
     }
     const before = carried.onlineUpdates[stage.label] ?? [];
     const plan = Updates.plan({ trainings, stage, round, fresh, carried });
@@ -185,7 +186,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
       policyVersion: carried.policyVersion + (trained ? 1 : 0),
       onlineUpdates: { ...carried.onlineUpdates, [stage.label]: [...before, made] },
     };
-    const guard = yield* Guard.check(context, { at: { index, round }, stage, carried, figures, id });
+    const guard = yield* Guard.check(context, { at: { index, round }, stage: watched, carried, figures, id });
     carried = guard.carried;
     if (guard.restore !== null) yield* spec.restore(guard.restore);
     yield* spec.checkpoint(round + 1, carried, id);

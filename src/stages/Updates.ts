@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect";
 import { Compute } from "../compute/Compute.ts";
-import { type OnlineStage, type RunConfig, valueAlgorithms } from "../config/RunConfig.ts";
+import { type OnlineStage, type RunConfig, type Stage, valueAlgorithms } from "../config/RunConfig.ts";
 import { RunStore } from "../store/RunStore.ts";
 import { SafePoint } from "./SafePoint.ts";
 
@@ -22,8 +22,21 @@ export type Round = ReadonlyArray<Update>;
 
 type Trainings = RunConfig["trainings"];
 
-const trainsCritic = (trainings: Trainings, training: string): boolean =>
+export const trainsCritic = (trainings: Trainings, training: string): boolean =>
   valueAlgorithms.has(trainings[training].algorithm);
+
+/** The trainings that a stage steps. */
+export const trainingsOf = (stage: Stage): ReadonlyArray<string> => {
+  if (stage.kind === "offline") return [stage.training, ...stage.also.map(({ training }) => training)];
+  return stage.kind === "online" ? stage.updates.map(({ training }) => training) : [];
+};
+
+/** Whether a training of value heads is stepped by the first `count` stages. */
+export const criticBegun = ({ stages, trainings }: RunConfig, count: number): boolean =>
+  stages
+    .slice(0, count)
+    .flatMap(trainingsOf)
+    .some((training) => trainsCritic(trainings, training));
 
 /** Whether any of some updates moved the policy. */
 export const movesPolicy = (trainings: Trainings, updates: Round): boolean =>

@@ -179,7 +179,8 @@ export const session = Effect.fn("RunSession.session")(function* (
   const directory = options.directory ?? created ?? "";
 
   const languages = new Set(loaded.tasks.map(({ language }) => language));
-  const { slots = Slots.byDefault(config.compute.threads), ...limits } = config.sandbox;
+  const { slots = Slots.byDefault(config.compute.threads), javascript: wanted, ...limits } = config.sandbox;
+  const javascript = SandboxFor.javascriptFor(wanted, loaded.tasks);
   const shared = Layer.mergeAll(
     RunStoreLive.layer({ directory, mode: created === null ? "open" : "create" }),
     Commands.layer,
@@ -187,7 +188,7 @@ export const session = Effect.fn("RunSession.session")(function* (
   const services = Layer.mergeAll(
     ComputeWorker.layer,
     SandboxGuard.layer.pipe(
-      Layer.provide(SandboxFor.layer(languages, { slots, limits, onProgress: Screen.say })),
+      Layer.provide(SandboxFor.layer(languages, { slots, limits, javascript, onProgress: Screen.say })),
     ),
     RunControl.layer,
     ProgressServer.layer({ ...config.progress }),

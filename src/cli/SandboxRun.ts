@@ -137,7 +137,10 @@ export const run = Command.make(
       return { task: task.id, sandbox: sandbox.identity, verdict: whole, tests };
     }).pipe(
       Effect.provide(
-        SandboxFor.layer([task.language], { onProgress: (line) => process.stderr.write(`${line}\n`) }),
+        SandboxFor.layer([task.language], {
+          javascript: SandboxFor.javascriptFor("quickjs", [task]),
+          onProgress: (line) => process.stderr.write(`${line}\n`),
+        }),
       ),
     );
     yield* print(options.json, shown, render);

@@ -137,6 +137,11 @@ const Sandbox = Schema.Struct({
   wallSeconds: or(PositiveNumber, 5, "Seconds after which a program is stopped."),
   memoryBytes: or(Positive, 67108864, "Bytes of memory a program may use."),
   outputBytes: or(Positive, 65536, "Bytes a program may print or answer."),
+  javascript: or(
+    Schema.Literals(["quickjs", "node"]),
+    "quickjs",
+    "What runs JavaScript: QuickJS here, or Node in Docker. Tests of standard input are always for Node.",
+  ),
 });
 
 const Budget = Schema.Struct({

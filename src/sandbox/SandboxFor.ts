@@ -1,5 +1,5 @@
 /**
- * The sandbox that a run's tasks need: QuickJS for JavaScript, Docker for the languages of docker/Languages.ts.
+ * The sandbox that a run's tasks need: QuickJS (or Node) for JavaScript, Docker for the languages of docker/Languages.ts.
  *
  * A language whose engine cannot be had on this machine does not stop the others: its tasks' verifications fail
  * with the reason and the remedy. Nothing generated ever runs on the bare host.
@@ -15,6 +15,15 @@ import * as SandboxDocker from "./docker/SandboxDocker.ts";
 import * as SandboxQuickJs from "./quickjs/SandboxQuickJs.ts";
 import { Sandbox } from "./Sandbox.ts";
 
+export type JavaScript = "quickjs" | "node" | "both";
+
+/** What these tasks need where `wanted` is asked for: stdio tests and side files are for Node alone. */
+export const javascriptFor = (wanted: "quickjs" | "node", tasks: Iterable<Task>): JavaScript =>
+  wanted === "quickjs" &&
+  [...tasks].some((task) => task.language === "javascript" && !SandboxQuickJs.runs(task))
+    ? "both"
+    : wanted;
+
 export interface Options {
   /** Verifications at once in each engine: worker threads, containers. Default 2. */
   readonly slots?: number;
@@ -22,6 +31,8 @@ export interface Options {
   readonly limits?: Partial<Limits>;
   /** Written into the containers' labels. */
   readonly runId?: string;
+  /** What runs JavaScript; "both": Node only what QuickJS cannot. Default "quickjs". */
+  readonly javascript?: JavaScript;
   /** OCI runtime of the containers. */
   readonly runtime?: string;
   /** Told each step while an image is built. */
@@ -36,17 +47,10 @@ export const make = Effect.fnUntraced(function* (
   languages: Iterable<Language>,
   options: Options = {},
 ): Effect.fn.Return<Sandbox["Service"], never, Scope.Scope> {
-  const { slots, limits } = options;
   const engines = new Map<Language, Sandbox["Service"] | SandboxUnavailable>();
   for (const language of new Set(languages)) {
-    const opened =
-      language === "javascript"
-        ? SandboxQuickJs.make({
-            ...(slots === undefined ? {} : { workers: slots }),
-            ...(limits === undefined ? {} : { limits }),
-          })
-        : inDocker(language, options).pipe(Effect.catch((unavailable) => Effect.succeed(unavailable)));
-    engines.set(language, yield* opened);
+    const opened = language === "javascript" ? forJavaScript(options) : inDocker(language, options);
+    engines.set(language, yield* Effect.catch(opened, (unavailable) => Effect.succeed(unavailable)));
   }
   const open = [...engines.values()].filter(
     (engine): engine is Sandbox["Service"] => !(engine instanceof SandboxUnavailable),
@@ -75,6 +79,33 @@ export const make = Effect.fnUntraced(function* (
     metrics: Effect.map(Effect.all(open.map(({ metrics }) => metrics)), (each) =>
       each.reduce(SandboxMetrics.add, SandboxMetrics.none),
     ),
+  });
+});
+
+const forJavaScript = Effect.fnUntraced(function* (
+  options: Options,
+): Effect.fn.Return<Sandbox["Service"], SandboxUnavailable, Scope.Scope> {
+  const { slots, limits, javascript = "quickjs" } = options;
+  if (javascript === "node") return yield* inDocker("javascript", options);
+  const quickjs = yield* SandboxQuickJs.make({
+    ...(slots === undefined ? {} : { workers: slots }),
+    ...(limits === undefined ? {} : { limits }),
+  });
+  if (javascript === "quickjs") return quickjs;
+  // Without Node, what QuickJS runs still runs, and the rest says what is missing.
+  const node = yield* Effect.catch(inDocker("javascript", options), (unavailable) =>
+    Effect.succeed(unavailable),
+  );
+  if (node instanceof SandboxUnavailable) {
+    const verify: typeof quickjs.verify = (task, program) =>
+      SandboxQuickJs.runs(task) ? quickjs.verify(task, program) : Effect.fail(node);
+    return Sandbox.of({ ...quickjs, verify, identity: `${quickjs.identity} node/unavailable` });
+  }
+  return Sandbox.of({
+    verify: (task, program) => (SandboxQuickJs.runs(task) ? quickjs : node).verify(task, program),
+    parallelism: Math.max(quickjs.parallelism, node.parallelism),
+    identity: `${quickjs.identity} ${node.identity}`,
+    metrics: Effect.zipWith(quickjs.metrics, node.metrics, SandboxMetrics.add),
   });
 });
 

@@ -152,12 +152,17 @@ export const make = Effect.fnUntraced(function* (
   return Sandbox.of({ verify, parallelism, identity, metrics });
 });
 
+/** Whether it is a task for QuickJS. */
+export const runs = (task: Task): boolean => reasonAgainst(task) === undefined;
+
 /** Why QuickJS does not run this task. */
 const reasonAgainst = ({ language, tests }: Task): string | undefined => {
   if (language !== "javascript") return `is ${language}`;
   if (tests.kind === "stdio") return "reads standard input";
   if ((tests.files?.length ?? 0) > 0) return "needs files";
-  if (tests.kind === "call" && tests.comparison !== undefined) return "has another language's comparison";
+  if (tests.kind === "call" && (tests.comparison !== undefined || tests.values !== undefined)) {
+    return "has Python's comparison";
+  }
   return undefined;
 };
 

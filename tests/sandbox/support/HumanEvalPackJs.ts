@@ -15,16 +15,17 @@ export interface Problem {
 
 interface Row {
   readonly task_id: string;
-  readonly entry_point: string;
   readonly declaration: string;
   readonly canonical_solution: string;
   readonly buggy_solution: string;
   readonly test: string;
 }
 
-/** The declaration's functions beside the entry point: the dataset's helpers, which tests may call. */
-const helpers = ({ declaration, entry_point }: Row): string =>
-  declaration.slice(0, declaration.search(new RegExp(`\\b(const|let|var|function)\\s+${entry_point}\\b`)));
+/** The function to be written is the last that is declared (`entry_point` of problem 114 is misspelt). */
+const declared = ({ declaration }: Row): { readonly name: string; readonly at: number } => {
+  const last = [...declaration.matchAll(/\b(?:const|let|var|function)\s+(\w+)/g)].at(-1);
+  return { name: last?.[1] ?? "", at: last?.index ?? 0 };
+};
 
 export const problems = (limits: Limits): ReadonlyArray<Problem> =>
   path === undefined
@@ -34,14 +35,15 @@ export const problems = (limits: Limits): ReadonlyArray<Problem> =>
         .split("\n")
         .map((line) => JSON.parse(line) as Row)
         .map((row) => ({
+          // The functions before it are the dataset's helpers, which tests may call.
           task: {
             id: row.task_id,
             source: "humanevalpack",
             split: "test",
             language: "javascript",
             statement: "",
-            entryPoint: row.entry_point,
-            tests: { kind: "assert", setup: helpers(row), asserts: [row.test] },
+            entryPoint: declared(row).name,
+            tests: { kind: "assert", setup: row.declaration.slice(0, declared(row).at), asserts: [row.test] },
             limits,
           },
           canonical: row.declaration + row.canonical_solution,

@@ -122,22 +122,23 @@ describe("SlotVerdict: counts and order", () => {
     assert.deepInclude(some, { outcome: "WrongAnswer", testsPassed: 1, firstFailing: 0 });
   });
 
-  it("runs visible tests first and then the short ones, and names failures by the task's numbers", () => {
-    const args = [[1], ["a long argument"], [22], [3]];
-    const tests: Tests = {
-      kind: "call",
+  it("runs visible stdio tests first and then the short ones, and leaves others as they are", () => {
+    const inputs = ["visible, and long", "333", "1", "22", "4"];
+    const tests: StdioTests = {
+      kind: "stdio",
+      comparison: "exact",
       visible: 1,
-      cases: args.map((one, index) => ({ args: one, expected: index })),
+      cases: inputs.map((input) => ({ input, output: "" })),
     };
-    assert.deepStrictEqual(TestOrder.order(tests), [0, 3, 2, 1]);
+    assert.deepStrictEqual(TestOrder.order(tests), [0, 2, 4, 3, 1]);
     assert.deepStrictEqual(
-      TestOrder.arrange(tests).cases.map(({ args: [first] }) => first),
-      [1, 3, 22, args[1]?.[0]],
+      TestOrder.arrange(tests).cases.map(({ input }) => input),
+      ["visible, and long", "1", "4", "22", "333"],
     );
-    const failed = verdict(tests, seen([hello, { r: 0 }, { r: 3 }, { r: 7 }, { r: 1 }]));
-    assert.deepInclude(failed, { testsPassed: 2, firstFailing: 2 });
-    assert.strictEqual(failed.detail, "expected 2, got 7");
-    assert.deepStrictEqual(TestOrder.order(checked), [0, 1]);
+    for (const others of [calls, checked]) {
+      assert.deepStrictEqual(TestOrder.order(others), [0, 1]);
+      assert.strictEqual(TestOrder.arrange(others), others);
+    }
   });
 
   it("carries memory and the beginning of the output", () => {

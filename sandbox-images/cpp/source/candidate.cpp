@@ -27,6 +27,8 @@ int serve() {
       Reader in(*call);
       if (in.open() != "a") throw Malformed("a call without arguments");
       reply = served(in);
+    } catch (const Mismatch& error) {
+      reply = saying("e", std::string("TypeError: called with ") + error.what());
     } catch (...) {
       reply = saying("e", describe_exception());
     }

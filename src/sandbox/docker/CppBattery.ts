@@ -57,9 +57,9 @@ const battery: ReadonlyArray<readonly [task: Task, program: string, expected: Ou
   [byCall, 'int f(int x) { std::ofstream("/tmp/left") << "x"; return 4; }', "Passed"],
   [byCall, 'int f(int x) { return std::ifstream("/tmp/left") ? 5 : 4; }', "Passed"],
   [byCall, "#include <sys/ptrace.h>\nint f(int x) { return ptrace(PTRACE_TRACEME, 0, 0, 0); }", "Forbidden"],
-  [byCall, "int f(int x) { for (;;) asm volatile(\"\"); }", "TimedOut"],
+  [byCall, 'int f(int x) { for (;;) asm volatile(""); }', "TimedOut"],
   [byCall, "int f(int x) { return std::vector<long>(1 << 30, x).size(); }", "OutOfMemory"],
-  [byCall, "int f(int x) { for (;;) std::puts(\"flood\"); }", "OutputLimit"],
+  [byCall, 'int f(int x) { for (;;) std::puts("flood"); }', "OutputLimit"],
 ];
 
 export const probes: ReadonlyArray<Probe> = battery.map(([of, program, expected]) => ({

@@ -55,7 +55,10 @@ class Run:
             "files": files is not None,
             "last": last,
         }
-        socket.send_fds(self.link, [json.dumps(header).encode()], fds if files is None else [*fds, files])
+        try:
+            socket.send_fds(self.link, [json.dumps(header).encode()], fds if files is None else [*fds, files])
+        except OSError as error:
+            raise SetupFailed(f"the zygote has ended: {error}") from None
         reply = self.hear()
         if "failed" in reply:
             raise SetupFailed(reply["failed"])

@@ -50,6 +50,9 @@ def main():
         except EOFError:
             os._exit(0)  # Drydock has gone
         try:
+            name = "compile" if request["kind"] == "compile" else request["launch"]
+            if name not in launches:
+                raise SetupFailed(f'this image has no launch "{name}" (it has: {", ".join(launches)})')
             reply = KINDS[request["kind"]](request, ours, launches)
         except SetupFailed as error:
             reply = {"fault": str(error)[:2000]}
@@ -138,10 +141,8 @@ def merge(before, now):
     return {**now, **summed, "memoryBytes": max(before["memoryBytes"], now["memoryBytes"])}
 
 
-def compiling(request, link, launches):
+def compiling(request, link, _):
     """What a compiler made of the source; read here, never run here."""
-    if "compile" not in launches:
-        raise SetupFailed("this image has no compiler")
     run = Run(request, link)
     nothing = os.open("/dev/null", os.O_RDWR)
     _, errors = run.pipe(MAX_ERRORS, kills=False)

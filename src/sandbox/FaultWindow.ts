@@ -29,7 +29,7 @@ export const observe = (window: FaultWindow, now: number, metrics: SandboxMetric
   const samples = [...window, { at: now, attempts: metrics.attempts, faults: metrics.faults }];
   const inside = samples.findIndex(({ at }) => at > now - WINDOW_MILLIS);
   const [first = samples[0], ...rest] = samples.slice(Math.max(0, inside - 1));
-  return [first as Sample, ...rest];
+  return [first, ...rest];
 };
 
 /** Runs and faults of the last minute. */

@@ -37,7 +37,11 @@ const commands = [
   "policy import",
   "policy inspect",
   "data generate",
+  "sandbox doctor",
   "sandbox build",
+  "sandbox prune",
+  "sandbox bench",
+  "sandbox run",
   "config check",
   "config schema",
 ];

@@ -6,6 +6,7 @@ import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
 import * as Schedule from "effect/Schedule";
+import type * as Scope from "effect/Scope";
 import type { Limits } from "../../src/domain/Task.ts";
 import * as Docker from "../../src/sandbox/docker/Docker.ts";
 import * as Languages from "../../src/sandbox/docker/Languages.ts";
@@ -54,9 +55,7 @@ if (noEngine !== undefined) console.log(`engine faults skipped: ${noEngine}`);
 
 describe.skipIf(noEngine !== undefined)("an engine of the test's own", () => {
   const withEngine = <A, E>(
-    body: (
-      engine: Effect.Success<ReturnType<typeof OwnEngine.make>>,
-    ) => Effect.Effect<A, E, import("effect/Scope").Scope>,
+    body: (engine: Effect.Success<ReturnType<typeof OwnEngine.make>>) => Effect.Effect<A, E, Scope.Scope>,
   ) =>
     SandboxImage.ensure("python").pipe(
       Effect.flatMap(OwnEngine.make),
@@ -134,9 +133,7 @@ describe.skipIf(noEngine !== undefined)("an engine of the test's own", () => {
 describe.skipIf(WithDocker.skip)("connections to the engine", () => {
   const target = Fs.existsSync("/var/run/docker.sock") ? "/var/run/docker.sock" : undefined;
   const through = <A, E>(
-    body: (
-      proxy: Effect.Success<ReturnType<typeof OwnEngine.proxy>>,
-    ) => Effect.Effect<A, E, import("effect/Scope").Scope>,
+    body: (proxy: Effect.Success<ReturnType<typeof OwnEngine.proxy>>) => Effect.Effect<A, E, Scope.Scope>,
   ) =>
     Effect.gen(function* () {
       const proxy = yield* OwnEngine.proxy(target ?? "");

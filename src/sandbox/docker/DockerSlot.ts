@@ -99,7 +99,7 @@ export const open = Effect.fn("DockerSlot.open")(function* (
   const { docker, leftovers = new Set<string>() } = settings;
   const container = yield* Effect.acquireRelease(
     Docker.ask(20, "create container", () => docker.createContainer(containerOptions(settings))),
-    (made) => Effect.catch(remove(made), () => Effect.sync(() => void leftovers.add(made.id))),
+    (made) => remove(made).pipe(Effect.catch(() => Effect.sync(() => void leftovers.add(made.id)))),
   );
   for (const id of leftovers) {
     yield* Effect.ignore(

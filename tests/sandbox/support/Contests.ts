@@ -47,8 +47,8 @@ export const apps = (): ReadonlyArray<Graded> => {
   return NAMES.map((name) => {
     const read = (file: string): unknown => JSON.parse(readFileSync(Path.join(folder, name, file), "utf8"));
     const { fn_name, inputs, outputs } = read("input_output.json") as InputOutput;
-    const joined = (value: Schema.Json | undefined): string =>
-      Array.isArray(value) ? value.join("\n") : String(value);
+    const joined = (value: unknown): string =>
+      Array.isArray(value) ? value.join("\n") : typeof value === "string" ? value : JSON.stringify(value);
     const tests: Task["tests"] =
       fn_name === undefined
         ? {
@@ -112,7 +112,7 @@ interface ContestRow {
 
 /** 60 problems, each with a correct solution in Python 3 (language 3). */
 export const codeContests = (): ReadonlyArray<Problems.Problem> =>
-  Problems.rows<ContestRow>("codecontests", "sample.jsonl").map((row) => {
+  (Problems.rows("codecontests", "sample.jsonl") as ReadonlyArray<ContestRow>).map((row) => {
     const lists = [row.public_tests, row.private_tests, row.generated_tests];
     const cases = lists.flatMap(({ input, output }) =>
       input.map((text, index) => ({ input: text, output: output[index] ?? "" })),

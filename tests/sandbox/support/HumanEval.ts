@@ -17,7 +17,7 @@ interface PackRow extends Row {
 
 /** The 164 problems of openai/human-eval. */
 export const humanEval = (): ReadonlyArray<Problems.Problem> =>
-  Problems.rows<Row>("humaneval", "HumanEval.jsonl.gz").map((row) => {
+  (Problems.rows("humaneval", "HumanEval.jsonl.gz") as ReadonlyArray<Row>).map((row) => {
     const reference = row.prompt + row.canonical_solution;
     const tests = checkTests(row.test, row.entry_point, reference);
     return { reference, task: Problems.task(row.task_id, "python", row.entry_point, tests) };
@@ -26,7 +26,7 @@ export const humanEval = (): ReadonlyArray<Problems.Problem> =>
 /** HumanEvalPack's, each with a buggy solution. */
 export const pack = (language: "python" | "javascript" | "cpp"): ReadonlyArray<Problems.Problem> => {
   const file = { python: "python", javascript: "js", cpp: "cpp" }[language];
-  return Problems.rows<PackRow>("humanevalpack", `${file}.jsonl`).map((row) => {
+  return (Problems.rows("humanevalpack", `${file}.jsonl`) as ReadonlyArray<PackRow>).map((row) => {
     const { head, entry } = opening[language](row);
     const [reference, buggy] = [row.canonical_solution, row.buggy_solution].map((body) => head + body);
     const tests =

@@ -23,8 +23,8 @@ export const lines = (...parts: ReadonlyArray<string>): ReadonlyArray<string> =>
   return (path.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString().trim().split("\n");
 };
 
-export const rows = <Row>(...parts: ReadonlyArray<string>): ReadonlyArray<Row> =>
-  lines(...parts).map((line) => JSON.parse(line) as Row);
+export const rows = (...parts: ReadonlyArray<string>): ReadonlyArray<unknown> =>
+  lines(...parts).map((line) => JSON.parse(line) as unknown);
 
 export const task = (
   id: string,

@@ -2,7 +2,7 @@
  * Tasks of real datasets, with programs whose verdict is known, through Docker and the datasets' own rules.
  * A sample by default; DRYDOCK_FULL=1 takes everything.
  */
-import { assert, describe, it, layer } from "@effect/vitest";
+import { assert, describe, it as plainIt, layer } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import type * as Schema from "effect/Schema";
 import type { Task } from "../../src/domain/Task.ts";
@@ -68,7 +68,7 @@ const passAll = Effect.fnUntraced(function* (name: string, problems: ReadonlyArr
 });
 
 describe("HumanEval as tasks", () => {
-  it.skipIf(humanEval.length === 0)("has an assert a test where its check is nothing else", () => {
+  plainIt.skipIf(humanEval.length === 0)("has an assert a test where its check is nothing else", () => {
     const counts = humanEval.map(({ task }) =>
       task.tests.kind === "assert" ? task.tests.asserts.length : 0,
     );

@@ -1,6 +1,7 @@
 /** C++ programs through the Docker sandbox: each kind of tests and each outcome. */
 import { assert, describe, layer } from "@effect/vitest";
 import * as Effect from "effect/Effect";
+import * as fc from "fast-check";
 import type { Limits, Task, Tests } from "../../src/domain/Task.ts";
 import type { Outcome } from "../../src/domain/Verdict.ts";
 import * as Languages from "../../src/sandbox/docker/Languages.ts";
@@ -217,6 +218,79 @@ const rows: ReadonlyArray<Row> = [
   ],
 ];
 
+/** What the reader of frames makes of texts: whether they are JSON, and that no type's reader does worse than to refuse. */
+const READER = `
+template <class... T> void read_as(const std::string& text) {
+  ([&] { try { drydock::Reader in(text); std::string out; drydock::write<T>(out, drydock::read<T>(in)); }
+    catch (const drydock::Malformed&) {} catch (const drydock::Mismatch&) {} }(), ...);
+}
+std::vector<bool> f(std::vector<std::string> texts) {
+  std::vector<bool> out;
+  for (const auto& text : texts) {
+    try { drydock::Reader in(text); in.skip(); in.end(); out.push_back(true); } catch (const drydock::Malformed&) { out.push_back(false); }
+    read_as<bool, char, int, unsigned long, double, float, std::string, std::vector<int>, std::any, std::optional<int>,
+      std::tuple<int, std::string>, std::map<std::string, std::vector<double>>, std::set<char>, std::array<int, 2>>(text);
+  }
+  return out;
+}`;
+
+const CHARACTERS = [
+  "[",
+  "]",
+  "{",
+  "}",
+  ",",
+  ":",
+  '"',
+  "\\",
+  "u",
+  "0",
+  "e",
+  "-",
+  ".",
+  "5",
+  "t",
+  "n",
+  " ",
+  "\n",
+];
+
+/** JSON texts, tagged values among them, as they are and with characters taken out, put in or changed. */
+const texts = fc
+  .tuple(
+    fc.oneof(
+      fc.jsonValue(),
+      fc
+        .tuple(fc.constantFrom("i", "f", "t", "d", "s", "b", "a"), fc.jsonValue())
+        .map(([tag, body]) => ({ [tag]: body })),
+      fc.constantFrom(
+        { i: "0x10" },
+        { i: "-0xffffffffffffffffff" },
+        { f: "nan" },
+        { f: "1e999" },
+        { b: "ff0" },
+        { a: ["char", "x"] },
+      ),
+    ),
+    fc.array(fc.tuple(fc.nat(), fc.nat(2), fc.constantFrom(...CHARACTERS)), { maxLength: 3 }),
+  )
+  .map(([value, changes]) => {
+    const characters = Array.from(JSON.stringify(value));
+    for (const [at, gone, put] of changes) characters.splice(at % (characters.length + 1), gone, put);
+    return characters.join("");
+  })
+  // Half of a surrogate pair is JSON, but no text.
+  .filter((text) => !/\\u[dD][89a-fA-F]/.test(text));
+
+const isJson = (text: string): boolean => {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
 describe.skipIf(WithDocker.skip)("C++ in Docker", () => {
   layer(SandboxDocker.layer(Languages.cpp), { timeout: 900_000, excludeTestServices: true })("", (it) => {
     it.effect.each(rows)(
@@ -228,6 +302,19 @@ describe.skipIf(WithDocker.skip)("C++ in Docker", () => {
           assert.strictEqual(verdict.outcome, outcome, JSON.stringify(verdict));
           if (passed !== undefined) assert.strictEqual(verdict.testsPassed, passed, JSON.stringify(verdict));
           if (detail !== undefined) assert.match(verdict.detail ?? "", detail);
+        }),
+      120_000,
+    );
+
+    it.effect(
+      "reads just what is JSON",
+      () =>
+        Effect.gen(function* () {
+          const seed = Number(process.env["DRYDOCK_SEED"] ?? 20_261_124);
+          const sandbox = yield* Sandbox;
+          const sample = fc.sample(texts, { numRuns: 2000, seed });
+          const judged = yield* sandbox.verify(call([[sample], sample.map(isJson)]), READER);
+          assert.strictEqual(judged.outcome, "Passed", `seed ${seed}: ${JSON.stringify(judged)}`);
         }),
       120_000,
     );

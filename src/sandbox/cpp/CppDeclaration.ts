@@ -27,10 +27,12 @@ export const parse = (setup: string): Declaration | undefined => {
   const source = withoutComments(setup).trimEnd();
   if (!/[{;]$/.test(source)) return undefined;
   const head = source.slice(0, -1).replaceAll(INCLUDE, "").trim();
-  const open = openingBracket(head);
-  const name = /(\w+)\s*$/.exec(head.slice(0, Math.max(open, 0)))?.[1];
+  // Of the same length, with nothing in texts that could be taken for brackets and commas.
+  const shape = head.replaceAll(COMMENT_OR_LITERAL, (literal) => "0".repeat(literal.length));
+  const open = openingBracket(shape);
+  const name = /(\w+)\s*$/.exec(shape.slice(0, Math.max(open, 0)))?.[1];
   if (name === undefined) return undefined;
-  const parameters = topLevel(head.slice(open + 1, -1)).map(parameterName);
+  const parameters = topLevel(shape.slice(open + 1, -1)).map(parameterName);
   if (!parameters.every((parameter) => parameter !== undefined)) return undefined;
   return {
     includes: (source.match(INCLUDE) ?? []).map((line) => line.trim()),

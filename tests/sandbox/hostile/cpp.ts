@@ -66,6 +66,7 @@ export const programs: ReadonlyArray<Hostile> = [
     "call",
     'int f(int a, int b) { std::vector<std::thread> v; for (int i = 0; i < 4; i++) v.emplace_back([] { for (;;) asm volatile(""); }); v[0].join(); return 0; }',
     "TimedOut",
+    "RuntimeError",
   ),
   exhaust(
     "starts threads without end",

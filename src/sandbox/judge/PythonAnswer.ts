@@ -9,8 +9,8 @@
 import type * as Schema from "effect/Schema";
 import { closeEnough } from "./JsAnswer.ts";
 
-/** Version of these rules; part of the sandbox's identity. */
-export const JUDGE_VERSION = "python-judge-1";
+/** Version of these rules, and of all that judge a slot's runs; part of the sandbox's identity. */
+export const JUDGE_VERSION = "python-judge-2";
 
 /** A JSON argument as tagged plain data. */
 export const encode = (value: Schema.Json): Schema.Json => {

@@ -117,7 +117,7 @@ export default async (args: ReadonlyArray<string>) => {
       );
       if (failed.length > 0) throw new Error(`canonical solutions failed: ${failed.join("; ")}`);
     });
-    const context = yield* Effect.context<never>();
+    const context = yield* Effect.context();
     const ours = async (): Promise<number> => {
       const before = [ownSeconds(), await containersSeconds(), engineSeconds()];
       const start = performance.now();

@@ -38,18 +38,17 @@ map<char, int> histogram(string test = "a, (b", vector<pair<int, int>> v={{1,2}}
     assert.match(found?.head ?? "", /int& last\)$/);
   });
 
-  const heads: ReadonlyArray<
-    readonly [setup: string, found?: readonly [name: string, ...parameters: Array<string>]]
-  > = [
-    ["int f();", ["f"]],
-    ["std::vector<int> ns_f(const std::vector<int>&values,int k){", ["ns_f", "values", "k"]],
-    ["bool f(void (*each)(int), int n) {"],
-    ["int f(int) {"],
-    ["int x = 3;"],
-    ["int f(int x"],
-    ["f) {"],
-    [""],
-  ];
+  const heads: ReadonlyArray<readonly [setup: string, nameAndParameters: ReadonlyArray<string> | undefined]> =
+    [
+      ["int f();", ["f"]],
+      ["std::vector<int> ns_f(const std::vector<int>&values,int k){", ["ns_f", "values", "k"]],
+      ["bool f(void (*each)(int), int n) {", undefined],
+      ["int f(int) {", undefined],
+      ["int x = 3;", undefined],
+      ["int f(int x", undefined],
+      ["f) {", undefined],
+      ["", undefined],
+    ];
   it.each(heads)("%s", (setup, expected) => {
     const found = CppDeclaration.parse(setup);
     assert.deepStrictEqual(found && [found.name, ...found.parameters], expected);

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest";
+import * as fc from "fast-check";
 import type { Limits, StdioTests, Tests } from "../../src/domain/Task.ts";
 import type { Verdict } from "../../src/domain/Verdict.ts";
 import * as AttachStream from "../../src/sandbox/docker/AttachStream.ts";
@@ -234,5 +235,24 @@ describe("StdioVerdict", () => {
     const rest = seen([ran("22!"), ran("333!")], { cpuSeconds: 1, wallSeconds: 2, memoryBytes: 40 });
     const whole = verdict(lines, StdioVerdict.merge(first, rest));
     assert.deepInclude(whole, { outcome: "Passed", cpuSeconds: 2, wallSeconds: 4, memoryBytes: 50 });
+  });
+});
+
+describe("any judge", () => {
+  it("is total over whatever bytes come, and passes nothing by chance", () => {
+    const bytes = fc.uint8Array({ maxLength: 60 }).map((raw) => Buffer.from(raw).toString("base64"));
+    const frames = fc
+      .array(fc.oneof(fc.jsonValue(), fc.constant(hello), fc.record({ r: fc.jsonValue() })), { maxLength: 4 })
+      .map((messages) => seen(messages).answers);
+    const end = fc.record({
+      answers: fc.oneof(bytes, frames),
+      ended: fc.oneof(fc.record({ exit: fc.nat(255) }), fc.record({ signal: fc.nat(40) })),
+      killed: fc.constantFrom(null, "cpu", "wall", "output"),
+      oomKilled: fc.boolean(),
+    });
+    const unlike = { ...calls, cases: [{ args: [], expected: "no chance" }] };
+    for (const tests of [unlike, { ...unlike, counts: true }, checked, lines]) {
+      fc.assert(fc.property(end, (more) => !outcome(tests, seen([], more)).startsWith("Passed")));
+    }
   });
 });

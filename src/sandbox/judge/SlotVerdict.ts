@@ -13,9 +13,8 @@ import * as Ending from "./Ending.ts";
 import * as Frames from "./Frames.ts";
 import { conclude, type Failure, fault, type Judgement } from "./Judgement.ts";
 import * as StdioVerdict from "./StdioVerdict.ts";
-import * as TestOrder from "./TestOrder.ts";
 
-/** `tests`: the task's; they were run in the order of `TestOrder`. */
+/** `tests`: the task's; calls and asserts were run in its order, stdio tests in that of `TestOrder`. */
 export const judge = (rules: CallAnswer.Rules, tests: Tests, limits: Limits, seen: Seen): Judgement => {
   if (tests.kind === "stdio") return StdioVerdict.judge(tests, limits, seen);
   const parsed = Frames.parse(seen.answers);
@@ -27,10 +26,10 @@ export const judge = (rules: CallAnswer.Rules, tests: Tests, limits: Limits, see
     : judgeChecker(tests, limits, parsed.messages, seen);
 };
 
-/** A run that ended at the test whose place in the run is `passed`, all before it passed. */
+/** A run that ended at test `passed`, all before it passed; behind the last one where all did. */
 const stopped = (tests: Tests, seen: Seen, passed: number, failure: Failure | undefined): Judgement => {
   const total = testCount(tests);
-  const firstFailing = failure === undefined ? undefined : TestOrder.order(tests)[passed];
+  const firstFailing = failure !== undefined && passed < total ? passed : undefined;
   return conclude({ total, passed, failure, firstFailing, output: seen.output }, seen);
 };
 
@@ -53,31 +52,23 @@ const judgeCalls = (
   if (!Frames.isRecord(hello)) return stopped(tests, seen, 0, malformed("no hello"));
   if (hello["ready"] !== true) {
     const error = Ending.raised(String(hello["e"]));
-    return stopped(
-      tests,
-      seen,
-      0,
-      hello["stage"] === "compile" ? { ...error, outcome: "CompileError" } : error,
-    );
+    const failure: Failure = hello["stage"] === "compile" ? { ...error, outcome: "CompileError" } : error;
+    return stopped(tests, seen, 0, failure);
   }
   const accepts = CallAnswer.judge(rules, tests);
+  const total = testCount(tests);
   let passed = 0;
-  let first: { readonly index: number; readonly failure: Failure } | undefined;
-  for (const [place, index] of TestOrder.order(tests).entries()) {
-    const answer = answers[place];
+  let first: { readonly firstFailing: number; readonly failure: Failure } | undefined;
+  for (let index = 0; index < total && (first === undefined || tests.counts === true); index++) {
+    const answer = answers[index];
     if (answer === undefined && gone === undefined) return killedFromOutside(seen);
     const failure = answer === undefined ? gone : answerFailure(accepts, index, answer);
     if (failure === undefined) passed += 1;
-    else first ??= { index, failure };
-    if (failure !== undefined && (tests.counts !== true || answer === undefined)) break;
+    else first ??= { firstFailing: index, failure };
   }
-  if (first === undefined) {
-    const more = answers.length > passed ? malformed("more answers than calls") : undefined;
-    const failure = more ?? (seen.killed === "output" ? Ending.outputLimit : undefined);
-    return stopped(tests, seen, passed, failure);
-  }
-  const { index: firstFailing, failure } = first;
-  return conclude({ total: testCount(tests), passed, failure, firstFailing, output: seen.output }, seen);
+  if (first !== undefined) return conclude({ total, passed, ...first, output: seen.output }, seen);
+  const more = answers.length > total ? malformed("more answers than calls") : undefined;
+  return stopped(tests, seen, passed, more ?? (seen.killed === "output" ? Ending.outputLimit : undefined));
 };
 
 /** What is wrong with the answer to the task's test `index`. */

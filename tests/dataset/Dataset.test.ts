@@ -92,6 +92,19 @@ describe("Dataset", () => {
     }),
   );
 
+  it.effect("refuses tests that cannot be run as they are", () =>
+    Effect.gen(function* () {
+      const visible = (more: string) => (text: string) => text.replace('"visible":1', more);
+      const shown = yield* spoiled("tasks.jsonl", visible('"visible":2'));
+      assert.match(shown.message, /tasks\.jsonl:1: task "a" shows 2 of its 1 test cases/);
+      const foreign = yield* spoiled("tasks.jsonl", visible('"visible":1,"comparison":"apps"'));
+      assert.match(foreign.message, /task "a" is JavaScript, but its tests ask for Python's/);
+      const file = '"visible":1,"files":[{"path":"../x","content":""}]';
+      const outside = yield* spoiled("tasks.jsonl", visible(file));
+      assert.match(outside.message, /tasks\.jsonl:1: .*side file path "\.\.\/x": expected a relative path/);
+    }),
+  );
+
   it.effect("notices a file that is not the manifest's, a missing one, and a corpus that is not there", () =>
     Effect.gen(function* () {
       const changed = yield* spoiled("tasks.jsonl", (text) => text.replace("Add one.", "Add two."));

@@ -172,7 +172,7 @@ const docker = Effect.gen(function* (): Effect.fn.Return<ReadonlyArray<Check>> {
   const found = `Docker ${version}, cgroup ${cgroup}, runtime ${runtime}`;
   return [
     { what: "Docker", state: "ok", found, remedy: "" },
-    ...(yield* Effect.forEach(Languages.all, inDocker)),
+    ...(yield* Effect.forEach(Languages.all, inDocker, { concurrency: "unbounded" })),
   ];
 });
 

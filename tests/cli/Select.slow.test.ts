@@ -137,7 +137,7 @@ describe("drydock select", () => {
 
     assert.match(
       await refusal(["select", blind, "--stage", "x"]),
-      /no online stage "x"[^]*What to do: give one of: online/,
+      /no stage "x"[^]*What to do: give one of: online/,
     );
     const [kept = ""] = Fs.readdirSync(Path.join(blind, "validation"));
     Fs.rmSync(Path.join(blind, "validation", kept));

@@ -50,7 +50,7 @@ export const make = Effect.fnUntraced(function* (
   const engines = new Map<Language, Sandbox["Service"] | SandboxUnavailable>();
   for (const language of new Set(languages)) {
     const opened = language === "javascript" ? forJavaScript(options) : inDocker(language, options);
-    engines.set(language, yield* Effect.catch(opened, (unavailable) => Effect.succeed(unavailable)));
+    engines.set(language, yield* opened.pipe(Effect.catch((unavailable) => Effect.succeed(unavailable))));
   }
   const open = [...engines.values()].filter(
     (engine): engine is Sandbox["Service"] => !(engine instanceof SandboxUnavailable),
@@ -93,8 +93,8 @@ const forJavaScript = Effect.fnUntraced(function* (
   });
   if (javascript === "quickjs") return quickjs;
   // Without Node, what QuickJS runs still runs, and the rest says what is missing.
-  const node = yield* Effect.catch(inDocker("javascript", options), (unavailable) =>
-    Effect.succeed(unavailable),
+  const node = yield* inDocker("javascript", options).pipe(
+    Effect.catch((unavailable) => Effect.succeed(unavailable)),
   );
   if (node instanceof SandboxUnavailable) {
     const verify: typeof quickjs.verify = (task, program) =>

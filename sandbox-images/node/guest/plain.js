@@ -116,7 +116,10 @@
     if (depth > MAX_DEPTH + 1) bad("too deep");
     if (isArray(json)) {
       const list = [];
-      for (let i = 0; i < json.length; i++) put(list, i, read(json[i], depth + 1));
+      for (let i = 0; i < json.length; i++) {
+        const element = json[i];
+        list[i] = element === null || typeof element !== "object" ? element : read(element, depth + 1);
+      }
       return list;
     }
     const tags = ownKeys(json);
@@ -128,7 +131,9 @@
       for (let i = 0; i < body.length; i++) {
         const entry = body[i];
         if (!isArray(entry) || entry.length !== 2 || typeof entry[0] !== "string") bad("entry");
-        put(object, entry[0], read(entry[1], depth + 1));
+        const key = entry[0];
+        if (key === "__proto__") put(object, key, read(entry[1], depth + 1));
+        else object[key] = read(entry[1], depth + 1);
       }
       return object;
     }

@@ -598,7 +598,7 @@ export const programs: ReadonlyArray<Hostile> = [
     style: "call",
     engines: ["quickjs", "node"],
     program:
-      "Error.prepareStackTrace = (_, sites) => sites; const f = () => { const sites = new Error().stack; return Array.isArray(sites) && sites.some((s) => /expected/.test(String(s.getFunction?.()))) ? 5 : 6 }",
+      "Error.prepareStackTrace = (_, sites) => sites; const f = () => { const sites = new Error().stack; return Array.isArray(sites) && sites.some((s) => /expec[t]ed|console[.]asser[t]/.test(String(s.getFunction?.()))) ? 5 : 6 }",
     outcomes: ["WrongAnswer"],
   },
   {
@@ -670,7 +670,8 @@ export const programs: ReadonlyArray<Hostile> = [
     engines: ["node"],
     program:
       "const fs = require('fs'); let text = ''; for (let d = 3; d < 140; d++) try { text += fs.readFileSync(d, 'utf8') } catch {} console.log(text.trim() === '' ? 6 : text)",
-    outcomes: ["WrongAnswer"],
+    hasty: true,
+    outcomes: ["WrongAnswer", "TimedOut"],
   },
   {
     name: "undefined",

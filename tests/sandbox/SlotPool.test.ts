@@ -79,14 +79,16 @@ describe("SlotPool", () => {
       const held = yield* Effect.forkChild(pool.use(() => Effect.never, Exit.isFailure));
       yield* settle;
       yield* Fiber.interrupt(held);
+      // Dies at the end of a run that went well.
       const third = yield* pool.use(
-        (slot) => Effect.as(Effect.forkChild(Effect.andThen(settle, slot.die)), slot.number),
+        (slot) => Effect.as(Effect.andThen(slot.die, settle), slot.number),
         never,
       );
+      const fourth = yield* pool.use((slot) => Effect.succeed(slot), never);
+      yield* fourth.die;
       yield* settle;
-      yield* settle;
-      const fourth = yield* pool.use(run, never);
-      assert.deepStrictEqual([first, third, fourth], [1, 3, 4]);
+      const fifth = yield* pool.use(run, never);
+      assert.deepStrictEqual([first, third, fourth.number, fifth], [1, 3, 4, 5]);
     }).pipe(Effect.scoped),
   );
 

@@ -49,6 +49,8 @@ export interface SlotPool<S, E> {
 interface Held<S> {
   readonly slot: S;
   readonly spent: Deferred.Deferred<void>;
+  /** Its seat has turned to the next one. */
+  gone: boolean;
 }
 
 /** How long a seat rests after it could not open its slot. */
@@ -83,10 +85,11 @@ export const make = Effect.fnUntraced(function* <S extends Pooled, E>({
       Effect.sync(() => void (opening -= 1)),
     );
     opened += 1;
-    const held: Held<S> = { slot, spent: yield* Deferred.make<void>() };
+    const held: Held<S> = { slot, spent: yield* Deferred.make<void>(), gone: false };
     idle.push(held);
     match();
     yield* Effect.raceFirst(Deferred.await(held.spent), slot.lost);
+    held.gone = true;
     const at = idle.indexOf(held);
     if (at >= 0) idle.splice(at, 1);
   }).pipe(
@@ -106,7 +109,7 @@ export const make = Effect.fnUntraced(function* <S extends Pooled, E>({
     const due = held.slot.runs() >= runsPerSlot;
     // Old slots go one at a time, and only while new ones can be had; one run a slot is a rule that knows no such ease.
     const others = runsPerSlot === 1 || (opening === 0 && idle.length > 0);
-    if (odd || (due && others)) Deferred.doneUnsafe(held.spent, Effect.void);
+    if (held.gone || odd || (due && others)) Deferred.doneUnsafe(held.spent, Effect.void);
     else idle.push(held);
     match();
   };

@@ -108,7 +108,7 @@ export const cpp: DockerLanguage = {
   selfTest: CppBattery.probes,
   compile: {
     sources: CppSource.sources,
-    limits: { cpuSeconds: 10, wallSeconds: 60, memoryBytes: 768 * MIB, outputBytes: 64 * 1024 },
+    limits: { cpuSeconds: 6, wallSeconds: 45, memoryBytes: 768 * MIB, outputBytes: 64 * 1024 },
     memoryBytes: 1024 * MIB,
   },
 };

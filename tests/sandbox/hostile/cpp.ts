@@ -37,10 +37,10 @@ const SYSTEM = "#include <unistd.h>\n#include <fcntl.h>\n#include <signal.h>\n#i
 const calls = (call: string): string => `${SYSTEM}int f(int a, int b) { return ${call} == -1 ? 0 : 5; }`;
 /** Sends a frame on a descriptor, whatever it says. */
 const FRAME = `${SYSTEM}void frame(int fd, std::string body) {
-  unsigned n = htonl(body.size());
+  unsigned n = __builtin_bswap32(body.size());
   if (write(fd, &n, 4) != 4 || write(fd, body.data(), body.size()) < 0) return;
 }
-`.replace("#include <unistd.h>", "#include <unistd.h>\n#include <arpa/inet.h>");
+`;
 const AT_LOAD = (code: string): string => `struct Load { Load() { ${code} } } load;\n`;
 const AT_END = (code: string): string => `struct End { ~End() { ${code} } } last;\n`;
 const ZERO = "int f(int a, int b) { return 0; }";
@@ -279,6 +279,7 @@ export const programs: ReadonlyArray<Hostile> = [
     "assert",
     `${SYSTEM}int f(int a, int b) { std::thread([] { for (;;) sleep(1); }).detach(); return 0; }`,
     "WrongAnswer",
+    "RuntimeError",
   ),
 
   spy(

@@ -16,8 +16,7 @@ after_fork_in_parent = ctypes.pythonapi.PyOS_AfterFork_Parent
 
 NEW_NAMESPACES = 0x20000 | 0x4000000 | 0x8000000 | 0x10000000 | 0x20000000  # mount, uts, ipc, user, pid
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
-READONLY, NOSUID, NODEV, NOEXEC, RECURSIVE, PRIVATE = 1, 2, 4, 8, 0x4000, 0x40000
-REMOUNT = 32
+READONLY, NOSUID, NODEV, NOEXEC, REMOUNT = 1, 2, 4, 8, 32
 HIDDEN = READONLY | NOSUID | NODEV | NOEXEC
 AT_EMPTY_PATH = 0x1000
 CAPABILITY_VERSION_3 = 0x20080522
@@ -60,17 +59,16 @@ def arrange_fds(stdio, rest):
     os.closerange(FIRST_FD + len(rest), 256)
 
 
-def enter(namespaces, limits, launch, uid, gid, with_stdin):
-    """Takes the calling process into namespaces and under limits, for good. `confine` is the last step."""
+def enter(namespaces, limits, launch, uid, gid, own_bytes, with_stdin):
+    """Takes the calling process into namespaces and under limits, for good. `confine` is the last step. `own_bytes` are
+    what this Python had mapped before, which a program that runs in it is not charged for."""
     if namespaces:
         libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # else its /proc files belong to root
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/gid_map", f"{gid} {gid} 1")
         _write("/proc/self/uid_map", f"{uid} {uid} 1")
         _write("/proc/self/oom_score_adj", "1000")  # the first to go where memory runs out
-    own = _address_space() if launch["run"] is None else 0
-    if namespaces:
-        _mount(None, b"/", None, RECURSIVE | PRIVATE)
+        # What is mounted here stays here: mounts of a new user namespace pass nothing back to where they are copied from.
         size = b"size=%d,nr_inodes=1k,mode=1777" % launch["tmpBytes"]
         _mount(b"tmpfs", b"/tmp", b"tmpfs", NOSUID | NODEV | NOEXEC, size)
         if with_stdin:
@@ -93,6 +91,7 @@ def enter(namespaces, limits, launch, uid, gid, with_stdin):
         (resource.RLIMIT_MEMLOCK, 0),
     ]
     if launch["addressSpace"] is not None:
+        own = own_bytes if launch["run"] is None else 0
         bounds.append((resource.RLIMIT_AS, own + launch["addressSpace"] + int(limits["memoryBytes"])))
     if namespaces:  # elsewhere it would count every process of this user on the machine
         bounds.append((resource.RLIMIT_NPROC, launch["processes"]))
@@ -149,8 +148,8 @@ def _proc_of_stdin():
     os.close(stdin)
 
 
-def _address_space():
-    """Bytes that this process has mapped: what the interpreter takes before the program does anything."""
+def address_space():
+    """Bytes that this process has mapped."""
     fd = os.open("/proc/self/statm", os.O_RDONLY)
     pages = os.read(fd, 100).split()[0]
     os.close(fd)

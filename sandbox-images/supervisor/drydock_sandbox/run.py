@@ -55,10 +55,7 @@ class Run:
             "files": files is not None,
             "last": last,
         }
-        try:
-            socket.send_fds(self.link, [json.dumps(header).encode()], fds if files is None else [*fds, files])
-        except OSError as error:
-            raise SetupFailed(f"the zygote has ended: {error}") from None
+        self.tell(header, fds if files is None else [*fds, files])
         reply = self.hear()
         if "failed" in reply:
             raise SetupFailed(reply["failed"])
@@ -67,8 +64,17 @@ class Run:
         else:
             self.candidate = reply["pid"]
 
+    def tell(self, header, fds):
+        try:
+            socket.send_fds(self.link, [json.dumps(header).encode()], fds)
+        except OSError as error:
+            raise SetupFailed(f"the zygote has ended ({error})") from None
+
     def hear(self):
-        packet = self.link.recv(65536)
+        try:
+            packet = self.link.recv(65536)
+        except OSError:
+            packet = b""
         if not packet:
             raise SetupFailed("the zygote has ended")
         return json.loads(packet)

@@ -72,6 +72,7 @@ layer(SandboxQuickJs.layer({ workers: 1 }), { timeout: 60_000, excludeTestServic
       Effect.gen(function* () {
         for (const line of [
           "console.assert(false)",
+          "const test = () => { console.assert(f(1) === 3) }",
           "unknown(f(1))",
           "const x = ",
           "require('fs')",

@@ -10,6 +10,7 @@
   const raised = new WeakSet();
   const opaqueArgument = {};
   let calls = 0;
+  let callsBefore = 0;
   let checks = 0;
   let failed;
   let last = "";
@@ -166,13 +167,18 @@
     // Asynchronous tests would end after everything here has: refused rather than passed unseen.
     begin: (source) => {
       checks = 0;
+      callsBefore = calls;
       failed = undefined;
       stop = /\basync\s*(function|\(|\w+\s*=>)|\bawait\b|\bnew Promise\b|\bPromise\s*\.|\b(setTimeout|setInterval|setImmediate|queueMicrotask)\s*\(/.test(source)
         ? { outcome: "BadTest", detail: "asynchronous tests are not supported" }
         : undefined;
     },
-    end: (threw, error) => {
+    // Of the setup nothing is asked but that it does not fail.
+    end: (threw, error, setup) => {
       if (stop !== undefined) return stop;
+      if (!threw && !setup && failed === undefined && checks === 0 && calls === callsBefore) {
+        return { outcome: "BadTest", detail: `checks nothing and does not call ${entry}` };
+      }
       // An answer is what may make a test fail; without one it is the test's own doing.
       const wrong = (detail) =>
         calls > 0

@@ -6,6 +6,8 @@ const { exit, guest } = require("./world.cjs");
 
 const [TESTS, CALLS, ANSWERS, VERDICT] = [FIRST_FD, FIRST_FD + 1, FIRST_FD + 2, FIRST_FD + 3];
 
+const SETUP = "setup.js";
+
 exports.run = () => {
   const verdict = check(JSON.parse(readAll(TESTS)));
   send(VERDICT, JSON.stringify({ ...verdict, detail: verdict.detail.slice(0, 200) }));
@@ -46,11 +48,11 @@ const check = ({ setup, asserts, entry, counts }) => {
     try {
       script.runInThisContext();
     } catch (error) {
-      return tests.end(true, error);
+      return tests.end(true, error, filename === SETUP);
     }
-    return tests.end(false);
+    return tests.end(false, undefined, filename === SETUP);
   };
-  const failing = judged(setup, "setup.js");
+  const failing = judged(setup, SETUP);
   if (failing !== undefined) return none(failing.outcome, failing.detail);
   let passed = 0;
   let first;

@@ -83,7 +83,7 @@ export const PROGRAM_GUEST = `(() => {
   };
 })()`;
 
-/** In the tests' runtime: tests.js as `connect(ask)`, `open(entry)`, `begin(source)` and `end(threw, error)`, results as JSON text. */
+/** In the tests' runtime: tests.js as `connect(ask)`, `open(entry)`, `begin(source)` and `end(setup, threw, error)`, results as JSON text. */
 export const TESTS_GUEST = `(() => {
   "use strict";${FIXED}
   const plain = ${PLAIN};
@@ -102,7 +102,7 @@ export const TESTS_GUEST = `(() => {
       define(globalThis, entry, tests.proxy);
     },
     begin: (source) => tests.begin(source),
-    end: (threw, error) => JSON.stringify(tests.end(threw === 1, error) ?? null),
+    end: (setup, threw, error) => JSON.stringify(tests.end(threw === 1, error, setup === 1) ?? null),
   };
 })()`;
 

@@ -244,6 +244,8 @@ const crash = (error: unknown): string => {
   throw error;
 };
 
+const SETUP = "setup.js";
+
 type RunTest = (index: number) => Failure | undefined;
 
 const calls =
@@ -292,7 +294,10 @@ const asserts = (
         subject.over = true;
         return asked > 0 ? late : badTest(`${file}: ${late.detail}`);
       }
-      const end = Realm.isThrown(ran) ? tests.guest("end", 1, ran.handle) : tests.guest("end", 0);
+      const isSetup = file === SETUP ? 1 : 0;
+      const end = Realm.isThrown(ran)
+        ? tests.guest("end", isSetup, 1, ran.handle)
+        : tests.guest("end", isSetup, 0);
       const said = Realm.isThrown(end) ? undefined : tests.text(end);
       if (said === undefined) return own(Realm.isThrown(ran) ? ran.thrown : "ended badly");
       return (JSON.parse(said) as Failure | null) ?? undefined;
@@ -302,7 +307,7 @@ const asserts = (
     }
   };
   tests.guest("open", entryPoint);
-  const setup = judged(job.setup, "setup.js");
+  const setup = judged(job.setup, SETUP);
   // Each in a block of its own: their constants may share names.
   return (index) => setup ?? judged(`{\n${job.asserts[index]}\n}`, "test.js");
 };

@@ -9,6 +9,8 @@ suite=bookworm
 python=python3.11
 # The supervisor's own needs, so every image's.
 python_packages=("$python-minimal" "lib$python-stdlib")
+# What launch.json runs by command line, for an image to name.
+unreadable=()
 
 case $(uname -m) in
   x86_64) architecture=amd64 triplet=x86_64-linux-gnu interpreter=lib64/ld-linux-x86-64.so.2 ;;
@@ -91,6 +93,10 @@ finish() {
     "$root/usr/bin/$python" -sSBP -m compileall -q -j 0 -s "$root" --invalidation-mode unchecked-hash \
     "$root/usr/lib/$python" "$root/supervisor" || true
   chmod -R a+rX "$root"
+  # The kernel lets nobody of the same user look into a process whose executable he may not read: for the rung of the
+  # isolation ladder on which programs and checkers share a process namespace.
+  local executable
+  for executable in ${unreadable[@]+"${unreadable[@]}"}; do chmod 0711 "$root/$executable"; done
   chmod 1777 "$root/tmp"
   echo "packing"
   tar -c -C "$root" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -f "$out" .

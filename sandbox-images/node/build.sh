@@ -14,4 +14,5 @@ for module in acorn acorn-walk cjs-module-lexer undici; do
 done
 mkdir -p "$root/drydock"
 cp -r "$recipe/runner/." "$recipe/guest" "$root/drydock/"
+unreadable=(usr/bin/node)
 finish

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Layer from "effect/Layer";
 import * as ComputeWorker from "../compute/ComputeWorker.ts";
-import type { RunConfig } from "../config/RunConfig.ts";
+import { programLimits, type RunConfig } from "../config/RunConfig.ts";
 import * as SandboxMetrics from "../domain/SandboxMetrics.ts";
 import * as GeneratorFor from "../generator/GeneratorFor.ts";
 import * as PolicyFiles from "../model/directory/Policy.ts";
@@ -179,7 +179,7 @@ export const session = Effect.fn("RunSession.session")(function* (
   const directory = options.directory ?? created ?? "";
 
   const languages = new Set(loaded.tasks.map(({ language }) => language));
-  const { slots = Slots.byDefault(config.compute.threads), javascript: wanted, ...limits } = config.sandbox;
+  const { slots = Slots.byDefault(config.compute.threads), javascript: wanted, runtime } = config.sandbox;
   const javascript = SandboxFor.javascriptFor(wanted, loaded.tasks);
   const shared = Layer.mergeAll(
     RunStoreLive.layer({ directory, mode: created === null ? "open" : "create" }),
@@ -188,7 +188,15 @@ export const session = Effect.fn("RunSession.session")(function* (
   const services = Layer.mergeAll(
     ComputeWorker.layer,
     SandboxGuard.layer.pipe(
-      Layer.provide(SandboxFor.layer(languages, { slots, limits, javascript, onProgress: Screen.say })),
+      Layer.provide(
+        SandboxFor.layer(languages, {
+          slots,
+          limits: programLimits(config.sandbox),
+          javascript,
+          onProgress: Screen.say,
+          ...(runtime === undefined ? {} : { runtime }),
+        }),
+      ),
     ),
     RunControl.layer,
     ProgressServer.layer({ ...config.progress }),

@@ -1,7 +1,9 @@
 /** `drydock sandbox doctor`: what the sandboxes find on this machine, rung by rung. */
 import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
 import * as Command from "effect/cli/Command";
+import * as Flag from "effect/cli/Flag";
 import * as Diagnosis from "../sandbox/docker/Diagnosis.ts";
 import * as Languages from "../sandbox/docker/Languages.ts";
 import { noDocker } from "../sandbox/docker/SandboxImage.ts";
@@ -42,17 +44,19 @@ const quickJs = Effect.gen(function* () {
   }),
 );
 
-const look = Effect.gen(function* () {
+const look = Effect.fnUntraced(function* (runtime: string | undefined) {
   const embedded = yield* quickJs;
   const engine = yield* Effect.result(Diagnosis.engine);
   if (engine._tag === "Failure") {
     const { reason, remedy } = noDocker("python", engine.failure.reason);
     return { quickJs: embedded, engine: null, problem: { reason, remedy }, languages: [] };
   }
-  const languages = yield* Effect.forEach(Languages.all, (row) => Diagnosis.language(row, { all: true }));
+  const languages = yield* Effect.forEach(Languages.all, (row) =>
+    Diagnosis.language(row, { all: true, ...(runtime === undefined ? {} : { runtime }) }),
+  );
   return { quickJs: embedded, engine: engine.success, problem: null, languages };
 });
-type Look = Effect.Success<typeof look>;
+type Look = Effect.Success<ReturnType<typeof look>>;
 
 const render = ({ quickJs: embedded, engine, problem, languages }: Look): string => {
   const lines = [
@@ -84,9 +88,15 @@ const render = ({ quickJs: embedded, engine, problem, languages }: Look): string
 
 export const doctor = Command.make(
   "doctor",
-  { json },
+  {
+    runtime: Flag.String("runtime").pipe(
+      Flag.withDescription("Try another OCI runtime than Docker's default (runsc, kata, …)"),
+      Flag.optional,
+    ),
+    json,
+  },
   Effect.fn(function* (options) {
-    yield* print(options.json, yield* look, render);
+    yield* print(options.json, yield* look(Option.getOrUndefined(options.runtime)), render);
   }),
 ).pipe(
   Command.withDescription(

@@ -5,6 +5,7 @@
  * Reading a file is `ConfigFile.load`; the checks that a schema cannot express are in `ConfigCheck.ts`.
  */
 import * as Schema from "effect/Schema";
+import type { Limits } from "../domain/Task.ts";
 import { Count, describe, Fraction, Label, or, Positive, PositiveNumber, Rate } from "./Fields.ts";
 import { PromptTemplate, Stage } from "./StageConfig.ts";
 
@@ -137,6 +138,12 @@ const Sandbox = Schema.Struct({
   wallSeconds: or(PositiveNumber, 5, "Seconds after which a program is stopped."),
   memoryBytes: or(Positive, 67108864, "Bytes of memory a program may use."),
   outputBytes: or(Positive, 65536, "Bytes a program may print or answer."),
+  runtime: Schema.optionalKey(
+    describe(
+      Label,
+      "OCI runtime of the containers, as the Docker engine calls it (runsc, kata, …); left out: its default.",
+    ),
+  ),
   javascript: or(
     Schema.Literals(["quickjs", "node"]),
     "quickjs",
@@ -241,6 +248,14 @@ export const RunConfig = Schema.Struct({
   output: or(Label, "runs", "Directory that run directories are made in."),
 });
 export type RunConfig = typeof RunConfig.Type;
+
+/** The limits of programs whose task has none. */
+export const programLimits = ({
+  cpuSeconds,
+  wallSeconds,
+  memoryBytes,
+  outputBytes,
+}: RunConfig["sandbox"]): Limits => ({ cpuSeconds, wallSeconds, memoryBytes, outputBytes });
 
 /** The temperatures that an evaluation samples at; the first is that of the guard and of the tilt. */
 export const temperatures = ({ temperature }: Evaluation): ReadonlyArray<number> =>

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect";
 import * as Result from "effect/Result";
 import * as Table from "../algorithms/Table.ts";
 import * as CacheKey from "../budget/CacheKey.ts";
-import type { PromptTemplate, RunConfig } from "../config/RunConfig.ts";
+import { programLimits, type PromptTemplate, type RunConfig } from "../config/RunConfig.ts";
 import * as Contamination from "../dataset/Contamination.ts";
 import * as Dataset from "../dataset/Dataset.ts";
 import { DatasetError } from "../dataset/DatasetError.ts";
@@ -176,7 +176,7 @@ export const splits = (config: RunConfig, tasks: ReadonlyArray<Task>): RunContex
 /** Builds the context of a run. Refuses to train on what is evaluated. */
 export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig, loaded: Loaded) {
   const sandbox = yield* Sandbox;
-  const { slots: _slots, ...limits } = config.sandbox;
+  const limits = programLimits(config.sandbox);
   const tasks = splits(
     config,
     loaded.tasks.map((task) => withLimits(task, limits)),

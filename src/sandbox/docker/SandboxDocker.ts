@@ -119,7 +119,8 @@ export const make = Effect.fn("SandboxDocker.make")(function* (
     Effect.tapErrorTag("SandboxFault", () => Isolation.stillThere(row, base)),
   );
 
-  const identity = `docker/${image}/${row.judge.version}/${rung.name}`;
+  const under = runtime === undefined ? "" : `/${runtime}`;
+  const identity = `docker/${image}/${row.judge.version}/${rung.name}${under}`;
   const metrics = Effect.sync(() => {
     const { hits, misses } = compile.figures();
     return { ...runSlots.figures(), ...tally.counts(), compileHits: hits, compileMisses: misses };

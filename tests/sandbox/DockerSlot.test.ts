@@ -72,6 +72,17 @@ describe.skipIf(WithDocker.skip)("DockerSlot", () => {
   );
 
   it.live(
+    "without the runtime that was asked for there is no sandbox, and the reason says so",
+    () =>
+      Effect.gen(function* () {
+        const none = yield* Effect.flip(SandboxDocker.make(Languages.python, { runtime: "nope" }));
+        assert.strictEqual(none._tag, "SandboxUnavailable");
+        assert.match(none.reason, /namespaces\+seccomp: .*nope.*container-per-run: .*nope/i);
+      }).pipe(Effect.scoped),
+    60_000,
+  );
+
+  it.live(
     "containers are replaced after their runs, and all are gone at the end",
     () =>
       Effect.gen(function* () {

@@ -94,7 +94,10 @@ export const run = (
   const startWall = clocks.wall();
   const startCpu = clocks.cpu();
   let interrupted: "cpu" | "wall" | undefined;
+  let finished = false;
   const stop = (): boolean => {
+    // Our own last words are few.
+    if (finished) return false;
     const wall = clocks.wall() - startWall;
     // CPU time is never more than wall time (one thread), so the dear clock is read only when it can matter.
     if (wall < job.limits.cpuSeconds) return false;
@@ -119,7 +122,8 @@ export const run = (
     if (failure === undefined) passed += 1;
     else first ??= { index, failure };
   };
-  const loading = subject.load();
+  const loading: Failure | undefined =
+    total === 0 ? { outcome: "BadTest", detail: "there are none" } : subject.load();
   if (loading !== undefined) note(0, loading);
   else {
     const test =
@@ -133,6 +137,7 @@ export const run = (
   }
   if (first === undefined && passed !== total) throw new Error("a test was left out");
   const broken = subject.broken;
+  finished = true;
   return {
     report: {
       outcome: first?.failure.outcome ?? "Passed",

@@ -92,6 +92,17 @@ describe("SlotPool", () => {
     }).pipe(Effect.scoped),
   );
 
+  it.effect("hears of a defect too, rather than wait for ever; and replaces the only slot for its age", () =>
+    Effect.gen(function* () {
+      const broken = yield* SlotPool.make({ open: Effect.die("broken"), size: 1, runsPerSlot: 1 });
+      assert.strictEqual((yield* Effect.exit(broken.use(Effect.succeed, never)))._tag, "Failure");
+      const { acquire } = counting();
+      const single = yield* SlotPool.make({ open: acquire, size: 1, spare: 0, runsPerSlot: 2 });
+      const seen = yield* Effect.forEach([1, 2, 3, 4, 5], () => single.use(run, never));
+      assert.deepStrictEqual(seen, [1, 1, 2, 2, 3]);
+    }).pipe(Effect.scoped),
+  );
+
   it.effect("a request that is given up leaves the queue", () =>
     Effect.gen(function* () {
       const { acquire } = counting();

@@ -4,6 +4,7 @@
  *
  * Each slot has a seat: a fiber that opens it, waits until it is spent or lost, closes it and begins again.
  */
+import * as Cause from "effect/Cause";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import type * as Exit from "effect/Exit";
@@ -65,7 +66,8 @@ export const make = Effect.fnUntraced(function* <S extends Pooled, E>({
 }: Options<S, E>): Effect.fn.Return<SlotPool<S, E>, never, Scope.Scope> {
   const idle: Array<Held<S>> = [];
   const waiting: Array<Deferred.Deferred<Held<S>, E>> = [];
-  let [busy, opening, opened, seated] = [0, 0, 0, 0];
+  const seats = size + spare;
+  let [busy, opening, opened] = [0, 0, 0];
 
   /** Hands idle slots to those who wait, as long as no more than `size` are busy. */
   const match = (): void => {
@@ -94,10 +96,12 @@ export const make = Effect.fnUntraced(function* <S extends Pooled, E>({
     if (at >= 0) idle.splice(at, 1);
   }).pipe(
     Effect.scoped,
-    Effect.catch((fault) => {
+    // A defect too: a seat that were given up would leave its requests waiting for ever.
+    Effect.catchCause((cause) => {
+      if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause);
       // With other slots at work nobody need hear of it: they go on, and no more of them are given up for their age.
       if (busy + idle.length === 0) {
-        for (const waiter of waiting.splice(0)) Deferred.doneUnsafe(waiter, Effect.fail(fault));
+        for (const waiter of waiting.splice(0)) Deferred.doneUnsafe(waiter, Effect.failCause(cause));
       }
       return Effect.sleep(REST);
     }),
@@ -108,7 +112,7 @@ export const make = Effect.fnUntraced(function* <S extends Pooled, E>({
     busy -= 1;
     const due = held.slot.runs() >= runsPerSlot;
     // Old slots go one at a time, and only while new ones can be had; one run a slot is a rule that knows no such ease.
-    const others = runsPerSlot === 1 || (opening === 0 && idle.length > 0);
+    const others = runsPerSlot === 1 || spare === 0 || (opening === 0 && idle.length > 0);
     if (held.gone || odd || (due && others)) Deferred.doneUnsafe(held.spent, Effect.void);
     else idle.push(held);
     match();
@@ -139,8 +143,7 @@ export const make = Effect.fnUntraced(function* <S extends Pooled, E>({
       ),
     );
 
-  seated = size + spare;
-  for (let i = 0; i < seated; i++) yield* Effect.forkScoped(seat);
+  for (let i = 0; i < seats; i++) yield* Effect.forkScoped(seat);
   return {
     use,
     figures: () => ({
@@ -149,7 +152,7 @@ export const make = Effect.fnUntraced(function* <S extends Pooled, E>({
       idle: idle.length,
       opening,
       opened,
-      recycled: Math.max(0, opened - seated),
+      recycled: Math.max(0, opened - seats),
     }),
   };
 });

@@ -281,25 +281,30 @@ const harm: ReadonlyArray<Attack> = [
 ];
 
 describe.skipIf(WithDocker.skip)("Docker", () => {
-  layer(SandboxDocker.layer(Languages.python), { timeout: 300_000, excludeTestServices: true })("hostile Python", (it) => {
-    it.effect.each([...lies, ...harm])(
-      "%s",
-      ([, tasks, program, ...outcomes]) =>
-        Effect.gen(function* () {
-          const sandbox = yield* Sandbox;
-          const verdicts = yield* Effect.forEach(tasks, (task) => sandbox.verify(task, program), {
-            concurrency: 2,
-          });
-          for (const verdict of verdicts) assert.include(outcomes, verdict.outcome, JSON.stringify(verdict));
-          // And both slots are as good as new.
-          const next = yield* Effect.forEach(
-            both,
-            (task) => sandbox.verify(task, "def f(a, b): return a + b"),
-            { concurrency: 2 },
-          );
-          for (const verdict of next) assert.strictEqual(verdict.outcome, "Passed", JSON.stringify(verdict));
-        }),
-      60_000,
-    );
-  });
+  layer(SandboxDocker.layer(Languages.python), { timeout: 300_000, excludeTestServices: true })(
+    "hostile Python",
+    (it) => {
+      it.effect.each([...lies, ...harm])(
+        "%s",
+        ([, tasks, program, ...outcomes]) =>
+          Effect.gen(function* () {
+            const sandbox = yield* Sandbox;
+            const verdicts = yield* Effect.forEach(tasks, (task) => sandbox.verify(task, program), {
+              concurrency: 2,
+            });
+            for (const verdict of verdicts)
+              assert.include(outcomes, verdict.outcome, JSON.stringify(verdict));
+            // And both slots are as good as new.
+            const next = yield* Effect.forEach(
+              both,
+              (task) => sandbox.verify(task, "def f(a, b): return a + b"),
+              { concurrency: 2 },
+            );
+            for (const verdict of next)
+              assert.strictEqual(verdict.outcome, "Passed", JSON.stringify(verdict));
+          }),
+        60_000,
+      );
+    },
+  );
 });

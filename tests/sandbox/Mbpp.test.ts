@@ -20,66 +20,64 @@ if (Mbpp.missing !== undefined) console.log(`MBPP tests skipped: ${Mbpp.missing}
 
 describe.skipIf(WithDocker.skip || Mbpp.missing !== undefined)("MBPP", () => {
   const generous = { cpuSeconds: 5, wallSeconds: 40 };
-  layer(SandboxDocker.layer(Languages.python, { limits: generous }), { timeout: 300_000, excludeTestServices: true })(
-    "Docker",
-    (it) => {
-      it.effect(
-        "references pass",
-        () =>
-          Effect.gen(function* () {
-            const sandbox = yield* Sandbox;
-            for (const problems of [Mbpp.sanitized(), Mbpp.full()]) {
-              const chosen = problems.filter(
-                ({ task }, i) => i % every === 0 || UNJUDGEABLE.includes(task.id),
-              );
-              const outcomes = yield* Effect.forEach(
-                chosen,
-                ({ task, reference }) =>
-                  sandbox.verify(task, reference).pipe(
-                    Effect.map((verdict) => [task.id, verdict.outcome] as const),
-                    Effect.catchTag("SandboxFault", () => Effect.succeed([task.id, "SandboxFault"] as const)),
-                  ),
-                { concurrency: sandbox.parallelism },
-              );
-              for (const [id, outcome] of outcomes) {
-                assert.strictEqual(outcome, UNJUDGEABLE.includes(id) ? "SandboxFault" : "Passed", id);
-              }
-              const passes = outcomes.filter(([, outcome]) => outcome === "Passed").length;
-              console.log(`MBPP references: ${passes} of ${outcomes.length} pass`);
+  layer(SandboxDocker.layer(Languages.python, { limits: generous }), {
+    timeout: 300_000,
+    excludeTestServices: true,
+  })("Docker", (it) => {
+    it.effect(
+      "references pass",
+      () =>
+        Effect.gen(function* () {
+          const sandbox = yield* Sandbox;
+          for (const problems of [Mbpp.sanitized(), Mbpp.full()]) {
+            const chosen = problems.filter(({ task }, i) => i % every === 0 || UNJUDGEABLE.includes(task.id));
+            const outcomes = yield* Effect.forEach(
+              chosen,
+              ({ task, reference }) =>
+                sandbox.verify(task, reference).pipe(
+                  Effect.map((verdict) => [task.id, verdict.outcome] as const),
+                  Effect.catchTag("SandboxFault", () => Effect.succeed([task.id, "SandboxFault"] as const)),
+                ),
+              { concurrency: sandbox.parallelism },
+            );
+            for (const [id, outcome] of outcomes) {
+              assert.strictEqual(outcome, UNJUDGEABLE.includes(id) ? "SandboxFault" : "Passed", id);
             }
-          }),
-        600_000,
-      );
+            const passes = outcomes.filter(([, outcome]) => outcome === "Passed").length;
+            console.log(`MBPP references: ${passes} of ${outcomes.length} pass`);
+          }
+        }),
+      600_000,
+    );
 
-      it.effect(
-        "labels are agreed with",
-        () =>
-          Effect.gen(function* () {
-            const sandbox = yield* Sandbox;
-            const tasks = new Map(Mbpp.sanitized().map(({ task }) => [task.id, task]));
-            for (const model of ["Meta-Llama-3-8B", "Meta-Llama-3-8B-Instruct"]) {
-              const rows = Mbpp.labelled(model).filter((row, i) => i % every === 0 && tasks.has(row.taskId));
-              const agreed = yield* Effect.forEach(
-                rows,
-                ({ taskId, program, passes }) =>
-                  sandbox.verify(tasks.get(taskId) ?? assert.fail(taskId), program).pipe(
-                    Effect.map((verdict) => passes === (verdict.outcome === "Passed") || verdict.outcome),
-                    Effect.catchTag("SandboxFault", (fault) => Effect.succeed(fault.reason)),
-                    Effect.tap((result) =>
-                      Effect.sync(() => {
-                        if (result !== true) console.log(`${taskId} is labelled ${passes}: ${result}`);
-                      }),
-                    ),
+    it.effect(
+      "labels are agreed with",
+      () =>
+        Effect.gen(function* () {
+          const sandbox = yield* Sandbox;
+          const tasks = new Map(Mbpp.sanitized().map(({ task }) => [task.id, task]));
+          for (const model of ["Meta-Llama-3-8B", "Meta-Llama-3-8B-Instruct"]) {
+            const rows = Mbpp.labelled(model).filter((row, i) => i % every === 0 && tasks.has(row.taskId));
+            const agreed = yield* Effect.forEach(
+              rows,
+              ({ taskId, program, passes }) =>
+                sandbox.verify(tasks.get(taskId) ?? assert.fail(taskId), program).pipe(
+                  Effect.map((verdict) => passes === (verdict.outcome === "Passed") || verdict.outcome),
+                  Effect.catchTag("SandboxFault", (fault) => Effect.succeed(fault.reason)),
+                  Effect.tap((result) =>
+                    Effect.sync(() => {
+                      if (result !== true) console.log(`${taskId} is labelled ${passes}: ${result}`);
+                    }),
                   ),
-                { concurrency: sandbox.parallelism },
-              );
-              const agree = agreed.filter((result) => result === true).length;
-              console.log(`EvalPlus labels of ${model}: ${agree} of ${rows.length} agreed with`);
-              assert.isAtLeast(agree, rows.length * 0.97);
-            }
-          }),
-        600_000,
-      );
-    },
-  );
+                ),
+              { concurrency: sandbox.parallelism },
+            );
+            const agree = agreed.filter((result) => result === true).length;
+            console.log(`EvalPlus labels of ${model}: ${agree} of ${rows.length} agreed with`);
+            assert.isAtLeast(agree, rows.length * 0.97);
+          }
+        }),
+      600_000,
+    );
+  });
 });

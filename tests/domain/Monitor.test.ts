@@ -3,7 +3,7 @@ import * as Monitor from "../../src/domain/Monitor.ts";
 
 /** Only these are watched. */
 const watching = (some: Partial<Monitor.Settings>): Monitor.Settings =>
-  Object.assign(Object.fromEntries(Monitor.names.map((name) => [name, null])), some) as Monitor.Settings;
+  Object.assign(Object.fromEntries(Monitor.names.map((name) => [name, null])), some);
 const on = (name: Monitor.Name, limit: number, action: Monitor.Action = "continue") =>
   watching({ [name]: { limit, action } });
 const trips = (settings: Monitor.Settings, start: Monitor.Values, now: Monitor.Values): boolean =>

@@ -63,9 +63,9 @@ describe("Task", () => {
 
 describe("Verdict", () => {
   it("of an older run still decodes", () => {
-    const old = { outcome: "Passed", testsPassed: 1, testsTotal: 1, cpuSeconds: 0, wallSeconds: 0 };
-    assert.deepStrictEqual(Schema.decodeUnknownSync(Verdict)(old) as unknown, old);
-    const more = { ...old, memoryBytes: 1, output: "x" };
-    assert.deepStrictEqual(Schema.decodeUnknownSync(Verdict)(more) as unknown, more);
+    const old: Verdict = { outcome: "Passed", testsPassed: 1, testsTotal: 1, cpuSeconds: 0, wallSeconds: 0 };
+    assert.deepStrictEqual(Schema.decodeUnknownSync(Verdict)(old), old);
+    const more: Verdict = { ...old, memoryBytes: 1, output: "x" };
+    assert.deepStrictEqual(Schema.decodeUnknownSync(Verdict)(more), more);
   });
 });

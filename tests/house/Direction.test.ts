@@ -5,6 +5,7 @@ import * as Sources from "./Sources.ts";
 /** Folders of src from the ground up; those in one row do not import each other. */
 const rows: ReadonlyArray<ReadonlyArray<string>> = [
   ["domain", "random"],
+  ["syntax"],
   ["config"],
   ["tensor"],
   ["model"],

@@ -9,11 +9,29 @@ import * as Result from "effect/Result";
 import * as Schema from "effect/Schema";
 import * as SchemaIssue from "effect/SchemaIssue";
 import type { Attempt } from "../../domain/Attempt.ts";
-import type { CallTests, Task } from "../../domain/Task.ts";
+import type { CallTests, Language, Split, Task } from "../../domain/Task.ts";
 import { type Flaw, shown } from "./Problem.ts";
+
+/** What a person may choose about a format; formats without such a choice do not look at it. */
+export interface Options {
+  /** Languages whose programs become tasks and attempts, where the records have several: `--language`. */
+  readonly languages: ReadonlyArray<Language>;
+  /** Of every task: `--split`; else as the source says. */
+  readonly split?: Split;
+  /** The most characters that a task's tests may have together, beyond which the largest hidden ones are left out. */
+  readonly testBytes?: number;
+  /** The least reward of an attempt that passes: `--passes`. */
+  readonly passes: number;
+  /** What of a completion is the reasoning before its program: text in <think> tags, or all text before the program. */
+  readonly reasoning: "none" | "think" | "prose";
+}
+
+/** What holds where nothing is chosen. */
+export const OPTIONS: Options = { languages: ["python"], passes: 1, reasoning: "think" };
 
 /** What a format may know beside the record. */
 export interface Context {
+  readonly options: Options;
   /** The file or folder that the record comes from. */
   readonly file: string;
   /** Who wrote the attempts where the record does not say: `--origin`, or else the file's name without its ending. */

@@ -17,7 +17,7 @@ const format = Format.make({
   looksLike: () => true,
   convert: ({ id }) => ({ leftOut: [String(id)] }),
 });
-const context = { file: "a.jsonl", origin: "a", task: () => undefined };
+const context = { options: Format.OPTIONS, file: "a.jsonl", origin: "a", task: () => undefined };
 const flaw = (value: unknown) => format.read(value, context).flaws?.[0];
 
 describe("a format", () => {

@@ -5,7 +5,10 @@ import type { Source } from "./Source.ts";
 import * as Bytes from "./source/Bytes.ts";
 
 /** SHA-256 of a file as it is on disk; undefined of a folder. */
-export const sha256 = async (source: Source, onBytes: (bytes: number) => void): Promise<string | undefined> => {
+export const sha256 = async (
+  source: Source,
+  onBytes: (bytes: number) => void,
+): Promise<string | undefined> => {
   if (source.kind === "folder") return undefined;
   const hash = createHash("sha256");
   try {

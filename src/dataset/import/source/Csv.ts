@@ -34,6 +34,7 @@ async function* read(
   let bytesBefore = 0;
   const parser = parse({
     delimiter,
+    record_delimiter: ["\r\n", "\n"],
     // A byte a character, whatever the encoding: what is not UTF-8 is told of its record.
     encoding: "latin1",
     relax_column_count: true,

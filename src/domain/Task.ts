@@ -97,7 +97,7 @@ export const Task = Schema.Struct({
   split: Split,
   language: Language,
   statement: Schema.String,
-  /** The function that tests call; of stdio tests a name without use. */
+  /** The function that tests call, in Python also the method of a class Solution; of stdio tests a name without use. */
   entryPoint: Schema.NonEmptyString,
   /** A reference solution, where the dataset has one. */
   reference: Schema.optionalKey(Schema.String),

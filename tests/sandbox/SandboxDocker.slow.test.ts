@@ -52,6 +52,23 @@ describe.skipIf(WithDocker.skip)("Docker", () => {
       }),
     );
 
+    it.effect("takes a method of a class Solution, one object for all calls", () =>
+      Effect.gen(function* () {
+        const program = "class Solution:\n    def f(self, a, b): return a + b";
+        for (const task of [byCall, byAssert]) yield* outcome(task, program, "Passed");
+        const counting = `class Solution:\n    n = 0\n    def f(self, a, b):\n        self.n += 1\n        return a + b if self.n == 1 else self.n`;
+        assert.strictEqual((yield* outcome(byCall, counting, "WrongAnswer")).firstFailing, 1);
+        const raises = "class Solution:\n    def __init__(self): self.x\n    def f(self, a, b): return a + b";
+        assert.match((yield* outcome(byCall, raises, "RuntimeError")).detail ?? "", /AttributeError/);
+        assert.match(
+          (yield* outcome(byCall, "class Solution: pass", "RuntimeError")).detail ?? "",
+          /no function named f/,
+        );
+        // A function of that name comes first.
+        yield* outcome(byCall, `${program}\ndef f(a, b): return None`, "WrongAnswer");
+      }),
+    );
+
     it.effect("passes right programs in both styles", () =>
       Effect.gen(function* () {
         for (const task of [byCall, byAssert]) {

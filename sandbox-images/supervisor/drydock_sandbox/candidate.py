@@ -25,7 +25,10 @@ def run(entry):
         exec(code, module.__dict__)
     except BaseException as error:
         return plain.send(ANSWERS, {"stage": "load", "e": describe(error)})
-    function = module.__dict__.get(entry)
+    try:
+        function = find(module.__dict__, entry)
+    except BaseException as error:
+        return plain.send(ANSWERS, {"stage": "load", "e": describe(error)})
     if not callable(function):
         return plain.send(ANSWERS, {"stage": "load", "e": f"NameError: no function named {entry} is defined"})
     plain.send(ANSWERS, {"ready": True})
@@ -42,6 +45,15 @@ def run(entry):
             answer = {"e": describe(error)}
         plain.send(ANSWERS, answer)
     sys.stdout.flush()
+
+
+def find(names, entry):
+    """The function of that name, or else the method of a class Solution, which is how LeetCode has programs."""
+    function = names.get(entry)
+    solution = names.get("Solution")
+    if not callable(function) and isinstance(solution, type):
+        return getattr(solution(), entry, None)
+    return function
 
 
 def run_whole():

@@ -38,6 +38,8 @@ export interface Context {
   readonly origin: string;
   /** A task of the dataset that `--tasks` names. */
   readonly task: (id: string) => Task | undefined;
+  /** A task of that dataset by its statement; only letters and digits count. */
+  readonly taskWith: (statement: string) => Task | undefined;
 }
 
 /** A task of call-style tests whose expected answers are those of its reference, which is to be run in a sandbox. */
@@ -88,6 +90,8 @@ interface About {
   readonly looksLike: (record: { readonly [field: string]: unknown }) => boolean;
   /** How JSON is parsed. "python": numbers that JavaScript would not keep (1.0, 2**60, NaN) stay apart (PythonJson.ts). */
   readonly json?: "python";
+  /** Records bring their task with them, the same one with each of its attempts: only the first is kept. */
+  readonly repeatsTasks?: boolean;
   readonly folder?: Folder;
 }
 
@@ -155,3 +159,15 @@ const leafOf = (issue: SchemaIssue.Issue): SchemaIssue.Issue => {
 
 /** Line ends as they are in programs that Drydock keeps: "\n". */
 export const unixLines = (text: string): string => text.replaceAll("\r\n", "\n").replaceAll("\r", "\n");
+
+/** Facts for `meta`, without those that are absent, empty or zero-length. */
+export const facts = (
+  given: Readonly<Record<string, Schema.Json | undefined>>,
+): { readonly [name: string]: Schema.Json } =>
+  Object.fromEntries(
+    Object.entries(given).flatMap(([name, value]) =>
+      value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0)
+        ? []
+        : [[name, value]],
+    ),
+  );

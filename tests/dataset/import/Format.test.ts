@@ -17,7 +17,13 @@ const format = Format.make({
   looksLike: () => true,
   convert: ({ id }) => ({ leftOut: [String(id)] }),
 });
-const context = { options: Format.OPTIONS, file: "a.jsonl", origin: "a", task: () => undefined };
+const context = {
+  options: Format.OPTIONS,
+  file: "a.jsonl",
+  origin: "a",
+  task: () => undefined,
+  taskWith: () => undefined,
+};
 const flaw = (value: unknown) => format.read(value, context).flaws?.[0];
 
 describe("a format", () => {

@@ -74,6 +74,14 @@ export const describe = (before: RunState.RunState, { event }: LoggedEvent): str
       return `${label}: round ${event.round}, chosen by ${event.by}; AUROC ${Object.entries(event.judges)
         .map(([judge, { auroc, pairs }]) => `${judge} ${auroc?.toFixed(2) ?? "-"} (${pairs} pairs)`)
         .join(", ")}`;
+    case "ProgramsSelected":
+      return `${label}: round ${event.round}, ${event.chosen.length} of ${event.among} programs chosen by ${event.by.join(" + ")}${
+        event.judges === undefined
+          ? ""
+          : `; AUROC of the random share ${Object.entries(event.judges)
+              .map(([judge, { auroc, pairs }]) => `${judge} ${auroc?.toFixed(2) ?? "-"} (${pairs} pairs)`)
+              .join(", ")}`
+      }`;
     case "MonitorsMeasured":
       return `${label}: monitors  ${figures(event.values, Number.POSITIVE_INFINITY)}`;
     case "AlarmRaised":

@@ -139,6 +139,8 @@ export interface ProgramScore {
   readonly advantage: number | null;
   /** sum_t (Q(s_t,a_t) - E_pi Q(s_t,.)); null without heads. */
   readonly gain: number | null;
+  /** Mean over the program's tokens of max_i Q_i - min_i Q_i, in [0, 1]; null without heads. */
+  readonly disagreement: number | null;
   /** V at the prompt's last token: predicted pass probability; null without heads. */
   readonly value: number | null;
   /** Sum of the reference policy's log-probs; null where it was not asked for, and where there is none. */

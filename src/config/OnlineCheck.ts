@@ -76,10 +76,80 @@ const raiseProblems = ({ monitors, retain }: OnlineStage): ReadonlyArray<Wrong> 
           'found "raise-offline", but retain.offline is false, so that no offline data is there; use "rollback", "stop" or "continue", or retain it',
         ]);
 
+/** Strategies that read a critic's value heads. */
+const CRITICAL: ReadonlySet<string> = new Set(["uncertainty", "value-of-information", "max-variance"]);
+
+const selectionProblems = (
+  { selector, selection, bestOf }: OnlineStage,
+  critic: boolean,
+  critics: string,
+): ReadonlyArray<Wrong> => {
+  const names = typeof selector === "string" ? [selector] : selector.map(({ strategy }) => strategy);
+  const wrong: Array<Wrong> = [];
+  const leaning = names.find((name) => CRITICAL.has(name));
+  if (leaning !== undefined && !critic) {
+    wrong.push([
+      ["selector"],
+      `found ${JSON.stringify(leaning)}, which needs a critic that nothing up to here trains; put a training whose algorithm is one of ${critics} before it or among its updates, or use "breadth" or "posterior"`,
+    ]);
+  }
+  if (leaning !== undefined && bestOf === null && selection.random === 0) {
+    wrong.push([
+      ["selection", "random"],
+      `found 0, but ${JSON.stringify(leaning)} is followed only once the critic was measured on programs drawn at random; use 0.1`,
+    ]);
+  }
+  const repeated = names.find((name, i) => names.indexOf(name) < i);
+  if (repeated !== undefined) {
+    wrong.push([["selector"], `has ${JSON.stringify(repeated)} twice; give it one weight`]);
+  }
+  if (selection.restBelow >= selection.restAbove) {
+    wrong.push([
+      ["selection", "restBelow"],
+      `found ${selection.restBelow}, must be less than restAbove, which is ${selection.restAbove}: else every problem rests`,
+    ]);
+  }
+  return wrong;
+};
+
+const pacingProblems = (
+  { pacing, rounds, validation, verifications }: OnlineStage,
+  critic: boolean,
+): ReadonlyArray<Wrong> => {
+  if (pacing.kind === "even" && rounds !== null && rounds < pacing.rounds) {
+    return [
+      [
+        ["pacing", "rounds"],
+        `found ${pacing.rounds}, but the stage ends after ${rounds} rounds and would leave the rest unspent; use ${rounds}, or remove rounds`,
+      ],
+    ];
+  }
+  if (pacing.kind !== "adaptive") return [];
+  const wrong: Array<Wrong> = [];
+  if (validation === null && !critic) {
+    wrong.push([
+      ["pacing", "kind"],
+      'found "adaptive", but the stage has neither validation nor a critic, so that nothing says whether verifications help; add validation, or use "even"',
+    ]);
+  }
+  if (verifications !== null && pacing.verifications > verifications) {
+    wrong.push([
+      ["pacing", "verifications"],
+      `found ${pacing.verifications}, must be at most the stage's verifications, which are ${verifications}`,
+    ]);
+  }
+  return wrong;
+};
+
 /** What is wrong with an online stage. `critic`: whether anything up to it trains one; `critics`: what does. */
 export const check = (stage: OnlineStage, critic: boolean, critics: string): ReadonlyArray<Wrong> => {
   const { offlineFraction, offlineFractionAnneal: anneal, retain, rounds, warmupRounds } = stage;
-  const wrong: Array<Wrong> = [...updateProblems(stage), ...bestOfProblems(stage, critic, critics)];
+  const wrong: Array<Wrong> = [
+    ...updateProblems(stage),
+    ...bestOfProblems(stage, critic, critics),
+    ...selectionProblems(stage, critic, critics),
+    ...pacingProblems(stage, critic),
+  ];
   if (stage.generator.kind === "remote") wrong.push(...remoteProblems(stage.generator));
   if (stage.samplesPerProblem > stage.programsPerRound) {
     wrong.push([

@@ -1,6 +1,7 @@
 /** The stages of a run: their schemas. */
 import * as Schema from "effect/Schema";
 import { Monitors, OfflineMonitors } from "./MonitorConfig.ts";
+import { Pacing, Selection, Selector } from "./SelectionConfig.ts";
 import { Count, describe, Fraction, Label, or, Positive, PositiveNumber, Rate } from "./Fields.ts";
 
 export const PromptTemplate = Schema.Literals(["plain", "mbpp-0-shot", "mbpp-3-shot"]);
@@ -201,9 +202,15 @@ const Online = Schema.Struct({
     "Verify only the best of a problem's programs; null: all of them.",
   ),
   selector: or(
-    Schema.Literals(["breadth", "random"]),
+    Selector,
     "breadth",
-    "Which programs are verified: one for each problem not yet solved and then retries, or any.",
+    "What is worth verifying: a strategy that orders problems and programs, or several with weights.",
+  ),
+  selection: or(Selection, {}, "Settings of the strategies."),
+  pacing: or(
+    Pacing,
+    { kind: "all" },
+    "How the stage's verifications are spread over rounds: all that is written is verified, evenly, or as long as it helps.",
   ),
   validation: or(
     Schema.NullOr(

@@ -139,6 +139,29 @@ export const RunEvent = Schema.Union([
       Schema.Struct({ auroc: Schema.NullOr(Schema.Number), pairs: Schema.Int }),
     ),
   }),
+  /** Which programs a round's verifications went to, and how the judges did on those that were drawn at random. */
+  Schema.TaggedStruct("ProgramsSelected", {
+    index: Schema.Int,
+    round: Schema.Int,
+    /** The strategies that were followed. */
+    by: Schema.Array(Schema.String),
+    /** Programs that could have been chosen. */
+    among: Schema.Int,
+    chosen: Schema.Array(
+      Schema.Struct({
+        slot: Schema.Int,
+        /** Of being chosen, over the random draw. */
+        probability: Schema.Number,
+        atRandom: Schema.Boolean,
+      }),
+    ),
+    /** AUROC over the random share; null where no pass and failure were compared. Absent where nothing was scored. */
+    judges: Schema.optionalKey(
+      Schema.Record(Schema.String, Schema.Struct({ auroc: Schema.NullOr(Schema.Number), pairs: Schema.Int })),
+    ),
+    /** Mean squared error of the critic's predictions, corrected for the choice; null without a critic or verdicts. */
+    brier: Schema.optionalKey(Schema.NullOr(Schema.Number)),
+  }),
   Schema.TaggedStruct("RoundFinished", {
     index: Schema.Int,
     round: Schema.Int,

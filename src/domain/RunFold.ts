@@ -188,6 +188,7 @@ const apply = (state: RunState, at: number, event: RunEvent): RunState => {
     case "CheckpointSaved":
       return { ...state, checkpoint: { id: event.id, stage: event.stage, done: event.done } };
     case "JudgesMeasured":
+    case "ProgramsSelected":
     case "CommandReceived":
     case "CommandRefused":
       return state;

@@ -209,6 +209,21 @@ export const fullLogits = (
   return g.add(g.matMul(tokens, embeddings, { transposeB: true }), state);
 };
 
+/** min_i Q_i and max_i Q_i [n, k] of all the online critics, bounded to (0, 1). */
+export const extremeQ = (
+  g: Graph,
+  model: Transformer.Model,
+  heads: Shape,
+  hidden: Value,
+  candidates: Value,
+): { readonly min: Value; readonly max: Value } => {
+  const logits = qLogits(g, model, heads, critics(heads), hidden, candidates);
+  return {
+    min: g.sigmoid(logits.reduce((a, b) => g.minimum(a, b))),
+    max: g.sigmoid(logits.reduce((a, b) => g.maximum(a, b))),
+  };
+};
+
 /** min_i Q_i [n, k] of all the online critics, bounded to (0, 1). */
 export const minQ = (
   g: Graph,
@@ -216,10 +231,7 @@ export const minQ = (
   heads: Shape,
   hidden: Value,
   candidates: Value,
-): Value => {
-  const logits = qLogits(g, model, heads, critics(heads), hidden, candidates);
-  return g.sigmoid(logits.reduce((a, b) => g.minimum(a, b)));
-};
+): Value => extremeQ(g, model, heads, hidden, candidates).min;
 
 /** Logits of V [n] (before the sigmoid) of hidden rows [n, d]. */
 export const valueLogits = (

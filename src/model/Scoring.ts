@@ -61,7 +61,7 @@ export const record = (g: Graph, model: Transformer.Model, spec: Spec): Programs
       continue;
     }
     const among = Heads.candidates(g, model, heads, hidden, labels);
-    const q = Heads.minQ(g, model, heads, hidden, among.ids);
+    const { min: q, max: most } = Heads.extremeQ(g, model, heads, hidden, among.ids);
     const k = among.ids.shape[1];
     const taken = (x: Value) => g.reshape(g.slice(x, [0, k - 1], [count, 1]), [count]);
     const v = g.reshape(g.sigmoid(Heads.valueLogits(g, model, heads, hidden)), [count, 1]);
@@ -72,6 +72,7 @@ export const record = (g: Graph, model: Transformer.Model, spec: Spec): Programs
       fetches: {
         logProbs: taken(logProbs),
         gains,
+        spread: g.sub(taken(most), taken(q)),
         values: g.sigmoid(Heads.valueLogits(g, model, heads, g.gather(all, last))),
       },
     });
@@ -95,6 +96,8 @@ export interface Score {
   readonly advantage: number | null;
   /** sum_t (Q - E_pi Q): its mean over programs of pi is 0; null without heads. */
   readonly gain: number | null;
+  /** Mean over the program's tokens of max_i Q_i - min_i Q_i, the critics' disagreement; null without heads. */
+  readonly disagreement: number | null;
   /** V at the prompt's last token; null without heads. */
   readonly value: number | null;
 }
@@ -185,17 +188,20 @@ const scoreBatch = (
     let logProb = 0;
     let advantage = 0;
     let gain = 0;
+    let spread = 0;
     for (let t = 0; t < tokens; t++, row++) {
       logProb += out["logProbs"]?.[row];
       if (!withHeads) continue;
       advantage += Math.min(0, out["gains"]?.[row]);
       gain += out["gains"]?.[row];
+      spread += out["spread"]?.[row];
     }
     return {
       logProb,
       tokens,
       advantage: withHeads ? advantage : null,
       gain: withHeads ? gain : null,
+      disagreement: withHeads ? spread / tokens : null,
       value: withHeads ? out["values"]?.[b] : null,
     };
   });

@@ -120,7 +120,9 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
 
   const latest = yield* store.latestCheckpoint;
   const fresh = (yield* store.head) === 0;
-  let carried: Carried = (latest?.state as Carried | undefined) ?? { ...initialCarried, tilt: info.tilt };
+  // What an older Drydock did not carry begins as it does in a new run.
+  const saved = (latest?.state as Partial<Carried> | undefined) ?? { tilt: info.tilt };
+  let carried: Carried = { ...initialCarried, ...saved };
   let from = { stage: latest?.stage ?? 0, done: latest?.done ?? 0 };
   let last = latest?.id ?? "start";
 

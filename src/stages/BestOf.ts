@@ -10,10 +10,11 @@ import { Compute, type ProgramScore } from "../compute/Compute.ts";
 import type { Judge, OnlineStage } from "../config/StageConfig.ts";
 import type { Task } from "../domain/Task.ts";
 import type { Random } from "../random/Random.ts";
-import { RunStore, type StoredCandidate } from "../store/RunStore.ts";
+import type { StoredCandidate } from "../store/RunStore.ts";
 import * as Judges from "./Judges.ts";
 import type { RunContext } from "./RunContext.ts";
 import { SafePoint } from "./SafePoint.ts";
+import { undecided } from "./VerifyRound.ts";
 
 export type BestOf = NonNullable<OnlineStage["bestOf"]>;
 
@@ -86,12 +87,6 @@ const scoresOf = (
     );
 };
 
-/** Whether a verdict from before the round answers a program. Those of the round itself are in the cache too. */
-const isKnown = Effect.fnUntraced(function* ({ decision, cacheKey }: StoredCandidate) {
-  const store = yield* RunStore;
-  return decision === "cached" || (decision === "open" && (yield* store.cacheGet(cacheKey)) !== null);
-});
-
 /** Chooses among a round's programs. `heads`: the first of each exact repeat, by slot. */
 export const choose = Effect.fn("BestOf.choose")(function* (
   context: RunContext,
@@ -118,9 +113,8 @@ export const choose = Effect.fn("BestOf.choose")(function* (
   );
   const scores = scoresOf(heads, answers);
   const by = Judges.choosing(bestOf.judge, soFar, bestOf.minPairs);
-  const known = yield* Effect.forEach(heads, isKnown);
   const score = (slot: number): number => scores.get(by)?.get(slot) ?? Number.NEGATIVE_INFINITY;
-  const fresh = heads.filter((_, i) => !known[i]);
+  const fresh = yield* undecided(heads);
   return { ...select(fresh, score, bestOf, spec.random), scores, by } satisfies Choice;
 });
 

@@ -16,18 +16,20 @@ import * as Random from "../random/Random.ts";
 import { Generator } from "../generator/Generator.ts";
 import { RunStore, type StoredCandidate } from "../store/RunStore.ts";
 import * as BestOf from "./BestOf.ts";
+import * as Choosing from "./Choosing.ts";
 import * as CircuitBreaker from "./CircuitBreaker.ts";
 import * as Guard from "./Guard.ts";
 import * as Judges from "./Judges.ts";
 import * as Memory from "./Memory.ts";
+import * as Pacing from "./Pacing.ts";
+import * as ProblemViews from "./ProblemViews.ts";
 import type { RolloutItem } from "./Rollout.ts";
 import * as RoundFigures from "./RoundFigures.ts";
 import type { Carried, RunContext } from "./RunContext.ts";
 import { SafePoint } from "./SafePoint.ts";
 import * as SandboxFigures from "./SandboxFigures.ts";
-import * as Selection from "./Selection.ts";
 import * as Updates from "./Updates.ts";
-import { headsOf, paidFor, verifyRound } from "./VerifyRound.ts";
+import { headsOf, paidFor, undecided, verifyRound } from "./VerifyRound.ts";
 import { isWritten, writeRound } from "./WriteRound.ts";
 
 /** Programs written for each verification that is left: repeats are free, but the rest would stay unverified. */
@@ -48,28 +50,19 @@ export interface OnlineSpec<E> {
 
 type History = ReadonlyArray<StoredCandidate>;
 
-/** Those and the tasks with a passing program in a history. */
-const solvedBy = (before: ReadonlySet<string>, history: History): ReadonlySet<string> =>
-  new Set([...before, ...history.filter((c) => c.outcome === "Passed").map(({ taskId }) => taskId)]);
-
-/** Tasks with a passing program in the offline data or in an earlier online stage. */
-const solvedBeforeStage = Effect.fnUntraced(function* (context: RunContext, index: number) {
+/** What earlier online stages wrote. */
+const earlierStages = Effect.fnUntraced(function* (context: RunContext, index: number) {
   const store = yield* RunStore;
-  const offline = context.offline.filter((e) => e.reward === 1).map(({ taskId }) => taskId);
-  const earlier = yield* Effect.forEach(
-    context.config.stages.flatMap(({ kind }, i) => (kind === "online" && i < index ? [i] : [])),
-    (stage) => store.candidates(stage),
-  );
-  return solvedBy(new Set(offline), earlier.flat());
+  const before = context.config.stages.flatMap(({ kind }, i) => (kind === "online" && i < index ? [i] : []));
+  return (yield* Effect.forEach(before, (stage) => store.candidates(stage))).flat();
 });
 
-/** Judged programs a task. */
-const attemptsOf = (history: History): ReadonlyMap<string, number> => {
-  const counts = new Map<string, number>();
-  for (const { taskId, outcome } of history)
-    if (outcome !== null) counts.set(taskId, (counts.get(taskId) ?? 0) + 1);
-  return counts;
-};
+/** Tasks with a passing program in the offline data or in what was written. */
+const solvedBy = (context: RunContext, written: History): ReadonlySet<string> =>
+  new Set([
+    ...context.offline.filter((e) => e.reward === 1).map(({ taskId }) => taskId),
+    ...written.filter((c) => c.outcome === "Passed").map(({ taskId }) => taskId),
+  ]);
 
 /** Runs rounds until the budget, the cap on programs or the number of rounds is reached. */
 export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, spec: OnlineSpec<E>) {
@@ -80,36 +73,51 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
   const { index, stage } = spec;
   const { seed, trainings } = context.config;
   const tasks = new Map<string, Task>(context.tasks.train.map((task) => [task.id, task]));
-  const solvedBefore = yield* solvedBeforeStage(context, index);
+  const earlier = yield* earlierStages(context, index);
   const watched: Guard.Guarded = { ...stage, unknownAtStart: [] };
   let carried = spec.carried;
 
   if (!stage.retain.offline) yield* compute.clearEpisodes("offline");
   let history: History = yield* Memory.replay(context, stage, index, spec.from);
 
-  /** What the stage's own share of the budget leaves for a round. */
-  const most = (): number => (stage.verifications ?? Number.POSITIVE_INFINITY) - paidFor(history);
+  if (carried.pace === null) carried = { ...carried, pace: Pacing.start(stage.pacing) };
+  /** Verifications that the stage had left when the round began: `paid` is what the round took since. */
+  const leftAtStart = Effect.fnUntraced(function* (paid: number) {
+    const { limit, spent, reserved } = yield* store.budget("verifications");
+    const own = stage.verifications ?? Number.POSITIVE_INFINITY;
+    return Math.min(limit - spent - reserved + paid, own - paidFor(history));
+  });
   let round = spec.from;
   for (; !carried.halted && (stage.rounds === null || round < stage.rounds); round++) {
     yield* safePoint.pass;
+    if (Pacing.isOver(stage.pacing, carried.pace)) break;
     let candidates = yield* store.candidates(index, round);
+    const left = yield* leftAtStart(paidFor(candidates));
+    const most = Pacing.most(stage.pacing, carried.pace, round, left);
+    const views = ProblemViews.of(
+      {
+        taskIds: context.tasks.train.map(({ id }) => id),
+        offline: context.offline,
+        earlier,
+        history,
+        policyVersion: carried.policyVersion,
+      },
+      stage.selection,
+    );
+    const random = Random.make(seed).split(`select/${index}/${round}`);
+    const choosing = { stage, views, soFar: carried.selectionJudges, random };
     if (!isWritten(remote, candidates)) {
-      const verifications = yield* store.budget("verifications");
       const generated = yield* store.budget("generated");
-      const left = Math.min(verifications.limit - verifications.spent - verifications.reserved, most());
       const affordable = Math.min(
         stage.programsPerRound,
-        Math.floor(surplus(stage) * left),
+        Math.floor(surplus(stage) * most),
         candidates.length + generated.limit - generated.spent - generated.reserved,
       );
       if (affordable <= 0) break;
-      const problems = Selection.problems({
+      const problems = Choosing.problems({
+        ...choosing,
         tasks: context.tasks.train,
-        history,
-        solvedBefore,
-        strategy: stage.selector,
         count: Math.max(1, Math.floor(affordable / stage.samplesPerProblem)),
-        random: Random.make(seed).split(`select/${index}/${round}`),
       });
       const items: Array<RolloutItem> = problems.flatMap((task) => {
         const before = history.filter(({ taskId }) => taskId === task.id).length;
@@ -134,28 +142,32 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
             soFar: carried.judges,
             random: Random.make(seed).split(`best-of/${index}/${round}`),
           });
-    yield* verifyRound(tasks, candidates, {
-      strategy: stage.selector,
-      solved: solvedBy(solvedBefore, history),
-      attempts: attemptsOf(history),
-      random: Random.make(seed).split(`verify/${index}/${round}`),
-      allowed: choice?.allowed ?? null,
-      most: most(),
+    const fresh = yield* undecided(headsOf(candidates));
+    const selected = yield* Choosing.programs(context, tasks, {
+      ...choosing,
+      heads: fresh.filter(({ slot }) => choice?.allowed.has(slot) ?? true),
+      known: [...earlier, ...history],
+      count: most,
+      // The best of n has a share of its own that is verified whole.
+      share: choice === null ? stage.selection.random : 0,
     });
+    yield* verifyRound(tasks, candidates, { slots: Choosing.slots(selected), most });
     candidates = yield* store.candidates(index, round);
     const ran = candidates.filter(({ decision }) => decision === "verified" || decision === "fault");
     yield* CircuitBreaker.check(ran.filter(({ decision }) => decision === "fault").length, ran.length);
     history = [...history, ...candidates];
-    const fresh = yield* Memory.grow(context, stage, candidates);
+    const added = yield* Memory.grow(context, stage, candidates);
     if (choice !== null) {
       const tallies = BestOf.measure(choice, candidates);
       yield* store.append(BestOf.event(index, round, choice.by, tallies));
       carried = { ...carried, judges: Judges.add(carried.judges, tallies) };
     }
-    const solved = solvedBy(solvedBefore, history);
+    const measured = Choosing.measure(index, round, selected, candidates);
+    carried = { ...carried, selectionJudges: Judges.add(carried.selectionJudges, measured.tallies) };
     const figures = RoundFigures.of(candidates);
     yield* store.append(
       { _tag: "Metrics", index, training: "round", step: round + 1, values: figures },
+      measured.event,
       {
         _tag: "RoundFinished",
         index,
@@ -164,7 +176,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
         cacheHits: candidates.filter(({ decision }) => decision === "cached").length,
         passed: candidates.filter(({ outcome }) => outcome === "Passed").length,
         unverified: candidates.filter(({ outcome }) => outcome === null).length,
-        solvedTasks: solved.size,
+        solvedTasks: solvedBy(context, [...earlier, ...history]).size,
       },
       yield* SandboxFigures.event(index, round),
     );
@@ -176,7 +188,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
       carried = yield* Guard.baseline(context, { at, stage: watched, carried, figures, id: start });
     }
     const before = carried.onlineUpdates[stage.label] ?? [];
-    const plan = Updates.plan({ trainings, stage, round, fresh, carried });
+    const plan = Updates.plan({ trainings, stage, round, fresh: added, carried });
     const made = yield* Updates.run({ index, ...plan, before });
     // A round that left the policy as it was publishes none.
     const trained = Updates.movesPolicy(trainings, made);
@@ -187,7 +199,9 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
       onlineUpdates: { ...carried.onlineUpdates, [stage.label]: [...before, made] },
     };
     const guard = yield* Guard.check(context, { at: { index, round }, stage: watched, carried, figures, id });
-    carried = guard.carried;
+    const { best } = guard.carried;
+    const moves = { passAt1: best?.passAt1 ?? null, brier: measured.brier };
+    carried = { ...guard.carried, pace: Pacing.next(stage.pacing, guard.carried.pace, moves) };
     if (guard.restore !== null) yield* spec.restore(guard.restore);
     yield* spec.checkpoint(round + 1, carried, id);
     const version = carried.policyVersion;

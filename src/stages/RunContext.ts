@@ -4,6 +4,7 @@ import type { Episode } from "../domain/Episode.ts";
 import type * as Monitor from "../domain/Monitor.ts";
 import type { Task } from "../domain/Task.ts";
 import type * as Judges from "./Judges.ts";
+import type * as Pacing from "./Pacing.ts";
 import type * as Updates from "./Updates.ts";
 
 export interface RunContext {
@@ -41,6 +42,10 @@ export interface Carried {
   readonly best: { readonly passAt1: number | null; readonly checkpoint: string } | null;
   /** How well the judges of best-of-n did, within the running online stage. */
   readonly judges: Judges.Tallies;
+  /** How well the policy's log-prob and the critic did on the random share of the running stage's verifications. */
+  readonly selectionJudges: Judges.Tallies;
+  /** How the running stage's verifications are paced; null before its first round. */
+  readonly pace: Pacing.Pace | null;
   /** Factor of the running stage's learning rates. */
   readonly learningRateScale: number;
   /** Added to the share of offline data in online updates. */
@@ -59,6 +64,8 @@ export interface Carried {
 export const stageStart = {
   best: null,
   judges: {},
+  selectionJudges: {},
+  pace: null,
   learningRateScale: 1,
   offlineRaise: 0,
   monitorStart: {},

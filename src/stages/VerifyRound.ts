@@ -5,10 +5,8 @@
  * others are cache hits. When the budget is spent the rest stays unverified, which is not a failure.
  */
 import * as Effect from "effect/Effect";
-import * as Selector from "../budget/Selector.ts";
 import type { Task } from "../domain/Task.ts";
 import type { Verdict } from "../domain/Verdict.ts";
-import type { Random } from "../random/Random.ts";
 import { Sandbox } from "../sandbox/Sandbox.ts";
 import { type Decision, RunStore, type StoredCandidate } from "../store/RunStore.ts";
 import { SafePoint, type StopRequested } from "./SafePoint.ts";
@@ -30,15 +28,26 @@ const groups = (
 export const headsOf = (candidates: ReadonlyArray<StoredCandidate>): ReadonlyArray<StoredCandidate> =>
   [...groups(candidates).values()].map(([head]) => head);
 
+/**
+ * Those that a round has to decide about: no verdict from before it answers them. Verdicts of the round itself are in
+ * the cache too; a resumed round finds the same programs.
+ */
+export const undecided = Effect.fn("VerifyRound.undecided")(function* (
+  heads: ReadonlyArray<StoredCandidate>,
+) {
+  const store = yield* RunStore;
+  return yield* Effect.filter(heads, ({ decision, cacheKey }) =>
+    decision === "cached"
+      ? Effect.succeed(false)
+      : decision === "open"
+        ? Effect.map(store.cacheGet(cacheKey), (verdict) => verdict === null)
+        : Effect.succeed(true),
+  );
+});
+
 export interface Choice {
-  readonly strategy: "breadth" | "random";
-  /** Tasks that have a passing program already. */
-  readonly solved: ReadonlySet<string>;
-  /** Programs judged for a task so far; absent: none. */
-  readonly attempts: ReadonlyMap<string, number>;
-  readonly random: Random;
-  /** Slots that may be paid for; null: all. */
-  readonly allowed: ReadonlySet<number> | null;
+  /** Slots that may be paid for, the best first; of exact repeats the first. */
+  readonly slots: ReadonlyArray<number>;
   /** Verifications that the round may spend, beside what the budget leaves. */
   readonly most: number;
 }
@@ -77,17 +86,15 @@ export const verifyRound = Effect.fn("VerifyRound.verifyRound")(function* (
       { discard: true },
     );
   // Which programs the last of the budget goes to is settled before any runs: it must not depend on timing.
-  const wanted = ({ slot }: StoredCandidate): boolean => choice.allowed?.has(slot) ?? true;
-  const ordered = [
-    ...Selector.order({ ...choice, candidates: heads.filter(wanted) }),
-    ...heads.filter((head) => !wanted(head)),
-  ];
+  const place = new Map(choice.slots.map((slot, i) => [slot, i]));
+  const placeOf = ({ slot }: StoredCandidate): number => place.get(slot) ?? heads.length;
+  const ordered = [...heads].sort((a, b) => placeOf(a) - placeOf(b));
   for (const head of ordered) {
     const before = paid.has(head.decision);
     const cached = yield* store.cacheGet(head.cacheKey);
     if (cached !== null) yield* answer(head.cacheKey, cached);
     if (before) left -= 1;
-    else if (cached === null && head.decision === "open" && left > 0 && wanted(head)) {
+    else if (cached === null && head.decision === "open" && left > 0 && place.has(head.slot)) {
       left -= 1;
       chosen.push(head);
     }

@@ -46,21 +46,25 @@ export const insert = (tx: Tx, candidates: ReadonlyArray<Candidate>): number => 
   return inserted;
 };
 
-const fromRow = (row: Row): StoredCandidate => ({
-  stage: Number(row["stage"]),
-  round: Number(row["round"]),
-  slot: Number(row["slot"]),
-  taskId: String(row["task_id"]),
-  program: String(row["program"]),
-  cacheKey: String(row["cache_key"]),
-  tokens: numbers(JSON.parse(String(row["tokens"]))),
-  logProbs: numbers(JSON.parse(String(row["log_probs"]))),
-  policyVersion: row["policy_version"] === null ? null : Number(row["policy_version"]),
-  ...(typeof row["origin"] === "string" ? { origin: row["origin"] } : {}),
-  temperature: Number(row["temperature"]),
-  decision: row["decision"] as Decision,
-  outcome: typeof row["verdict"] === "string" ? fromText(row["verdict"]).outcome : null,
-});
+const fromRow = (row: Row): StoredCandidate => {
+  const verdict = typeof row["verdict"] === "string" ? fromText(row["verdict"]) : null;
+  return {
+    stage: Number(row["stage"]),
+    round: Number(row["round"]),
+    slot: Number(row["slot"]),
+    taskId: String(row["task_id"]),
+    program: String(row["program"]),
+    cacheKey: String(row["cache_key"]),
+    tokens: numbers(JSON.parse(String(row["tokens"]))),
+    logProbs: numbers(JSON.parse(String(row["log_probs"]))),
+    policyVersion: row["policy_version"] === null ? null : Number(row["policy_version"]),
+    ...(typeof row["origin"] === "string" ? { origin: row["origin"] } : {}),
+    temperature: Number(row["temperature"]),
+    decision: row["decision"] as Decision,
+    outcome: verdict?.outcome ?? null,
+    cpuSeconds: verdict?.cpuSeconds ?? null,
+  };
+};
 
 /** Those of a stage, or of one round of it, in the order of rounds and slots. */
 export const list = (db: Database, stage: number, round?: number): ReadonlyArray<StoredCandidate> =>

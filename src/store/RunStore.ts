@@ -56,6 +56,8 @@ export type Decision = "open" | "pending" | "verified" | "cached" | "fault" | "u
 export interface StoredCandidate extends Candidate {
   readonly decision: Decision;
   readonly outcome: Outcome | null;
+  /** CPU seconds of its verdict. */
+  readonly cpuSeconds: number | null;
 }
 
 export interface CheckpointRecord {

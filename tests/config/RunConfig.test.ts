@@ -329,6 +329,42 @@ describe("RunConfig", () => {
       'stages[2].monitors.kl: an offline stage measures its monitors only where it has validation; add "validation": {}',
     ],
     [
+      "a strategy that needs a critic where there is none",
+      '"training": "cql", "steps": 120, "learningRate": 2e-3 },\n    { "kind": "tilt" },',
+      '"training": "sft", "steps": 120, "learningRate": 2e-3 },\n    { "kind": "online", "label": "b", "selector": "uncertainty", "updates": [] },',
+      'stages[3].selector: found "uncertainty", which needs a critic that nothing up to here trains; put a training',
+    ],
+    [
+      "a strategy of the critic that is never measured",
+      '"updates": [',
+      '"selector": "value-of-information", "selection": { "random": 0 }, "updates": [',
+      'stages[5].selection.random: found 0, but "value-of-information" is followed only once the critic was measured',
+    ],
+    [
+      "one strategy twice",
+      '"updates": [',
+      '"selector": [{ "strategy": "breadth" }, { "strategy": "breadth", "weight": 2 }], "updates": [',
+      'stages[5].selector: has "breadth" twice',
+    ],
+    [
+      "a band that everything is outside of",
+      '"updates": [',
+      '"selection": { "restBelow": 0.6, "restAbove": 0.4 }, "updates": [',
+      "stages[5].selection.restBelow: found 0.6, must be less than restAbove, which is 0.4",
+    ],
+    [
+      "an even pace over more rounds than there are",
+      '"updates": [',
+      '"rounds": 2, "pacing": { "kind": "even", "rounds": 4 }, "updates": [',
+      "stages[5].pacing.rounds: found 4, but the stage ends after 2 rounds",
+    ],
+    [
+      "an adaptive pace that begins above the stage's share",
+      '"updates": [',
+      '"verifications": 50, "pacing": { "kind": "adaptive", "verifications": 60 }, "updates": [',
+      "stages[5].pacing.verifications: found 60, must be at most the stage's verifications, which are 50",
+    ],
+    [
       "the best of too few",
       '"updates": [',
       '"samplesPerProblem": 2, "bestOf": { "judge": "logProb", "keep": 2 }, "updates": [',

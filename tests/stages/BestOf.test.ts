@@ -32,6 +32,7 @@ const score = (text: string): ProgramScore => {
     advantage: passes ? -sample : -10,
     value: 0.5,
     gain: null,
+    disagreement: null,
     referenceLogProb: null,
   };
 };
@@ -95,14 +96,11 @@ const decide = (spec: BestOf.BestOf, soFar: Judges.Tallies = {}) =>
       random,
     });
     yield* verifyRound(tasks, candidates, {
-      strategy: "breadth",
-      solved: new Set(),
-      attempts: new Map(),
-      random,
-      allowed: choice.allowed,
+      slots: [...choice.allowed],
       most: Number.POSITIVE_INFINITY,
     });
-    const after = yield* store.candidates(0, 0);
+    // CPU time is measured: no two runs have the same.
+    const after = (yield* store.candidates(0, 0)).map((candidate) => ({ ...candidate, cpuSeconds: null }));
     return { choice, after, tallies: BestOf.measure(choice, after) };
   });
 

@@ -19,14 +19,9 @@ const tasks = new Map(Array.from({ length: PROGRAMS }, (_, i) => [`t${i}`, Stage
 
 const decideWithin = Effect.fnUntraced(function* (most: number) {
   const store = yield* RunStore;
-  yield* verifyRound(tasks, yield* store.candidates(0, 0), {
-    strategy: "breadth",
-    solved: new Set(),
-    attempts: new Map(),
-    random: Random.make(7),
-    allowed: null,
-    most,
-  });
+  const candidates = yield* store.candidates(0, 0);
+  const slots = Random.make(7).shuffle(candidates.map(({ slot }) => slot));
+  yield* verifyRound(tasks, candidates, { slots, most });
 });
 const decide = decideWithin(Number.POSITIVE_INFINITY);
 

@@ -334,7 +334,12 @@ describe("candidates and the cache", () => {
             ["cached", "Passed"],
           ],
         );
-        assert.deepStrictEqual(stored[0], { ...a, decision: "verified", outcome: "Passed" });
+        assert.deepStrictEqual(stored[0], {
+          ...a,
+          decision: "verified",
+          outcome: "Passed",
+          cpuSeconds: verdict("Passed").cpuSeconds,
+        });
         assert.deepInclude((yield* store.state).counts, { verified: 2, cacheHits: 1, passed: 2 });
         assert.deepStrictEqual(yield* store.budget("verifications"), { limit: 10, spent: 2, reserved: 0 });
       }),

@@ -4,7 +4,7 @@
  * Lezer's grammars read any text: what does not parse is in the tree as an error node, nothing throws, and the time
  * is linear in the length (deep nesting is cut by the parser). Programs are looked at, never evaluated.
  */
-import type { SyntaxNode, SyntaxNodeRef, Tree } from "@lezer/common";
+import { type SyntaxNode, type SyntaxNodeRef, Tree } from "@lezer/common";
 import { parser as cpp } from "@lezer/cpp";
 import { parser as javascript } from "@lezer/javascript";
 import type { LRParser } from "@lezer/lr";
@@ -67,9 +67,28 @@ const placeOf = (source: string, at: number): Place => {
 /** A regular expression with its end; the grammar of JavaScript takes one without, up to the end of the line. */
 const closed = /^\/(?:[^\\/[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/\w*$/u;
 
+/** C++ may spell operators as words, which the grammar does not know; its offsets must stay. */
+const spelled = /\b(?:and|or|not)\b/g;
+const signs: Readonly<Record<string, string>> = { and: "&& ", or: "||", not: "!  " };
+
+const treeOf = (language: Language, source: string): Tree => {
+  const text = language === "cpp" ? source.replace(spelled, (word) => signs[word] ?? word) : source;
+  try {
+    return parsers[language].parse(text);
+  } catch (error) {
+    // Lezer recurses over small deep trees: thousands of brackets in a row can need more stack than there is.
+    if (error instanceof RangeError) return Tree.empty;
+    throw error;
+  }
+};
+
+const spelledAt = (source: string, from: number): string | undefined =>
+  /^(?:and|or|not)\b/.exec(source.slice(from, from + 4))?.[0];
+
 /** The tree of a program, whatever the text. */
 export const parse = (language: Language, source: string): Parsed => {
-  const tree = parsers[language].parse(source);
+  const tree = treeOf(language, source);
+  if (tree.length === 0 && source.length > 0) return { tree, error: placeOf(source, 0) };
   let first = -1;
   tree.iterate({
     enter: (node) => {
@@ -234,6 +253,13 @@ const flat = (language: Language, tree: Tree, source: string): Array<Token> => {
         return true;
       }
       if (node.node.firstChild !== null || node.type.isError || node.type.isTop) return true;
+      const word = language === "cpp" ? spelledAt(source, node.from) : undefined;
+      if (word !== undefined) {
+        gap(node.from);
+        at = node.from + word.length;
+        out.push({ kind: "operator", text: word, from: node.from, to: at });
+        return false;
+      }
       const text = source.slice(node.from, node.to);
       return whole(node, kindOf(name, text), text);
     },

@@ -38,7 +38,7 @@ function f(‹xs›)·{¶  let ‹best›·=·«Infinity|NaN»;¶  for (const �
 #define MOD «1000|1001»
 using namespace std;¶
 struct Point·{·int px,·py;·};¶int ‹gcdOf›(int ‹a›,·int ‹b›)·{·return ‹b›·«==|!=»·0·?·‹a›·:·‹gcdOf›(‹b›,·‹a›·«%|/»·‹b›);·}¶
-int main()·{¶  int ‹n›,·‹total›·=·«0|1»;¶  cin·«>>|<<»·‹n›;¶  vector<vector<«int|char»>> ‹grid›(‹n›);¶  for (int ‹i›·=·0;·‹i›·«<|<=»·‹n›;·‹i›++)·{¶    Point ‹p›;·‹p›.«px|py»·=·‹i›;¶    ‹total›·«+=|-=»·«max|min»(‹gcdOf›(‹p›.px,·‹n›),·(int)‹grid›[‹i›].size());¶  }¶  for (auto &‹row›·:·‹grid›) for (auto ‹v›·:·‹row›) ‹total›·+=·‹v›;¶  auto ‹show›·=·[&](int ‹w›)·{·cout·<<·‹w›·%·MOD·<<·"«a|b»\\n";·};¶  ‹show›(‹total›);¶  return 0;¶}¶`,
+int main()·{¶  int ‹n›,·‹total›·=·«0|1»;¶  cin·«>>|<<»·‹n›;¶  vector<vector<«int|char»>> ‹grid›(‹n›);¶  for (int ‹i›·=·0;·‹i›·«<|<=»·‹n›;·‹i›++)·{¶    if (‹i› «and|or» not ‹n›) ‹n›·=·1;¶    Point ‹p›;·‹p›.«px|py»·=·‹i›;¶    ‹total›·«+=|-=»·«max|min»(‹gcdOf›(‹p›.px,·‹n›),·(int)‹grid›[‹i›].size());¶  }¶  for (auto &‹row›·:·‹grid›) for (auto ‹v›·:·‹row›) ‹total›·+=·‹v›;¶  auto ‹show›·=·[&](int ‹w›)·{·cout·<<·‹w›·%·MOD·<<·"«a|b»\\n";·};¶  ‹show›(‹total›);¶  return 0;¶}¶`,
   },
 ];
 

@@ -5,7 +5,7 @@ import * as Path from "node:path";
 import * as Effect from "effect/Effect";
 import * as Command from "effect/cli/Command";
 import packageJson from "../../package.json" with { type: "json" };
-import * as Dataset from "../dataset/Dataset.ts";
+import * as Manifest from "../dataset/Manifest.ts";
 import * as PolicyFiles from "../model/directory/Policy.ts";
 import * as Diagnosis from "../sandbox/docker/Diagnosis.ts";
 import * as Languages from "../sandbox/docker/Languages.ts";
@@ -221,7 +221,7 @@ const shipped = (
 const policy = PolicyFiles.read(Path.join(ROOT, "policies", "js-compose")).pipe(
   Effect.map(({ card, config }) => `${card.name}: ${config.num_hidden_layers} × ${config.hidden_size}`),
 );
-const dataset = Dataset.readManifest(Path.join(ROOT, "datasets", "js-compose")).pipe(
+const dataset = Manifest.read(Path.join(ROOT, "datasets", "js-compose")).pipe(
   Effect.map(({ name, splits }) => `${name}: ${splits.train} training and ${splits.test} held-out problems`),
 );
 

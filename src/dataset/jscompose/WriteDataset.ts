@@ -2,13 +2,14 @@
 import * as Effect from "effect/Effect";
 import * as Dataset from "../Dataset.ts";
 import type { DatasetError } from "../DatasetError.ts";
+import type * as Manifest from "../Manifest.ts";
 import * as Relabel from "../Relabel.ts";
 import * as Generate from "./Generate.ts";
 
 export const VERSION = "1";
 
 export interface Written {
-  readonly manifest: Dataset.Manifest;
+  readonly manifest: Manifest.Manifest;
   /** Share of the labelled attempts that pass. */
   readonly passing: number;
 }

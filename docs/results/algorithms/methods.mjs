@@ -132,18 +132,40 @@ const onPolicy = {
   retain: { offline: false, online: "latest" },
   repeats: "keep",
 };
-const grpo = (config) =>
+const grpo = (config, learningRate, steps = 4, shares = undefined) =>
   fromScratch(
     { policy: { algorithm: "grpo", config: { groupSize: 8, ...config }, batchSize: 48 } },
-    [{ training: "policy", steps: 4, learningRate: 5e-4 }],
+    [{ training: "policy", steps, learningRate }],
     onPolicy,
+    shares,
   );
+const rft = (learningRate, steps, shares = undefined) =>
+  fromScratch(
+    { sft },
+    [{ training: "sft", steps, learningRate }],
+    { retain: { offline: false, online: "all" } },
+    shares,
+  );
+const LEAVE_ONE_OUT = { advantage: "leave-one-out" };
 
 /** Online alone, from the base policy, without a label. */
 export const baselines = {
-  rft: fromScratch({ sft }, [{ training: "sft", steps: 20, learningRate: 3e-4 }], {
-    retain: { offline: false, online: "all" },
-  }),
-  grpo: grpo({}),
-  rloo: grpo({ advantage: "leave-one-out" }),
+  rft: rft(3e-4, 20),
+  grpo: grpo({}, 5e-4),
+  rloo: grpo(LEAVE_ONE_OUT, 5e-4),
+};
+
+/** What the baselines' settings were chosen from, on seed 1 after 300 and 1,000 verifications. */
+const TUNED = [300, 1000];
+export const tuning = {
+  "grpo 1e-4": grpo({}, 1e-4, 4, TUNED),
+  "grpo 2e-4": grpo({}, 2e-4, 4, TUNED),
+  "grpo 5e-4": grpo({}, 5e-4, 4, TUNED),
+  "grpo 2e-4, 8 steps": grpo({}, 2e-4, 8, TUNED),
+  "grpo 2e-4, no KL, clip 0.28": grpo({ kl: 0, clipHigh: 0.28, normalise: "token" }, 2e-4, 4, TUNED),
+  "rloo 2e-4": grpo(LEAVE_ONE_OUT, 2e-4, 4, TUNED),
+  "rloo 5e-4": grpo(LEAVE_ONE_OUT, 5e-4, 4, TUNED),
+  "rft 3e-4, 20 steps": rft(3e-4, 20, TUNED),
+  "rft 5e-4, 20 steps": rft(5e-4, 20, TUNED),
+  "rft 5e-4, 40 steps": rft(5e-4, 40, TUNED),
 };

@@ -4,16 +4,16 @@
 //   node docs/results/algorithms/run.mjs prepare --work DIR       the dataset with labels, and a base policy a seed
 //   node docs/results/algorithms/run.mjs offline --work DIR --labels full|tenth [--only "cql;sft"] [--seeds 1,2] [--jobs 2]
 //   node docs/results/algorithms/run.mjs online  --work DIR --labels full|tenth ...
+//   node docs/results/algorithms/run.mjs tuning --work DIR --seeds 1 ...     settings of the baselines, tried
 //   node docs/results/algorithms/run.mjs baselines --work DIR ...
 //
 // Reports land in DIR/KIND-LABELS/METHOD-seedS.json; table.mjs prints them.
-import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { parseArgs } from "node:util";
-import { baselines, methods, online, steps } from "./methods.mjs";
+import { basePolicy, drydock, trainAll } from "../runner.mjs";
+import { baselines, methods, online, steps, tuning } from "./methods.mjs";
 
-const root = path.resolve(import.meta.dirname, "../../..");
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -27,9 +27,9 @@ const { values, positionals } = parseArgs({
   },
 });
 const kind = positionals[0];
-if (values.work === undefined || !["prepare", "offline", "online", "baselines"].includes(kind)) {
+if (values.work === undefined || !["prepare", "offline", "online", "tuning", "baselines"].includes(kind)) {
   console.error(
-    "usage: node run.mjs prepare|offline|online|baselines --work DIR (see the head of this file)",
+    "usage: node run.mjs prepare|offline|online|tuning|baselines --work DIR (see the head of this file)",
   );
   process.exit(1);
 }
@@ -37,21 +37,7 @@ const work = path.resolve(values.work);
 const seeds = values.seeds.split(",").map(Number);
 const dataset = path.join(work, "js-compose-labelled");
 
-const drydock = (args) =>
-  new Promise((resolve) => {
-    const child = spawn(process.execPath, ["bin/drydock.mjs", ...args], { cwd: root });
-    let said = "";
-    const hear = (data) => {
-      said = (said + data).slice(-4000);
-    };
-    child.stdout.on("data", hear);
-    child.stderr.on("data", hear);
-    child.on("close", (code) => resolve({ code, said }));
-  });
-
-/** The base policy of a seed: the shipped one is seed 1's. */
-const base = (seed) =>
-  seed === 1 ? path.join(root, "policies/js-compose") : path.join(work, `base-${seed}`);
+const base = (seed) => basePolicy(work, seed);
 
 const shared = (name, seed, labels) => ({
   name,
@@ -96,33 +82,7 @@ const configs = {
     };
   },
   baselines: (name, seed) => ({ ...shared("baseline", seed, "none"), ...baselines[name] }),
-};
-
-const run = async (folder, name, seed, config) => {
-  const slug = `${name.replaceAll(/[^A-Za-z0-9-]+/g, "-")}-seed${seed}`;
-  const report = path.join(folder, `${slug}.json`);
-  if (fs.existsSync(report)) return;
-  const file = path.join(folder, `${slug}.config.json`);
-  const runs = path.join(folder, `${slug}.runs`);
-  fs.rmSync(runs, { recursive: true, force: true });
-  fs.writeFileSync(file, JSON.stringify(config, null, 2));
-  const started = Date.now();
-  const { code, said } = await drydock(["train", file, "--output", runs]);
-  const [directory] = fs.existsSync(runs) ? fs.readdirSync(runs) : [];
-  const made = directory === undefined ? "" : path.join(runs, directory, "report.json");
-  if (code !== 0 || !fs.existsSync(made)) {
-    console.error(`FAILED ${slug} (exit ${code})\n${said}`);
-    process.exitCode = 1;
-    return;
-  }
-  fs.copyFileSync(made, report);
-  if (!values.keep) fs.rmSync(runs, { recursive: true });
-  const figures = JSON.parse(fs.readFileSync(report, "utf8"))
-    .evaluations.map((e) => `${e.stage}@${e.temperature} ${(100 * e.passAt1).toFixed(1)}`)
-    .join("  ");
-  console.log(
-    `${new Date().toISOString().slice(11, 19)} ${slug} ${((Date.now() - started) / 1000).toFixed(0)} s  ${figures}`,
-  );
+  tuning: (name, seed) => ({ ...shared("tuning", seed, "none"), ...tuning[name] }),
 };
 
 const prepare = async () => {
@@ -158,17 +118,13 @@ const prepare = async () => {
 
 if (kind === "prepare") await prepare();
 else {
-  const labels = kind === "baselines" ? "none" : values.labels;
-  const folder = path.join(work, kind === "baselines" ? kind : `${kind}-${labels}`);
-  fs.mkdirSync(folder, { recursive: true });
-  const all = Object.keys(kind === "baselines" ? baselines : methods);
+  const fromNothing = { baselines, tuning }[kind];
+  const labels = fromNothing === undefined ? values.labels : "none";
+  const folder = path.join(work, fromNothing === undefined ? `${kind}-${labels}` : kind);
+  const all = Object.keys(fromNothing ?? methods);
   const chosen = values.only === undefined ? all : values.only.split(";");
-  const queue = seeds.flatMap((seed) => chosen.map((name) => ({ name, seed })));
-  const worker = async () => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const { name, seed } = next;
-      await run(folder, name, seed, configs[kind](name, seed, labels));
-    }
-  };
-  await Promise.all(Array.from({ length: Number(values.jobs) }, worker));
+  const specs = seeds.flatMap((seed) =>
+    chosen.map((name) => ({ name, seed, config: configs[kind](name, seed, labels), keep: values.keep })),
+  );
+  await trainAll(folder, specs, Number(values.jobs));
 }

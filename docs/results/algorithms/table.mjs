@@ -1,9 +1,8 @@
 // Prints the Markdown tables of the comparison from its reports.
 //   node docs/results/algorithms/table.mjs FOLDER [STAGE ...]
 // FOLDER holds METHOD-seedS.json, as run.mjs leaves them. STAGE: evaluations to print; all of them by default.
-import * as fs from "node:fs";
-import * as path from "node:path";
 import * as interval from "../interval.mjs";
+import { reportsOf } from "../runner.mjs";
 
 const [folder, ...wanted] = process.argv.slice(2);
 if (folder === undefined) {
@@ -24,15 +23,7 @@ const ORDER = [
 ];
 const summary = (values) => (values.length === 0 ? "-" : interval.summary(values));
 
-const runs = fs
-  .readdirSync(folder)
-  .map((file) => ({ file, match: /^(.*)-seed(\d+)\.json$/.exec(file) }))
-  .filter(({ match }) => match !== null)
-  .map(({ file, match }) => ({
-    method: match[1],
-    seed: Number(match[2]),
-    report: JSON.parse(fs.readFileSync(path.join(folder, file), "utf8")),
-  }));
+const runs = reportsOf(folder);
 const place = (method) => (ORDER.includes(method) ? ORDER.indexOf(method) : ORDER.length);
 const methods = [...new Set(runs.map(({ method }) => method))].sort((a, b) => place(a) - place(b));
 const stages =

@@ -1,0 +1,153 @@
+// What a verification buys, by how it was chosen: held-out pass@1 against verifications spent, a strategy each, with the
+// same offline start, updates and number of verifications.
+//
+//   node docs/results/algorithms/run.mjs prepare --work DIR       the dataset, and a base policy a seed
+//   node docs/results/selection/run.mjs --work DIR [--only "breadth;posterior"] [--seeds 1,2] [--jobs 1]
+//   node docs/results/selection/run.mjs --work DIR --table        Markdown of what is there
+//
+// Reports land in DIR/selection/METHOD-seedS.json.
+import * as path from "node:path";
+import { parseArgs } from "node:util";
+import * as interval from "../interval.mjs";
+import { basePolicy, reportsOf, trainAll } from "../runner.mjs";
+
+const { values } = parseArgs({
+  options: {
+    work: { type: "string" },
+    only: { type: "string" },
+    seeds: { type: "string", default: "1,2,3,4,5" },
+    jobs: { type: "string", default: "1" },
+    threads: { type: "string", default: "1" },
+    table: { type: "boolean", default: false },
+    from: { type: "string" },
+  },
+});
+if (values.work === undefined && values.from === undefined) {
+  console.error("usage: node run.mjs --work DIR [--table] (see the head of this file)");
+  process.exit(1);
+}
+
+/** Verifications after which the policy is measured. */
+const SHARES = [75, 150, 300];
+/** Verified in a round, and written for it where something is chosen: four times as many. */
+const ROUND = 38;
+const WRITTEN = 150;
+
+const one = (selector) => ({ selector, programsPerRound: WRITTEN });
+const several = (...names) => one(names.map((strategy) => ({ strategy })));
+const strategies = {
+  /** As many programs as verifications, for any problems: nothing is chosen. */
+  none: { selector: "random", programsPerRound: ROUND },
+  random: one("random"),
+  breadth: one("breadth"),
+  "round-robin": one("round-robin"),
+  posterior: one("posterior"),
+  uncertainty: one("uncertainty"),
+  "value-of-information": one("value-of-information"),
+  "max-variance": one("max-variance"),
+  diversity: one("diversity"),
+  "breadth + value-of-information": several("breadth", "value-of-information"),
+};
+
+const config = (name, seed) => ({
+  name: "selection",
+  seed,
+  policy: { path: basePolicy(values.work, seed), prompt: "plain", stop: ["\n"] },
+  dataset: { kind: "drydock", path: path.resolve(values.work, "js-compose-labelled") },
+  limit: { validation: 100, labels: 360 },
+  compute: {
+    maxTrainTokens: 112,
+    maxPromptTokens: 64,
+    maxNewTokens: 80,
+    generationBatch: 128,
+    threads: Number(values.threads),
+  },
+  sandbox: { slots: 2, cpuSeconds: 1, wallSeconds: 5, memoryBytes: 33554432 },
+  budget: { verifications: SHARES.at(-1), generated: 6000 },
+  evaluation: { temperature: [1, 0.5], samples: 10, greedy: true },
+  trainings: {
+    sft: { algorithm: "sft", batchSize: 48, episodes: "passing" },
+    critic: { algorithm: "cql", config: { steps: 300, alpha: 20 }, batchSize: 48 },
+  },
+  stages: [
+    { kind: "offline", label: "sft", training: "sft", steps: 120, learningRate: 5e-4, warmupSteps: 5 },
+    { kind: "offline", label: "critic", training: "critic", steps: 300, learningRate: 5e-3, warmupSteps: 5 },
+    { kind: "evaluate", label: "0" },
+    ...SHARES.flatMap((total, i) => {
+      const verifications = total - (SHARES[i - 1] ?? 0);
+      return [
+        {
+          kind: "online",
+          label: `online-${total}`,
+          verifications,
+          pacing: { kind: "even", rounds: Math.round(verifications / ROUND) },
+          temperature: 0.7,
+          offlineFraction: 0.5,
+          updates: [
+            { training: "sft", steps: 20, learningRate: 2e-4 },
+            { training: "critic", steps: 20, learningRate: 1e-3 },
+          ],
+          validation: null,
+          ...strategies[name],
+        },
+        { kind: "evaluate", label: String(total) },
+      ];
+    }),
+  ],
+  checkpointEverySteps: 100000,
+});
+
+const folder = values.from ?? path.join(path.resolve(values.work), "selection");
+
+const print = () => {
+  const reports = reportsOf(folder);
+  const known = Object.keys(strategies);
+  const methods = [...new Set(reports.map(({ method }) => method))].sort(
+    (a, b) => place(known, a) - place(known, b),
+  );
+  const at = (method, total, temperature) =>
+    new Map(
+      reports.flatMap(({ method: its, seed, report }) => {
+        const found = report.evaluations.find(
+          (e) => e.stage === String(total) && e.temperature === temperature,
+        );
+        return its === method && found !== undefined ? [[seed, found.passAt1]] : [];
+      }),
+    );
+  for (const [temperature, called] of [
+    [1, "T=1"],
+    [0.5, "T=.5"],
+    [0, "greedy"],
+  ]) {
+    console.log(
+      `\nHeld-out pass@1, ${called}, after so many verifications; the last column paired by seed\n`,
+    );
+    row(["strategy", "seeds", "0", ...SHARES, `${SHARES.at(-1)} against none`]);
+    row(Array(SHARES.length + 4).fill("---"));
+    for (const method of methods) {
+      const last = at(method, SHARES.at(-1), temperature);
+      const none = at("none", SHARES.at(-1), temperature);
+      const paired = [...last].filter(([seed]) => none.has(seed)).map(([seed, x]) => x - none.get(seed));
+      row([
+        method,
+        last.size,
+        ...[0, ...SHARES].map((total) => summary([...at(method, total, temperature).values()])),
+        method === "none" ? "" : summary(paired),
+      ]);
+    }
+  }
+};
+const summary = (list) => (list.length === 0 ? "-" : interval.summary(list));
+const row = (cells) => console.log(`| ${cells.join(" | ")} |`);
+const place = (known, method) =>
+  known.findIndex((name) => name.replaceAll(/[^A-Za-z0-9-]+/g, "-") === method);
+
+if (values.table || values.work === undefined) print();
+else {
+  const seeds = values.seeds.split(",").map(Number);
+  const chosen = values.only === undefined ? Object.keys(strategies) : values.only.split(";");
+  const specs = seeds.flatMap((seed) =>
+    chosen.map((name) => ({ name, seed, config: config(name, seed), keep: true })),
+  );
+  await trainAll(folder, specs, Number(values.jobs));
+}

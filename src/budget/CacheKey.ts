@@ -1,11 +1,12 @@
 /**
- * The verdict cache's key: everything that a verdict depends on, and nothing else.
+ * Keys of programs: everything that a verdict depends on, and nothing else.
  *
- * Program text (exact), task id, language, entry point, tests, limits, and the sandbox's identity (engine, image,
+ * Program text (exact, or its normal form), task id, language, entry point, tests, limits, and the sandbox's identity (engine, image,
  * judge version). Statement, split and reference solution do not change a verdict and are left out.
  */
 import { createHash } from "node:crypto";
 import type { Task } from "../domain/Task.ts";
+import * as Normalise from "../syntax/Normalise.ts";
 
 /** JSON with keys in order, so that equal values have equal texts. */
 const canonical = (value: unknown): string => {
@@ -35,6 +36,15 @@ const taskHash = (task: Task): string => {
   return hash;
 };
 
-/** 64 hexadecimal digits. `sandbox` is the sandbox's `identity`. */
-export const make = (task: Task, program: string, sandbox: string): string =>
+/** Of the program as it is written: 64 hexadecimal digits. `sandbox` is the sandbox's `identity`. */
+export const exact = (task: Task, program: string, sandbox: string): string =>
   sha256(canonical(["verdict-1", taskHash(task), sandbox, sha256(program)]));
+
+/**
+ * The same for programs that differ only in comments, spacing and names of their own, and so cannot differ in what
+ * running them shows: 64 hexadecimal digits.
+ */
+export const normalised = (task: Task, program: string, sandbox: string): string => {
+  const form = Normalise.program(task.language, program, { keep: [task.entryPoint] });
+  return sha256(canonical(["verdict-2", taskHash(task), sandbox, sha256(form)]));
+};

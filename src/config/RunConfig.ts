@@ -144,6 +144,11 @@ const Sandbox = Schema.Struct({
       "OCI runtime of the containers, as the Docker engine calls it (runsc, kata, …); left out: its default.",
     ),
   ),
+  duplicates: or(
+    Schema.Literals(["normalised", "exact"]),
+    "normalised",
+    "Programs that share one verdict: also those that differ only in comments, spacing and names of their own, or exact repeats alone.",
+  ),
   javascript: or(
     Schema.Literals(["quickjs", "node"]),
     "quickjs",

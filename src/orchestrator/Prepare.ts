@@ -195,7 +195,11 @@ export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig
     const { reasoning, program } = Reasoning.split(task.language, text);
     return reasoning === "" ? { program: completion(text) } : { reasoning, program: completion(program) };
   };
-  const cacheKey = (task: Task, program: string): string => CacheKey.make(task, program, sandbox.identity);
+  const episodeId = (task: Task, program: string): string => CacheKey.exact(task, program, sandbox.identity);
+  const cacheKey =
+    config.sandbox.duplicates === "exact"
+      ? episodeId
+      : (task: Task, program: string): string => CacheKey.normalised(task, program, sandbox.identity);
 
   // A program without a label says what somebody wrote, not whether it is right.
   const cloning = Object.values(config.trainings).every(({ algorithm }) => algorithm === "sft");
@@ -208,7 +212,7 @@ export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig
     const text = reasons
       ? Reasoning.render(task.language, attempt.reasoning ?? "", attempt.program)
       : attempt.program;
-    const id = cacheKey(task, text);
+    const id = episodeId(task, text);
     if (seen.has(id)) return [];
     seen.add(id);
     return [{ ...attempt, id, task, text }];
@@ -226,7 +230,7 @@ export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig
     if (attempt.outcome === undefined) continue;
     const total = testCount(task.tests);
     cache.push({
-      key: id,
+      key: cacheKey(task, text),
       origin: attempt.labelSource ?? "dataset",
       verdict: {
         outcome: attempt.outcome,
@@ -238,7 +242,7 @@ export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig
     });
   }
   yield* checkOffline(config, offline);
-  const context: RunContext = { config, tasks, offline, prompt, completion, written, cacheKey };
+  const context: RunContext = { config, tasks, offline, prompt, completion, written, cacheKey, episodeId };
   const labels: Labels = { count: cache.length, cache };
   return { context, labels };
 });

@@ -25,10 +25,12 @@ export const episodesOf = (
   const seen = new Set(retain.offline ? context.offline.map(({ id }) => id) : []);
   const episodes: Array<Episode> = [];
   for (const candidate of candidates) {
-    const { cacheKey, stage, round, slot } = candidate;
-    const id = repeats === "keep" ? `${cacheKey}/${stage}/${round}/${slot}` : cacheKey;
+    const { stage, round, slot } = candidate;
     const task = tasks.get(candidate.taskId);
-    if (candidate.outcome === null || task === undefined || seen.has(id)) continue;
+    if (candidate.outcome === null || task === undefined) continue;
+    const text = context.episodeId(task, candidate.program);
+    const id = repeats === "keep" ? `${text}/${stage}/${round}/${slot}` : text;
+    if (seen.has(id)) continue;
     seen.add(id);
     episodes.push({
       id,

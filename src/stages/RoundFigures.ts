@@ -13,8 +13,12 @@ const groupsOf = (candidates: ReadonlyArray<Written>) => {
   return { groups: groups.length, equal: groups.filter((group) => new Set(group).size === 1).length };
 };
 
+const repeats = (candidates: ReadonlyArray<Written>, key: (candidate: Written) => string): number =>
+  1 - new Set(candidates.map(key)).size / candidates.length;
+
 /**
- * `duplicate_rate`: share of the programs that repeat another one of the round; `mean_length`: characters of a
+ * `duplicate_rate`: share of the programs that repeat another one of the round, letter by letter; `shared_rate`: share
+ * that another one's verdict answers, those that differ in names or spacing included; `mean_length`: characters of a
  * program; `groups`: problems with at least two judged programs; `zero_variance`: share of these whose outcomes agree
  * (absent where there are none).
  */
@@ -22,7 +26,8 @@ export const of = (candidates: ReadonlyArray<Written>): Readonly<Record<string, 
   if (candidates.length === 0) return {};
   const { groups, equal } = groupsOf(candidates);
   return {
-    duplicate_rate: 1 - new Set(candidates.map(({ cacheKey }) => cacheKey)).size / candidates.length,
+    duplicate_rate: repeats(candidates, ({ taskId, program }) => `${taskId}\n${program}`),
+    shared_rate: repeats(candidates, ({ cacheKey }) => cacheKey),
     mean_length: candidates.reduce((sum, { program }) => sum + program.length, 0) / candidates.length,
     groups,
     ...(groups === 0 ? {} : { zero_variance: equal / groups }),

@@ -22,8 +22,10 @@ export interface RunContext {
   readonly completion: (program: string) => string;
   /** The same as an episode's texts: with the reasoning apart, where the run tells it apart. */
   readonly written: (task: Task, program: string) => Pick<Episode, "program" | "reasoning">;
-  /** Key of the verdict cache. */
+  /** Key of the verdict cache: programs with the same one share a verdict. */
   readonly cacheKey: (task: Task, program: string) => string;
+  /** Of the program's text as it is: what an episode is known by. */
+  readonly episodeId: (task: Task, program: string) => string;
 }
 
 /** What changes from stage to stage and is saved with every checkpoint. */

@@ -37,7 +37,10 @@ describe("Prepare", () => {
       const some = yield* prepare({ limit: { labels: 4 } });
       assert.strictEqual(some.labels.count, 4);
       assert.deepStrictEqual(
-        some.context.offline.map(({ id }) => id),
+        some.context.offline.map(({ taskId, program }) => {
+          const task = some.context.tasks.train.find(({ id }) => id === taskId);
+          return task === undefined ? "" : some.context.cacheKey(task, program);
+        }),
         some.labels.cache.map(({ key }) => key),
       );
       const [a, b, c, d] = some.context.offline;

@@ -41,6 +41,7 @@ export const context = ({ offline }: { readonly offline: ReadonlyArray<string> }
   completion: (program) => program,
   written: (_, program) => ({ program }),
   cacheKey: (_, program) => `key of ${program}`,
+  episodeId: (_, program) => `key of ${program}`,
 });
 
 /** One process's life with the store in a directory. */

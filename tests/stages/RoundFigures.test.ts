@@ -19,14 +19,21 @@ describe("figures of a round", () => {
       written("b", "xxxx", "WrongAnswer"),
       written("c", "xx", "WrongAnswer"),
       written("c", "xxxx", "RuntimeError"),
-      written("d", "xxxx", "Passed"),
+      { ...written("d", "xxxx", "Passed"), cacheKey: "c/xxxx" },
     ]);
-    assert.deepEqual(figures, { duplicate_rate: 1 / 8, mean_length: 3, groups: 3, zero_variance: 2 / 3 });
+    assert.deepEqual(figures, {
+      duplicate_rate: 1 / 8,
+      shared_rate: 1 / 4,
+      mean_length: 3,
+      groups: 3,
+      zero_variance: 2 / 3,
+    });
   });
 
   it("have no share of groups where there are none", () => {
     assert.deepEqual(RoundFigures.of([written("a", "x", "Passed")]), {
       duplicate_rate: 0,
+      shared_rate: 0,
       mean_length: 1,
       groups: 0,
     });

@@ -5,6 +5,7 @@
 import { assert, describe, it as plainIt, layer } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import type * as Schema from "effect/Schema";
+import type { Attempt } from "../../src/domain/Attempt.ts";
 import type { Task } from "../../src/domain/Task.ts";
 import * as Docker from "../../src/sandbox/docker/Docker.ts";
 import * as DockerSlot from "../../src/sandbox/docker/DockerSlot.ts";
@@ -41,6 +42,10 @@ const UNJUDGEABLE: Readonly<Record<string, string>> = {
   "1056_d_decorate_apple_tree_1782": "a test without its empty second line",
   "1264_c_beautiful_mirrors_with_queries_6684": "a solution of another problem",
 };
+
+/** It needs a package, or CodeRL says of the same program both that it passes and that it fails. */
+const isUnjudgeable = (task: Task, { program, origin }: Attempt): boolean =>
+  program.includes("numpy") || (task.id === "apps/train/0001" && origin === "baseline");
 
 /** What became of each program, as "id: outcome passed/total". */
 const verdicts = Effect.fnUntraced(function* (
@@ -114,14 +119,18 @@ describe.skipIf(WithDocker.skip || humanEval.length === 0)("datasets", () => {
         "APPS: graded as by CodeRL",
         () =>
           Effect.gen(function* () {
-            const graded = Contests.apps().flatMap(({ task, programs }) =>
-              programs.map((one) => ({ task, ...one })),
+            const graded = yield* Effect.promise(Contests.apps);
+            const chosen = sampled(
+              graded.filter(({ task, attempt }) => !isUnjudgeable(task, attempt)),
+              12,
             );
-            const chosen = sampled(graded, 12);
-            const ended = yield* verdicts(chosen);
+            const ended = yield* verdicts(
+              chosen.map(({ task, attempt }) => ({ task, program: attempt.program })),
+            );
             const differing = ended.flatMap((verdict, index) => {
-              const { passes, said } = chosen[index] ?? assert.fail("one verdict a program");
-              return passes === (verdict.outcome === "Passed") ? [] : [{ ...verdict, said }];
+              const { attempt } = chosen[index] ?? assert.fail("one verdict a program");
+              const agreed = (attempt.outcome === "Passed") === (verdict.outcome === "Passed");
+              return agreed ? [] : [{ ...verdict, said: attempt.outcome }];
             });
             console.log(`APPS: ${ended.length - differing.length} of ${ended.length} labels agreed with`);
             assert.deepStrictEqual(differing, []);
@@ -133,7 +142,7 @@ describe.skipIf(WithDocker.skip || humanEval.length === 0)("datasets", () => {
         "CodeContests: solutions pass, and fail the tests of another problem",
         () =>
           Effect.gen(function* () {
-            const problems = sampled(Contests.codeContests(), 6);
+            const problems = sampled(yield* Effect.promise(Contests.codeContests), 6);
             yield* passAll(
               "CodeContests",
               problems.filter(({ task }) => !((task.id.split("/")[1] ?? "") in UNJUDGEABLE)),

@@ -37,6 +37,8 @@ export interface SessionOptions {
   /** The run directory to go on with; null makes a new one. */
   readonly directory: string | null;
   readonly json: boolean;
+  /** Print no report at the end: the caller has something else to say. */
+  readonly quiet?: boolean;
 }
 
 const decoding = (temperature: number): string => (temperature === 0 ? "greedy" : `T=${temperature}`);
@@ -123,7 +125,7 @@ const body = Effect.fn("RunSession.body")(function* (
   );
   const { context, labels } = yield* Prepare.prepare(config, loaded);
   const report = yield* TerminalProgress.during(Run.execute(context, labels), store.state);
-  yield* printReport(options.json, report, store.directory);
+  if (options.quiet !== true) yield* printReport(options.json, report, store.directory);
 });
 
 /** The event of a run that did not finish. */
@@ -209,7 +211,9 @@ export const session = Effect.fn("RunSession.session")(function* (
     Effect.provide(services),
     Effect.scoped,
     Effect.catchTag("StopRequested", () =>
-      options.json ? Console.log(JSON.stringify({ status: "stopped", directory })) : Effect.void,
+      options.json && options.quiet !== true
+        ? Console.log(JSON.stringify({ status: "stopped", directory }))
+        : Effect.void,
     ),
     Effect.ensuring(
       Effect.suspend(() =>

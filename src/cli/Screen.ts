@@ -12,6 +12,12 @@ const clear = (): string => (block.length === 0 ? "" : `\u001b[${block.length}A\
 
 const fit = (line: string): string => line.slice(0, Math.max(20, (out.columns || 100) - 1));
 
+/** A bar that is full at 1. */
+export const bar = (fraction: number, width = 24): string => {
+  const full = Math.round(width * Math.min(1, Math.max(0, fraction)));
+  return `${"█".repeat(full)}${"░".repeat(width - full)}`;
+};
+
 /** Whether a block can be drawn: on a terminal that moves its cursor. */
 export const isTerminal = (): boolean => out.isTTY && process.env["TERM"] !== "dumb";
 

@@ -11,13 +11,6 @@ import type { RunState, StageState } from "../domain/RunState.ts";
 import { alarm, duration, percent } from "./Output.ts";
 import * as Screen from "./Screen.ts";
 
-const WIDTH = 24;
-
-const bar = (fraction: number): string => {
-  const full = Math.round(WIDTH * Math.min(1, Math.max(0, fraction)));
-  return `${"█".repeat(full)}${"░".repeat(WIDTH - full)}`;
-};
-
 const mark: Record<StageState["status"], string> = { waiting: "·", running: "▸", done: "✓" };
 
 const metricNames = ["loss", "total", "auroc"];
@@ -105,7 +98,7 @@ const stageLine = (
     state.status === "paused" ? "paused" : speed(stage, pace, now),
     figures,
   ];
-  return `${name}  ${bar(fraction)} ${parts.filter((part) => part !== "").join("  ")}`;
+  return `${name}  ${Screen.bar(fraction)} ${parts.filter((part) => part !== "").join("  ")}`;
 };
 
 /** All stages as lines, the running one with its bar. Pure. */

@@ -73,6 +73,18 @@ export const list = (db: Database, stage: number, round?: number): ReadonlyArray
     : db.all("SELECT * FROM candidates WHERE stage = ? AND round = ? ORDER BY slot", [stage, round])
   ).map(fromRow);
 
+/** A candidate with the verdict that it or its repeat got; null: it has none. */
+export interface JudgedCandidate extends StoredCandidate {
+  readonly verdict: Verdict | null;
+}
+
+/** Those of every stage, in the order of stages, rounds and slots. */
+export const judged = (db: Database): ReadonlyArray<JudgedCandidate> =>
+  db.all("SELECT * FROM candidates ORDER BY stage, round, slot").map((row) => ({
+    ...fromRow(row),
+    verdict: typeof row["verdict"] === "string" ? fromText(row["verdict"]) : null,
+  }));
+
 type Key = Pick<Candidate, "stage" | "round" | "slot">;
 
 /** Moves one candidate from one decision to another; it must be where the caller thinks it is. */

@@ -11,6 +11,7 @@ import type { LoggedEvent } from "../domain/RunEvent.ts";
 import * as RunFold from "../domain/RunFold.ts";
 import * as RunState from "../domain/RunState.ts";
 import { attempt, open as openDatabase } from "./Database.ts";
+import * as CandidateRows from "./CandidateRows.ts";
 import * as Checkpoints from "./Checkpoints.ts";
 import * as EventRows from "./EventRows.ts";
 import type { StoreError } from "./RunStore.ts";
@@ -62,9 +63,11 @@ export const open = Effect.fn("RunReader.open")(function* (directory: string) {
     heads: Stream.fromEffectSchedule(head, Schedule.spaced(POLL_MILLIS)).pipe(Stream.changes),
     /** Every recorded checkpoint, oldest first. A run that goes on may remove some of them at any time. */
     checkpoints: attempt(() => Checkpoints.list(db, directory)),
+    /** Every program that was written online, with its verdict. */
+    candidates: attempt(() => CandidateRows.judged(db)),
     state: attempt(() => {
       state = RunFold.replay(EventRows.pages(db, state.lastSeq), state);
       return state;
     }),
-  } satisfies RunReader & { readonly checkpoints: unknown };
+  } satisfies RunReader & { readonly checkpoints: unknown; readonly candidates: unknown };
 });

@@ -1,0 +1,128 @@
+// What augmented data does to offline training: one `drydock train` for each method, dataset and seed. What is there
+// already is not run again.
+//
+//   node docs/results/augment/run.mjs prepare --work DIR     the datasets: as shipped, with mutants, renamed, with both
+//   node docs/results/augment/run.mjs train --work DIR [--only "cql"] [--data none,both] [--seeds 1,2] [--jobs 1]
+//
+// Reports land in DIR/METHOD-DATA-seedS.json; table.mjs prints them. Data, model, steps and methods are those of
+// docs/results/algorithms with 360 labels, from the shipped base policy.
+import { spawn } from "node:child_process";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { parseArgs } from "node:util";
+import { methods as all, steps } from "../algorithms/methods.mjs";
+
+const root = path.resolve(import.meta.dirname, "../../..");
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    work: { type: "string" },
+    only: { type: "string", default: "cql;rloo, normalised" },
+    data: { type: "string", default: "none,mutants,renames,both" },
+    seeds: { type: "string", default: "1,2,3,4,5" },
+    jobs: { type: "string", default: "1" },
+    threads: { type: "string", default: "1" },
+  },
+});
+const kind = positionals[0];
+if (values.work === undefined || !["prepare", "train"].includes(kind)) {
+  console.error("usage: node run.mjs prepare|train --work DIR (see the head of this file)");
+  process.exit(1);
+}
+const work = path.resolve(values.work);
+fs.mkdirSync(work, { recursive: true });
+
+const shipped = path.join(root, "datasets/js-compose");
+const kinds = { mutants: "mutants", renames: "renames", both: "mutants,renames" };
+const dataset = (data) => (data === "none" ? shipped : path.join(work, `js-compose-${data}`));
+
+const drydock = (args) =>
+  new Promise((resolve) => {
+    const child = spawn(process.execPath, ["bin/drydock.mjs", ...args], { cwd: root });
+    let said = "";
+    const hear = (data) => {
+      said = (said + data).slice(-4000);
+    };
+    child.stdout.on("data", hear);
+    child.stderr.on("data", hear);
+    child.on("close", (code) => resolve({ code, said }));
+  });
+
+const prepare = async () => {
+  for (const [data, made] of Object.entries(kinds)) {
+    if (fs.existsSync(dataset(data))) continue;
+    const args = ["--out", dataset(data), "--kinds", made, "--per-task", "4", "--seed", "1"];
+    const { code, said } = await drydock(["data", "augment", shipped, ...args]);
+    if (code !== 0) throw new Error(said);
+    console.log(said);
+  }
+};
+
+const evaluate = (label) => ({ kind: "evaluate", label });
+/** The method's stages; where it begins with SFT, that is measured too. */
+const stagesOf = (name, n) =>
+  all[name].stages(n).flatMap((stage) => (stage.label === "sft" ? [stage, evaluate("sft")] : [stage]));
+
+const config = (name, data, seed) => {
+  const n = steps("tenth");
+  const { trainings } = all[name];
+  return {
+    name: "augment",
+    seed,
+    policy: { path: path.join(root, "policies/js-compose"), prompt: "plain", stop: ["\n"] },
+    dataset: { kind: "drydock", path: dataset(data) },
+    limit: { validation: 100 },
+    compute: {
+      maxTrainTokens: 112,
+      maxPromptTokens: 64,
+      maxNewTokens: 80,
+      generationBatch: 128,
+      threads: Number(values.threads),
+    },
+    sandbox: { slots: 2, cpuSeconds: 1, wallSeconds: 5, memoryBytes: 33554432 },
+    budget: { verifications: 0, generated: 0 },
+    evaluation: { temperature: 1, samples: 10, greedy: true },
+    checkpointEverySteps: 100000,
+    trainings: typeof trainings === "function" ? trainings(n) : trainings,
+    stages: [...stagesOf(name, n), evaluate("offline")],
+  };
+};
+
+const run = async (name, data, seed) => {
+  const slug = `${name.replaceAll(/[^A-Za-z0-9]+/g, "_")}-${data}-seed${seed}`;
+  const report = path.join(work, `${slug}.json`);
+  if (fs.existsSync(report)) return;
+  const file = path.join(work, `${slug}.config.json`);
+  const runs = path.join(work, `${slug}.runs`);
+  fs.rmSync(runs, { recursive: true, force: true });
+  fs.writeFileSync(file, JSON.stringify(config(name, data, seed), null, 2));
+  const started = Date.now();
+  const { code, said } = await drydock(["train", file, "--output", runs]);
+  const [directory] = fs.existsSync(runs) ? fs.readdirSync(runs) : [];
+  const made = directory === undefined ? "" : path.join(runs, directory, "report.json");
+  if (code !== 0 || !fs.existsSync(made)) {
+    console.error(`FAILED ${slug} (exit ${code})\n${said}`);
+    process.exitCode = 1;
+    return;
+  }
+  fs.copyFileSync(made, `${report}.tmp`);
+  fs.renameSync(`${report}.tmp`, report);
+  fs.rmSync(runs, { recursive: true });
+  const figures = JSON.parse(fs.readFileSync(report, "utf8"))
+    .evaluations.map((e) => `${e.stage}@${e.temperature} ${(100 * e.passAt1).toFixed(1)}`)
+    .join("  ");
+  console.log(`${slug} ${((Date.now() - started) / 1000).toFixed(0)} s  ${figures}`);
+};
+
+await prepare();
+if (kind === "train") {
+  const names = values.only.split(";");
+  const data = values.data.split(",");
+  const queue = values.seeds
+    .split(",")
+    .flatMap((seed) => names.flatMap((name) => data.map((of) => [name, of, Number(seed)])));
+  const worker = async () => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) await run(...next);
+  };
+  await Promise.all(Array.from({ length: Number(values.jobs) }, worker));
+}

@@ -16,6 +16,7 @@ import * as Random from "../random/Random.ts";
 import { Generator } from "../generator/Generator.ts";
 import { RunStore, type StoredCandidate } from "../store/RunStore.ts";
 import * as BestOf from "./BestOf.ts";
+import * as BrokenPrograms from "./BrokenPrograms.ts";
 import * as Choosing from "./Choosing.ts";
 import * as CircuitBreaker from "./CircuitBreaker.ts";
 import * as Guard from "./Guard.ts";
@@ -133,6 +134,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
       });
       candidates = yield* store.candidates(index, round);
     }
+    yield* BrokenPrograms.answer(tasks, candidates);
     const choice =
       stage.bestOf === null
         ? null

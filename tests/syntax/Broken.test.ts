@@ -16,7 +16,7 @@ describe("programs that certainly do not compile", () => {
     ["x = 'a\rb'", "a string that does not end"],
     ['f"{x["a"]}" + (', '"(" is not closed'],
   ] as const) {
-    it(JSON.stringify(source), () => assert.strictEqual(python(source), found));
+    it(`finds ${JSON.stringify(source)}`, () => assert.strictEqual(python(source), found));
   }
 
   for (const source of [

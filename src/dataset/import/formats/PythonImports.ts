@@ -53,9 +53,12 @@ const codeOf = (program: string): string =>
 /** The program with those of the imports in front that it uses and does not make itself. */
 export const complete = (program: string, available: ReadonlyArray<Import>): string => {
   const code = codeOf(program);
+  const words = new Set(code.match(/[A-Za-z_]\w*/g));
   const lines = available.flatMap(({ module, names }) => {
-    if (names === undefined) return usesModule(code, module) ? [`import ${module}`] : [];
-    const needed = importsAll(code, module) ? [] : names.filter((name) => usesName(code, name));
+    if (names === undefined) return words.has(module) && usesModule(code, module) ? [`import ${module}`] : [];
+    const said = names.filter((name) => words.has(name));
+    if (said.length === 0 || importsAll(code, module)) return [];
+    const needed = said.filter((name) => usesName(code, name));
     return needed.length === 0 ? [] : [`from ${module} import ${needed.join(", ")}`];
   });
   if (lines.length === 0) return program;

@@ -12,10 +12,20 @@ const NAMES: Readonly<Record<string, Split>> = {
   testing: "test",
 };
 
-/** By the last word of the path that names one; undefined where none does. */
-export const of = (path: string): Split | undefined =>
-  path
+const named = (text: string): Split | undefined =>
+  text
     .toLowerCase()
     .split(/[^a-z]+/)
     .map((word) => (Object.hasOwn(NAMES, word) ? NAMES[word] : undefined))
     .findLast((split) => split !== undefined);
+
+/** By the last word of the file's name that names one, or else the folder's whole name; undefined where neither does. */
+export const of = (path: string): Split | undefined => {
+  const [folder = "", file = ""] = path
+    .split("/")
+    .filter((part) => part !== "")
+    .slice(-2);
+  const [only, name] = file === "" ? ["", folder] : [folder, file];
+  // "dev" and "val" may be folders of anything.
+  return named(name) ?? (/^(?:train|valid|validation|test)$/i.test(only) ? named(only) : undefined);
+};

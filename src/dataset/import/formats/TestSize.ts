@@ -2,7 +2,7 @@
 import type { CallTests, StdioTests } from "../../../domain/Task.ts";
 
 /** How a case that is gone is counted. */
-export const CUT = "a test beyond --test-bytes";
+export const CUT = "a test beyond --max-tests";
 
 type Cases = CallTests | StdioTests;
 

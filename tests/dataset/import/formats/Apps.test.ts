@@ -86,7 +86,7 @@ describe("APPS' rows", () => {
   it("leave out the largest tests beyond a bound, and count them", () => {
     const { tasks, leftOut } = read({}, { testBytes: 50 });
     assert.strictEqual(tasks[0]?.tests.kind === "stdio" ? tasks[0].tests.cases.length : 0, 1);
-    assert.deepStrictEqual(leftOut, { "a test beyond --test-bytes": 1 });
+    assert.deepStrictEqual(leftOut, { "a test beyond --max-tests": 1 });
   });
 
   it("are refused by kind", () => {

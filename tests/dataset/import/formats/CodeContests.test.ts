@@ -102,7 +102,7 @@ describe("CodeContests' rows", () => {
   it("leave out the largest hidden tests beyond a bound", () => {
     const { tasks, leftOut } = read({}, { testBytes: 20 });
     assert.strictEqual(tasks[0]?.tests.kind === "stdio" ? tasks[0].tests.cases.length : 0, 3);
-    assert.strictEqual(leftOut["a test beyond --test-bytes"], 1);
+    assert.strictEqual(leftOut["a test beyond --max-tests"], 1);
   });
 
   it("have limits of the dataset's judge where they name none", () => {

@@ -77,10 +77,24 @@ describe("the split", () => {
         "apps/train/",
         "valid.jsonl",
         "train/latest_dev.jsonl",
+        "test/run/train/0000.parquet",
         "contests.parquet",
         "strain.jsonl",
+        "/home/dev/apps.jsonl",
+        "test/mine/rows.jsonl",
       ].map(SplitName.of),
-      ["train", "test", "train", "validation", "validation", undefined, undefined],
+      [
+        "train",
+        "test",
+        "train",
+        "validation",
+        "validation",
+        "train",
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+      ],
     );
   });
 });

@@ -11,7 +11,6 @@ import struct
 
 from . import syscalls
 
-# The calls that nearly every program makes come first, as they are tested in this order.
 ALLOWED = """
 read write close fstat lseek mmap munmap brk rt_sigaction futex exit_group openat newfstatat
 access alarm arch_prctl chdir chmod clock_getres clock_gettime clock_nanosleep close_range copy_file_range creat dup
@@ -57,48 +56,64 @@ def program(pid, also=(), children=False):
     """The filter as BPF, for a process that sees itself as `pid`: `also` allows more calls by name, `children` new
     processes without new namespaces, and signals to them."""
     architecture, number = machine()
-    code = []
+    answers = {}  # number -> instructions that say what becomes of the call
 
-    def emit(operation, operand, if_true=0, if_false=0):
-        code.append(struct.pack("HBBI", operation, if_true, if_false, operand))
-
-    def on(name, result):
-        if name in number:
-            emit(JUMP_EQUAL, number[name], 0, 1)
-            emit(RETURN, result)
+    def on(names, *said):
+        for name in names:
+            if name in number:
+                answers[number[name]] = said
 
     def on_first_argument(name, test, operand, passed, failed=EPERM):
         """`passed` where the call's first argument passes the test, else `failed`."""
-        emit(JUMP_EQUAL, number[name], 0, 4)
-        emit(LOAD, AT_FIRST_ARGUMENT)
-        emit(test, operand, 0, 1)
-        emit(RETURN, passed)
-        emit(RETURN, failed)
+        on([name], (LOAD, AT_FIRST_ARGUMENT), (test, operand, 0, 1), (RETURN, passed), (RETURN, failed))
 
-    emit(LOAD, AT_ARCHITECTURE)
-    emit(JUMP_EQUAL, architecture, 1, 0)
-    emit(RETURN, KILL)
-    emit(LOAD, AT_NUMBER)
-    emit(JUMP_AT_LEAST, X32_BIT, 0, 1)
-    emit(RETURN, KILL)
-    for name in (*ALLOWED, *also):
-        on(name, ALLOW)
-    for name in FORBIDDEN:
-        on(name, KILL)
+    on((*ALLOWED, *also), (RETURN, ALLOW))
+    on(FORBIDDEN, (RETURN, KILL))
     # The C library falls back to clone, whose flags a filter can see.
-    on("clone3", ENOSYS)
+    on(["clone3"], (RETURN, ENOSYS))
     if children:
         on_first_argument("clone", JUMP_SET, CLONE_NAMESPACES, EPERM, ALLOW)
-        for name in ("fork", "vfork", "execve", "waitid", "kill", "tgkill"):
-            on(name, ALLOW)
+        on(("fork", "vfork", "execve", "waitid", "kill", "tgkill"), (RETURN, ALLOW))
     else:
         on_first_argument("clone", JUMP_SET, CLONE_THREAD, ALLOW)
         on_first_argument("tgkill", JUMP_EQUAL, pid, ALLOW)
         on_first_argument("kill", JUMP_EQUAL, pid, ALLOW)
-    on("ioctl", ENOTTY)
+    on(["ioctl"], (RETURN, ENOTTY))
     on_first_argument("prlimit64", JUMP_EQUAL, 0, ALLOW)
-    emit(RETURN, EPERM)
-    return b"".join(code)
+    code = [
+        (LOAD, AT_ARCHITECTURE),
+        (JUMP_EQUAL, architecture, 1, 0),
+        (RETURN, KILL),
+        (LOAD, AT_NUMBER),
+        (JUMP_AT_LEAST, X32_BIT, 0, 1),
+        (RETURN, KILL),
+        *search(runs(answers)),
+    ]
+    return b"".join(instruction(*parts) for parts in code)
+
+
+def instruction(operation, operand, if_true=0, if_false=0):
+    return struct.pack("HBBI", operation, if_true, if_false, operand)
+
+
+def runs(answers):
+    """[(first number, instructions)] in order, each for all numbers up to the next; EPERM for those without an answer."""
+    found = []
+    for number in sorted({0} | set(answers) | {number + 1 for number in answers}):
+        said = answers.get(number, ((RETURN, EPERM),))
+        if not found or found[-1][1] != said:
+            found.append((number, said))
+    return found
+
+
+def search(found):
+    """Halves the numbers until one answer is left: some eight comparisons. The kernel asks the filter about every number
+    there is when it is installed, so that in a long list this would be most of its cost."""
+    if len(found) == 1:
+        return list(found[0][1])
+    middle = len(found) // 2
+    below, above = search(found[:middle]), search(found[middle:])
+    return [(JUMP_AT_LEAST, found[middle][0], len(below), 0), *below, *above]
 
 
 class _Program(ctypes.Structure):

@@ -10,9 +10,9 @@ from . import seccomp
 libc = ctypes.CDLL(None, use_errno=True)
 libc.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
 libc.syscall.restype = ctypes.c_long
-before_fork = ctypes.pythonapi.PyOS_BeforeFork
-after_fork_in_child = ctypes.pythonapi.PyOS_AfterFork_Child
-after_fork_in_parent = ctypes.pythonapi.PyOS_AfterFork_Parent
+# Keeps Python's lock: the zygote has one thread, and its child is as it was.
+here = ctypes.PyDLL(None, use_errno=True)
+here.syscall.restype = ctypes.c_long
 
 NEW_NAMESPACES = 0x20000 | 0x4000000 | 0x8000000 | 0x10000000 | 0x20000000  # mount, uts, ipc, user, pid
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
@@ -21,22 +21,18 @@ HIDDEN = READONLY | NOSUID | NODEV | NOEXEC
 AT_EMPTY_PATH = 0x1000
 CAPABILITY_VERSION_3 = 0x20080522
 FIRST_FD = 100
+# By whether there are to be namespaces: what clone is called with.
+FORKS = [
+    (seccomp.machine()[1]["clone"], ctypes.c_ulong(signal.SIGCHLD | flags), 0, 0, 0, 0) for flags in (0, NEW_NAMESPACES)
+]
 
 
 def fork(namespaces):
-    """Forks, into new namespaces where asked. The pid, 0 in the child."""
-    if not namespaces:
-        return os.fork()
-    clone = seccomp.machine()[1]["clone"]
-    before_fork()
-    pid = libc.syscall(clone, ctypes.c_ulong(signal.SIGCHLD | NEW_NAMESPACES), 0, 0, 0, 0)
-    if pid == 0:
-        after_fork_in_child()
-        return 0
-    error = ctypes.get_errno()
-    after_fork_in_parent()
+    """Forks, into new namespaces where asked. The pid, 0 in the child. What Python does around a fork of its own (locks
+    and state of other threads) is left out: there are none, and it is a tenth of the pages that a child writes."""
+    pid = here.syscall(*FORKS[namespaces])
     if pid < 0:
-        raise OSError(error, "clone: " + os.strerror(error))
+        raise OSError(ctypes.get_errno(), "clone: " + os.strerror(ctypes.get_errno()))
     return pid
 
 
@@ -49,36 +45,29 @@ def die_with_parent():
     libc.prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0)
 
 
-def arrange_fds(stdio, rest):
-    """Makes `stdio` descriptors 0 to 2 and `rest` 100, 101, ...; closes every other."""
-    for target, source in enumerate(stdio):
-        os.dup2(source, target)
-    for offset, source in enumerate(rest):
-        os.dup2(source, FIRST_FD + offset)
-    os.closerange(3, FIRST_FD)
-    os.closerange(FIRST_FD + len(rest), 256)
+def steps(namespaces, limits, launch, uid, gid, own_bytes, fds, with_stdin):
+    """What takes a process into a jail, `confine` aside: (function, arguments) in order, made before it is forked. The
+    child then runs one loop over what is there; each page that it writes is one that the kernel copies for it.
 
-
-def enter(namespaces, limits, launch, uid, gid, own_bytes, with_stdin):
-    """Takes the calling process into namespaces and under limits, for good. `confine` is the last step. `own_bytes` are
-    what this Python had mapped before, which a program that runs in it is not charged for."""
+    Its descriptors: the first three of `fds` become 0 to 2, the rest 100, 101, ...; every other is closed. `own_bytes`
+    are what this Python had mapped before, which a program that runs in it is not charged for."""
+    made = [(libc.dup2, (fd, target)) for target, fd in enumerate(fds[:3])]
+    made += [(libc.dup2, (fd, FIRST_FD + offset)) for offset, fd in enumerate(fds[3:])]
+    made += [(os.closerange, (3, FIRST_FD)), (os.closerange, (FIRST_FD + len(fds) - 3, 256))]
     if namespaces:
-        libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # else its /proc files belong to root
-        _write("/proc/self/setgroups", "deny")
-        _write("/proc/self/gid_map", f"{gid} {gid} 1")
-        _write("/proc/self/uid_map", f"{uid} {uid} 1")
-        _write("/proc/self/oom_score_adj", "1000")  # the first to go where memory runs out
+        made.append((libc.prctl, (PR_SET_DUMPABLE, 1, 0, 0, 0)))  # else its /proc files belong to root
+        made += _written(b"/proc/self/setgroups", b"deny")
+        made += _written(b"/proc/self/gid_map", b"%d %d 1" % (gid, gid))
+        made += _written(b"/proc/self/uid_map", b"%d %d 1" % (uid, uid))
+        made += _written(b"/proc/self/oom_score_adj", b"1000")  # the first to go where memory runs out
         # What is mounted here stays here: mounts of a new user namespace pass nothing back to where they are copied from.
         size = b"size=%d,nr_inodes=1k,mode=1777" % launch["tmpBytes"]
-        _mount(b"tmpfs", b"/tmp", b"tmpfs", NOSUID | NODEV | NOEXEC, size)
-        if with_stdin:
-            _proc_of_stdin()
-        else:
-            _mount(b"tmpfs", b"/proc", b"tmpfs", HIDDEN, b"size=0,nr_inodes=2")
-        _mount(b"tmpfs", b"/sys", b"tmpfs", HIDDEN, b"size=0,nr_inodes=2")
+        made.append(_mount(b"/tmp", NOSUID | NODEV | NOEXEC, size))
+        made.append((_proc_of_stdin, ()) if with_stdin else _mount(b"/proc", HIDDEN, b"size=0,nr_inodes=2"))
+        made.append(_mount(b"/sys", HIDDEN, b"size=0,nr_inodes=2"))
     else:
-        os.setsid()
-    os.chdir("/tmp")
+        made.append((os.setsid, ()))
+    made.append((libc.chdir, (b"/tmp",)))
     bounds = [
         # A backstop: the supervisor, which counts more finely, comes first. Hard = soft, because process 1 of a
         # namespace ignores the soft limit's signal.
@@ -95,16 +84,25 @@ def enter(namespaces, limits, launch, uid, gid, own_bytes, with_stdin):
         bounds.append((resource.RLIMIT_AS, own + launch["addressSpace"] + int(limits["memoryBytes"])))
     if namespaces:  # elsewhere it would count every process of this user on the machine
         bounds.append((resource.RLIMIT_NPROC, launch["processes"]))
-    for which, bound in bounds:
-        resource.setrlimit(which, (bound, bound))
+    made += [(libc.setrlimit, (which, (ctypes.c_ulong * 2)(bound, bound))) for which, bound in bounds]
+    return made
 
 
-def confine(launch):
-    """Drops what rights are left and installs the system call filter."""
-    if libc.capset(struct.pack("Ii", CAPABILITY_VERSION_3, 0), b"\0" * 24):
-        raise OSError(ctypes.get_errno(), "capset")
-    hide_from_peers()
-    seccomp.install(libc, seccomp.prepared(os.getpid(), allowed(launch), launch["children"]))
+def confining(launch, pid=1):
+    """The last steps, by which a process that sees itself as `pid` drops what rights are left and installs the filter."""
+    return [
+        (libc.capset, (struct.pack("Ii", CAPABILITY_VERSION_3, 0), b"\0" * 24)),
+        (libc.prctl, (PR_SET_DUMPABLE, 0, 0, 0, 0)),
+        *seccomp.steps(libc, pid, allowed(launch), launch["children"]),
+    ]
+
+
+def take(made):
+    """Takes these steps, for good."""
+    for step, arguments in made:
+        if step(*arguments) == -1:
+            error = ctypes.get_errno()
+            raise OSError(error, f"{step.__name__} {arguments}: {os.strerror(error)}")
 
 
 def allowed(launch):
@@ -113,13 +111,13 @@ def allowed(launch):
     return (*launch["allow"], *(() if run is None else ("execveat",) if run == "program" else ("execve",)))
 
 
-def execute(launch, command):
+def execute(launch, command, confining):
     """Confines this process and makes it the command, or the program on descriptor 100. Returns only by raising."""
     arguments = _strings(command)
     environment = _strings(f"{name}={value}" for name, value in launch["environment"].items())
     for ignored_by_python in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(ignored_by_python, signal.SIG_DFL)
-    confine(launch)
+    take(confining)
     if launch["run"] == "program":
         execveat = seccomp.machine()[1]["execveat"]
         libc.syscall(execveat, ctypes.c_int(FIRST_FD), b"", arguments, environment, ctypes.c_int(AT_EMPTY_PATH))
@@ -137,12 +135,12 @@ def _proc_of_stdin():
     """An empty /proc but for what /dev/stdin leads to: a copy of descriptor 0, which is made to be that file."""
     size = os.fstat(0).st_size
     options = b"size=%d,nr_inodes=8" % (size + resource.getpagesize())
-    _mount(b"tmpfs", b"/proc", b"tmpfs", NOSUID | NODEV | NOEXEC, options)
+    take([_mount(b"/proc", NOSUID | NODEV | NOEXEC, options)])
     os.makedirs("/proc/self/fd")
     with open("/proc/self/fd/0", "wb") as file:
         while size > 0:
             size -= os.sendfile(file.fileno(), 0, None, size)
-    _mount(b"tmpfs", b"/proc", b"tmpfs", HIDDEN | REMOUNT, options)
+    take([_mount(b"/proc", HIDDEN | REMOUNT, options)])
     stdin = os.open("/proc/self/fd/0", os.O_RDONLY)
     os.dup2(stdin, 0)
     os.close(stdin)
@@ -156,13 +154,10 @@ def address_space():
     return int(pages) * resource.getpagesize()
 
 
-def _write(path, text):
-    fd = os.open(path, os.O_WRONLY)
-    os.write(fd, text.encode())
-    os.close(fd)
+def _written(path, text):
+    """Steps that write a file. The descriptor is the lowest that is free."""
+    return [(libc.open, (path, os.O_WRONLY)), (libc.write, (3, text, len(text))), (libc.close, (3,))]
 
 
-def _mount(source, target, kind, flags, data=None):
-    if libc.mount(source, target, kind, ctypes.c_ulong(flags), data):
-        error = ctypes.get_errno()
-        raise OSError(error, f"mount {target.decode()}: {os.strerror(error)}")
+def _mount(target, flags, options):
+    return libc.mount, (b"tmpfs", target, b"tmpfs", ctypes.c_ulong(flags), options)

@@ -1,12 +1,12 @@
 """Processes that run and end together: their pipes, their deadlines and how they ended."""
-import json
+import marshal
 import os
 import select
 import signal
 import socket
 import time
 
-from . import cgroup
+from . import cgroup, zygote
 
 # How long a checker may take to say what it saw once the program's process is gone.
 GRACE_SECONDS = 1.0
@@ -34,6 +34,7 @@ class Run:
         self.caps = {}  # descriptor -> (most bytes, whether more ends the run; else the last are kept)
         self.reading = {}  # descriptor -> what has arrived
         self.candidate = self.checker = self.killed = None
+        self.roles, self.fds = [], []
         self.ended = {}  # pid -> how
 
     def pipe(self, cap, kills=True):
@@ -43,32 +44,38 @@ class Run:
         self.reading[reading] = bytearray()
         return reading, writing
 
-    def spawn(self, role, fds, last=True, flags=(), files=None):
-        """Starts a jailed process with these descriptors. `last` once the run has all its processes."""
-        header = {
+    def add(self, role, fds, files=None, flags=()):
+        """A process of this run, with these descriptors; `begin` starts it and closes them here."""
+        self.fds += fds if files is None else [*fds, files]
+        self.roles.append({
             "role": role,
-            "launch": "compile" if role == "compiler" else self.request["launch"],
-            "entry": self.request.get("entry", ""),
             "limits": self.allowed(role),
-            "namespaces": self.request["namespaces"],
-            "flags": list(flags),
+            "fds": len(fds),
             "files": files is not None,
-            "last": last,
-        }
-        self.tell(header, fds if files is None else [*fds, files])
-        reply = self.hear()
-        if "failed" in reply:
-            raise SetupFailed(reply["failed"])
-        if role == "checker":
-            self.checker = reply["pid"]
-        else:
-            self.candidate = reply["pid"]
+            "flags": list(flags),
+        })
 
-    def tell(self, header, fds):
+    def begin(self):
+        """Starts the processes, all with one word to the zygote: what it does between two forks is done on pages that
+        the first has made it copy."""
+        request, roles = self.request, self.roles
+        header = {
+            "launch": "compile" if roles[0]["role"] == "compiler" else request["launch"],
+            "entry": request.get("entry", ""),
+            "namespaces": request["namespaces"],
+            "roles": roles,
+        }
         try:
-            socket.send_fds(self.link, [json.dumps(header).encode()], fds)
+            socket.send_fds(self.link, [marshal.dumps(header)], self.fds)
         except OSError as error:
             raise SetupFailed(f"the zygote has ended ({error})") from None
+        finally:
+            for fd in set(self.fds):
+                os.close(fd)
+        pids = zygote.begun(self.hear())
+        if type(pids) is str:
+            raise SetupFailed(pids)
+        self.candidate, self.checker = pids if len(pids) == 2 else (pids[0], None)
 
     def hear(self):
         try:
@@ -77,7 +84,7 @@ class Run:
             packet = b""
         if not packet:
             raise SetupFailed("the zygote has ended")
-        return json.loads(packet)
+        return packet
 
     def allowed(self, role):
         """A role's limits. A checker mostly waits, but what the program answered may cost it some time."""
@@ -135,7 +142,7 @@ class Run:
                 continue
             for fd, _ in poll.poll(max(1, left * 1000)):
                 if fd == self.link.fileno():
-                    report = self.hear()
+                    report = zygote.ended(self.hear())
                     self.ended[report["pid"]] = report
                     if report["pid"] == self.candidate:
                         deadline = min(deadline, time.monotonic() + GRACE_SECONDS)

@@ -132,8 +132,10 @@ def prepared(pid, also=(), children=False):
 PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, MODE_FILTER = 22, 38, 2
 
 
-def install(libc, prepared):
-    """Irrevocable, for the calling process and all that it becomes."""
-    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    if libc.prctl(PR_SET_SECCOMP, MODE_FILTER, ctypes.addressof(prepared), 0, 0):
-        raise OSError(ctypes.get_errno(), "seccomp filter refused: " + os.strerror(ctypes.get_errno()))
+def steps(libc, pid, also=(), children=False):
+    """Calls that install the filter, irrevocably, for the calling process and all that it becomes."""
+    code = ctypes.addressof(prepared(pid, also, children))
+    return [
+        (libc.prctl, (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)),
+        (libc.prctl, (PR_SET_SECCOMP, MODE_FILTER, code, 0, 0)),
+    ]

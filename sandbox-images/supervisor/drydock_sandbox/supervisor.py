@@ -80,7 +80,8 @@ def by_calls(request, link, launches):
     answers, answering = run.pipe(MAX_ANSWERS)
     calls = memory_file(b"".join(plain.frame({"a": arguments}) for arguments in request["calls"]))
     fds = [nothing, printing, errors, program_file(request, launches), calls, answering]
-    start(run, "candidate", fds, files_of(request))
+    run.add("candidate", fds, files_of(request))
+    run.begin()
     run.watch()
     return {**run.seen(), "answers": base64.b64encode(run.reading[answers]).decode(), "output": shown(run, output)}
 
@@ -102,8 +103,9 @@ def by_checker(request, link, launches):
         spec = {"setup": request["setup"], "asserts": request["asserts"], "entry": request["entry"], "counts": counts}
         tests = memory_file(json.dumps(spec).encode())
     fds = [nothing, printing, errors, program_file(request, launches), calls, answering]
-    start(run, "candidate", fds, files_of(request), keep=(nothing,), last=False)
-    start(run, "checker", [nothing, nothing, checker_errors, tests, calling, answers, judging], files_of(request))
+    run.add("candidate", fds, files_of(request))
+    run.add("checker", [nothing, nothing, checker_errors, tests, calling, answers, judging], files_of(request))
+    run.begin()
     run.watch()
     return {**run.seen(), "answers": base64.b64encode(run.reading[verdict]).decode(), "output": shown(run, output)}
 
@@ -117,7 +119,8 @@ def by_printing(request, link, launches):
         output, printing = run.pipe(request["limits"]["outputBytes"])
         _, errors = run.pipe(MAX_ERRORS, kills=False)
         stdin = memory_file(text.encode("utf-8", "surrogatepass"))
-        start(run, "whole", [stdin, printing, errors, program_file(request, launches)], files_of(request))
+        run.add("whole", [stdin, printing, errors, program_file(request, launches)], files_of(request))
+        run.begin()
         run.watch()
         seen = run.seen()
         said = {"killed": seen["killed"], "cpu": seen["cpuSeconds"], "oom": seen["oomKilled"], **seen["ended"]}
@@ -148,7 +151,8 @@ def compiling(request, link, _):
     _, errors = run.pipe(MAX_ERRORS, kills=False)
     answers, answering = run.pipe(compiler.MAX_BINARY * 2)
     source = memory_file(request["source"].encode("utf-8", "surrogatepass"))
-    start(run, "compiler", [nothing, nothing, errors, source, answering], None, flags=request["flags"])
+    run.add("compiler", [nothing, nothing, errors, source, answering], flags=request["flags"])
+    run.begin()
     run.watch()
     seen = run.seen()
     binary = None
@@ -162,15 +166,6 @@ def compiling(request, link, _):
 
 
 KINDS = {"call": by_calls, "assert": by_checker, "stdio": by_printing, "compile": compiling}
-
-
-def start(run, role, fds, files, keep=(), **options):
-    """Spawns and closes our ends."""
-    try:
-        run.spawn(role, fds, files=files, **options)
-    finally:
-        for fd in {*fds, *(() if files is None else (files,))} - set(keep):
-            os.close(fd)
 
 
 def shown(run, output):

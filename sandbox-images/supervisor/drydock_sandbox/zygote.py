@@ -1,8 +1,8 @@
 """Z: a Python with the usual modules loaded, which forks one jailed child per role.
 
 Programs and tests reach the child by descriptors alone, so nothing of an earlier run is ever in a later one's memory.
-Each request is one packet with descriptors attached; replies are {"pid"} and, when a child has ended,
-{"pid", "status", "cpu", "memory", "started"}.
+Each request is one packet (what S says, marshalled) with the descriptors of all roles attached. Replies are packets
+that `begun` and `ended` read: the pids, then one for each child that has ended.
 """
 import os
 
@@ -16,12 +16,13 @@ import statistics, string, struct, textwrap, time, types, typing, unicodedata, u
 import atexit  # noqa: F401
 import builtins
 import gc
+import marshal
 import mmap
 import socket
 import sys
 import traceback
 
-from . import candidate, checker, compiler, files, jail, launch as launches, plain, seccomp
+from . import candidate, checker, compiler, files, jail, launch as launches, plain
 
 os.register_at_fork = register_at_fork
 
@@ -29,50 +30,74 @@ os.register_at_fork = register_at_fork
 ROLES = ("candidate", "whole", "checker", "compiler")
 
 
+PIDS, ENDED, FAILED = b"P", b"E", b"F"
+REPORT = struct.Struct("=iidq?")  # pid, wait status, CPU seconds, most bytes resident, whether its set-up succeeded
+MOST_FDS = 32
+
+
+def begun(packet):
+    """Pids in the order of the roles, or why there are none."""
+    if packet[:1] == PIDS:
+        return struct.unpack(f"={len(packet) // 4}i", packet[1:])
+    return packet[1:].decode("utf-8", "replace")
+
+
+def ended(packet):
+    return dict(zip(("pid", "status", "cpu", "memory", "started"), REPORT.unpack(packet[1:])))
+
+
 def serve(link):
     launches_by_name = launches.load()
-    for launch in launches_by_name.values():
-        seccomp.prepared(1, jail.allowed(launch), launch["children"])
     candidate.open_streams()
     warm_up()
+    random.seed(0)  # the same program, the same verdict
     builtins.exit = builtins.quit = sys.exit  # as the site module has them, which is not loaded
     sys.set_int_max_str_digits(0)  # datasets are older than the limit, and CPU time is limited anyway
+    uid, gid, own_bytes = os.getuid(), os.getgid(), jail.address_space()
+
+    @functools.lru_cache(64)
+    def steps(namespaces, name, cpu_seconds, memory_bytes, fds, with_stdin):
+        limits = {"cpuSeconds": cpu_seconds, "memoryBytes": memory_bytes}
+        return jail.steps(namespaces, limits, launches_by_name[name], uid, gid, own_bytes, fds, with_stdin)
+
+    confining = {name: jail.confining(launch) for name, launch in launches_by_name.items()}
+    started = mmap.mmap(-1, mmap.PAGESIZE)
     gc.collect()
     gc.freeze()
-    uid, gid, own_bytes = os.getuid(), os.getgid(), jail.address_space()
-    started = mmap.mmap(-1, mmap.PAGESIZE)
-    living = {}
     while True:
-        packet, fds, _, _ = socket.recv_fds(link, 65536, 16)
+        packet, attached, _, _ = link.recvmsg(65536, socket.CMSG_SPACE(4 * MOST_FDS))
         if not packet:
             os._exit(0)
-        request = json.loads(packet)
-        place = ROLES.index(request["role"])
-        started[place] = 0
+        request = marshal.loads(packet)
+        namespaces, name = request["namespaces"], request["launch"]
+        fds = list(memoryview(attached[0][2]).cast("i"))
+        children, at = [], 0
+        for part in request["roles"]:
+            own, limits = tuple(fds[at : at + part["fds"]]), part["limits"]
+            at += part["fds"] + part["files"]
+            part["files"] = fds[at - 1] if part["files"] else None
+            with_stdin = part["role"] == "whole"
+            entering = steps(namespaces, name, limits["cpuSeconds"], limits["memoryBytes"], own, with_stdin)
+            children.append((part, entering, ROLES.index(part["role"])))
+        living, reply = {}, PIDS
         try:
-            pid = jail.fork(request["namespaces"])
+            for part, entering, place in children:
+                started[place] = 0
+                pid = jail.fork(namespaces)
+                if pid == 0:
+                    last = confining[name] if namespaces else jail.confining(launches_by_name[name], os.getpid())
+                    play(part, request["entry"], launches_by_name[name], entering, last, started, place)
+                living[pid] = place
+            reply += struct.pack(f"={len(living)}i", *living)
         except OSError as error:
-            link.send(json.dumps({"failed": str(error)}).encode())
-            pid = -1
-        if pid == 0:
-            link.close()
-            play(request, launches_by_name[request["launch"]], fds, uid, gid, own_bytes, started, place)
+            reply = FAILED + str(error).encode()
         for fd in fds:
             os.close(fd)
-        if pid > 0:
-            living[pid] = place
-            link.send(json.dumps({"pid": pid}).encode())
-        if request["last"]:
-            while living:
-                ended, status, usage = os.wait4(-1, 0)
-                report = {
-                    "pid": ended,
-                    "status": status,
-                    "cpu": usage.ru_utime + usage.ru_stime,
-                    "memory": usage.ru_maxrss << 10,
-                    "started": started[living.pop(ended)] == 1,
-                }
-                link.send(json.dumps(report).encode())
+        link.send(reply)
+        while living:
+            pid, status, usage = os.wait4(-1, 0)
+            cpu, memory = usage.ru_utime + usage.ru_stime, usage.ru_maxrss << 10
+            link.send(ENDED + REPORT.pack(pid, status, cpu, memory, started[living.pop(pid)] == 1))
 
 
 def warm_up():
@@ -85,18 +110,17 @@ def warm_up():
         plain.decode(json.loads(sent[4:])["a"])
 
 
-def play(request, launch, fds, uid, gid, own_bytes, started, place):
+def play(part, entry, launch, entering, confining, started, place):
     """The child's whole life."""
-    role, entry, limits = request["role"], request["entry"], request["limits"]
+    role, limits = part["role"], part["limits"]
     try:
-        side_inputs = json.loads(plain.read_all(fds.pop())) if request["files"] else ()
-        jail.arrange_fds(fds[:3], fds[3:])
-        jail.enter(request["namespaces"], limits, launch, uid, gid, own_bytes, with_stdin=role == "whole")
+        side_inputs = () if part["files"] is None else json.loads(plain.read_all(part["files"]))
+        jail.take(entering)
         files.write(side_inputs)
         if launch["run"] is not None and role != "compiler":
             started[place] = 1  # undone below where exec fails
-            jail.execute(launch, launches.command(launch, role, entry, limits))
-        jail.confine(launch)
+            jail.execute(launch, launches.command(launch, role, entry, limits), confining)
+        jail.take(confining)
         started[place] = 1
         started.close()
     except BaseException:
@@ -105,11 +129,10 @@ def play(request, launch, fds, uid, gid, own_bytes, started, place):
         os._exit(1)
     status = 0
     try:
-        random.seed(0)  # the same program, the same verdict
         if role == "checker":
             checker.run()
         elif role == "compiler":
-            compiler.run(launch, limits, request["flags"])
+            compiler.run(launch, limits, part["flags"])
         elif role == "whole":
             status = candidate.run_whole()
         else:

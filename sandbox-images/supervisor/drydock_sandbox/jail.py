@@ -7,12 +7,12 @@ import struct
 
 from . import seccomp
 
-libc = ctypes.CDLL(None, use_errno=True)
+# Keeps Python's lock and leaves errno alone: the zygote has one thread, and its child is as it was.
+libc = ctypes.PyDLL(None)
 libc.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
 libc.syscall.restype = ctypes.c_long
-# Keeps Python's lock: the zygote has one thread, and its child is as it was.
-here = ctypes.PyDLL(None, use_errno=True)
-here.syscall.restype = ctypes.c_long
+errno = libc.__errno_location
+errno.restype = ctypes.POINTER(ctypes.c_int)
 
 NEW_NAMESPACES = 0x20000 | 0x4000000 | 0x8000000 | 0x10000000 | 0x20000000  # mount, uts, ipc, user, pid
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
@@ -30,9 +30,9 @@ FORKS = [
 def fork(namespaces):
     """Forks, into new namespaces where asked. The pid, 0 in the child. What Python does around a fork of its own (locks
     and state of other threads) is left out: there are none, and it is a tenth of the pages that a child writes."""
-    pid = here.syscall(*FORKS[namespaces])
+    pid = libc.syscall(*FORKS[namespaces])
     if pid < 0:
-        raise OSError(ctypes.get_errno(), "clone: " + os.strerror(ctypes.get_errno()))
+        raise failed("clone")
     return pid
 
 
@@ -101,8 +101,13 @@ def take(made):
     """Takes these steps, for good."""
     for step, arguments in made:
         if step(*arguments) == -1:
-            error = ctypes.get_errno()
-            raise OSError(error, f"{step.__name__} {arguments}: {os.strerror(error)}")
+            raise failed(f"{step.__name__} {arguments}")
+
+
+def failed(what):
+    """The error of the call just made."""
+    error = errno()[0]
+    return OSError(error, f"{what}: {os.strerror(error)}")
 
 
 def allowed(launch):
@@ -123,7 +128,7 @@ def execute(launch, command, confining):
         libc.syscall(execveat, ctypes.c_int(FIRST_FD), b"", arguments, environment, ctypes.c_int(AT_EMPTY_PATH))
     else:
         libc.execve(arguments[0], arguments, environment)
-    raise OSError(ctypes.get_errno(), f"exec {command[0]}: {os.strerror(ctypes.get_errno())}")
+    raise failed(f"exec {command[0]}")
 
 
 def _strings(texts):

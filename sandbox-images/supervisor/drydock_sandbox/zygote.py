@@ -103,11 +103,16 @@ def serve(link):
 def warm_up():
     """Runs what every child will run, so that it finds its memory as it needs it: each page that it writes first is
     a page that the kernel copies."""
+    answers, answering = os.pipe()
+    tests = json.dumps({"setup": "a = 1\n", "asserts": ["assert f(1)"], "entry": "f", "counts": False}).encode()
     for _ in range(20):
         module = types.ModuleType("warm")
         exec(compile("def f(x, *y):\n    return [x, y]\nassert f(1)", "warm.py", "exec", dont_inherit=True), module.__dict__)
-        sent = plain.frame({"a": plain.encode([1, 2.0, "a", [True, None], (1,), {"a": {2}}])})
-        plain.decode(json.loads(sent[4:])["a"])
+        plain.send(answering, {"a": plain.encode([1, 2.0, "a", [True, None], (1,), {"a": {2}}])})
+        plain.decode(plain.receive(answers)["a"])
+        json.loads(tests)
+    os.close(answers)
+    os.close(answering)
 
 
 def play(part, entry, launch, entering, confining, started, place):

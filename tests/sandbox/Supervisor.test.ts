@@ -52,6 +52,21 @@ describe.skipIf(WithDocker.skip)("the supervisor", () => {
     const rung = namespaces ? "with namespaces" : "without namespaces";
 
     it.live(
+      `has every module of the standard library, loaded ahead or not, and the same random numbers, ${rung}`,
+      () =>
+        Effect.gen(function* () {
+          const slot = yield* open(namespaces);
+          const names =
+            "dataclasses, decimal, fractions, hashlib, statistics, calendar, uuid, queue, numbers, ast, inspect";
+          const program = `import ${names}\nimport random\ndef f(x):\n    return [hashlib.md5(b'').hexdigest()[:4], random.random()]`;
+          const first = (yield* calls(slot, program)).answer;
+          assert.deepStrictEqual(first, { r: ["d41d", { f: "0.8444218515250481" }] });
+          assert.deepStrictEqual((yield* calls(slot, program)).answer, first);
+        }).pipe(Effect.scoped),
+      120_000,
+    );
+
+    it.live(
       `runs whole programs, one frame a test, ${rung}`,
       () =>
         Effect.gen(function* () {

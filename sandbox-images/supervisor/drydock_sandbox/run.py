@@ -126,17 +126,22 @@ class Run:
         count = 1 if self.checker is None else 2
         deadline = self.started + self.limits["wallSeconds"]
         drained_by = None
+        # When CPU time is looked at next: no sooner than it could be used up. Most runs end before.
+        check, cpu_left = 0.0, None
         while len(self.ended) < count or open_fds:
-            now, cpu_left = time.monotonic(), None
+            now = time.monotonic()
             if len(self.ended) == count:
                 drained_by = drained_by or now + DRAIN_SECONDS
                 if now >= drained_by:
                     break
                 left = drained_by - now
             else:
-                cpu_left = self.cpu_left()
-                left = min(deadline - now, max(0.002, cpu_left))
-            if left <= 0 or (cpu_left is not None and cpu_left <= 0 and self.killed is None):
+                if now >= check:
+                    cpu_left = self.cpu_left()
+                    check = now + max(0.002, cpu_left)
+                left = min(deadline, check) - now
+            spent = cpu_left is not None and cpu_left <= 0 and self.killed is None and len(self.ended) < count
+            if left <= 0 or spent:
                 self.kill("cpu" if left > 0 else "wall")
                 deadline = now + GRACE_SECONDS
                 continue

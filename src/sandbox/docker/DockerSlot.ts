@@ -53,7 +53,8 @@ const containerOptions = (settings: Settings): Dockerode.ContainerCreateOptions 
   Image: settings.image,
   Entrypoint: ["/usr/bin/python3", "-sSBP", "/supervisor"],
   // Text hashing decides the order of sets: fixed, so that a program's verdict is.
-  Env: ["PYTHONHASHSEED=0", "PYTHONUTF8=1"],
+  // Functions of libraries are looked up before the zygote forks, not once in each of its children.
+  Env: ["PYTHONHASHSEED=0", "PYTHONUTF8=1", "LD_BIND_NOW=1"],
   User: "1000:1000",
   WorkingDir: "/",
   AttachStdin: true,

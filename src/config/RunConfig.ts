@@ -68,6 +68,12 @@ const Policy = Schema.Struct({
   frozenType: or(Schema.Literals(["float32", "bfloat16"]), "float32", "Storage type of frozen weights."),
 });
 
+const Contamination = or(
+  Schema.Literals(["refuse", "exact", "report"]),
+  "refuse",
+  "Training tasks that are evaluated: refuse the run if one equals or nearly equals an evaluated one, if one equals it, or only tell of them.",
+);
+
 const Dataset = Schema.Union([
   Schema.Struct({
     kind: Schema.Literal("drydock"),
@@ -77,6 +83,7 @@ const Dataset = Schema.Union([
       "attempts",
       "Which attempts are the offline data: the labelled ones, those for pre-training a policy, or none.",
     ),
+    contamination: Contamination,
   }),
   Schema.Struct({
     kind: Schema.Literal("mbpp"),
@@ -87,6 +94,7 @@ const Dataset = Schema.Union([
       "Files of labelled attempts: programs with their execution results.",
     ),
     references: or(Schema.Boolean, true, "Add MBPP's reference solutions as passing attempts."),
+    contamination: Contamination,
   }),
 ]);
 

@@ -1,12 +1,15 @@
 /**
  * Contamination: a run that trains on a task which it evaluates measures nothing, and is refused.
  *
- * Two tasks are the same where their ids are equal, or their statements once letters, digits and their order
- * are all that counts.
+ * Two tasks are the same where their ids are equal, or their statements once letters, digits and their order are all
+ * that counts. They are nearly the same where statements and solutions share most of their n-grams: statements alone
+ * do not say it, as families of tasks are written from one template ("the sum of fourth/fifth powers").
  */
 import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
 import type { Task } from "../domain/Task.ts";
+import * as Overlap from "./Overlap.ts";
+import { normalise } from "./Statement.ts";
 
 export class Contaminated extends Schema.TaggedError<Contaminated>()("Contaminated", {
   /** How many evaluated tasks are trained on. */
@@ -19,15 +22,7 @@ export class Contaminated extends Schema.TaggedError<Contaminated>()("Contaminat
   }
 }
 
-/** Letters and digits of a statement, lower case, one space between words. */
-export const normalise = (statement: string): string =>
-  statement
-    .normalize("NFKC")
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}]+/gu, " ")
-    .trim();
-
-export interface Overlap {
+export interface Same {
   readonly evaluated: Task;
   readonly trained: Task;
   readonly by: "id" | "statement";
@@ -37,10 +32,10 @@ export interface Overlap {
 export const overlap = (
   trainTasks: ReadonlyArray<Task>,
   evalTasks: ReadonlyArray<Task>,
-): ReadonlyArray<Overlap> => {
+): ReadonlyArray<Same> => {
   const ids = new Map(trainTasks.map((task) => [task.id, task]));
   const statements = new Map(trainTasks.map((task) => [normalise(task.statement), task]));
-  return evalTasks.flatMap((evaluated): ReadonlyArray<Overlap> => {
+  return evalTasks.flatMap((evaluated): ReadonlyArray<Same> => {
     const same = ids.get(evaluated.id);
     if (same !== undefined) return [{ evaluated, trained: same, by: "id" }];
     const alike = statements.get(normalise(evaluated.statement));
@@ -48,25 +43,92 @@ export const overlap = (
   });
 };
 
-/** Fails where a task is both trained on and evaluated. */
-export const check = (
+export interface Pair extends Overlap.Pair {
+  readonly by: "id" | "statement" | "near";
+  /** Whether a run that refuses near overlap refuses this one. */
+  readonly refused: boolean;
+}
+
+/** A pair is refused from these shares on: both of the first, or a statement as alike as the last alone. */
+export const REFUSED = { statement: 0.5, solution: 0.99, statementAlone: 0.95 } as const;
+
+const isRefused = ({ statement, solution }: Overlap.Pair): boolean =>
+  statement.share >= REFUSED.statementAlone ||
+  (statement.share >= REFUSED.statement && (solution?.share ?? 0) >= REFUSED.solution);
+
+/** All pairs that share enough, the equal ones first, then by what they share. */
+export const pairs = (
   trainTasks: ReadonlyArray<Task>,
   evalTasks: ReadonlyArray<Task>,
-): Effect.Effect<void, Contaminated> =>
-  Effect.suspend(() => {
-    const pairs = overlap(trainTasks, evalTasks);
-    if (pairs.length === 0) return Effect.void;
-    const some = pairs
-      .slice(0, 3)
-      .map(({ evaluated, trained, by }) =>
-        by === "id" ? evaluated.id : `${evaluated.id} (its statement equals that of ${trained.id})`,
-      );
-    const more = pairs.length > some.length ? ` and ${pairs.length - some.length} more` : "";
-    return Effect.fail(
-      new Contaminated({
-        count: pairs.length,
-        reason: `The run would train on ${pairs.length} of the ${evalTasks.length} tasks that it evaluates: ${some.join(", ")}${more}.`,
-        remedy: "Evaluate another split, or take these tasks out of the training data.",
+  options: Overlap.Options = Overlap.OPTIONS,
+): ReadonlyArray<Pair> => {
+  const equal = overlap(trainTasks, evalTasks);
+  const known = new Set(equal.map(({ evaluated, trained }) => JSON.stringify([evaluated.id, trained.id])));
+  const near = Overlap.pairs(trainTasks, evalTasks, options)
+    .filter(({ evaluated, trained }) => !known.has(JSON.stringify([evaluated.id, trained.id])))
+    .map((pair): Pair => ({ ...pair, by: "near", refused: isRefused(pair) }));
+  const weight = ({ statement, solution }: Pair): number => statement.share + (solution?.share ?? 0);
+  return [
+    ...equal.map(
+      ({ evaluated, trained, by }): Pair => ({
+        ...Overlap.compare(trained, evaluated, options),
+        by,
+        refused: true,
       }),
+    ),
+    ...near.sort((a, b) => weight(b) - weight(a)),
+  ];
+};
+
+const percent = (share: number): string => `${Math.round(100 * share)} %`;
+
+const told = ({ by, evaluated, trained, statement, solution }: Pair): string => {
+  if (by === "id") return evaluated.id;
+  if (by === "statement") return `${evaluated.id} (its statement equals that of ${trained.id})`;
+  const also = solution === null ? "" : `, and ${percent(solution.share)} of its solution`;
+  return `${evaluated.id} (it shares ${percent(statement.share)} of its statement${also} with ${trained.id}: "${statement.run}")`;
+};
+
+const list = (found: ReadonlyArray<Pair>): string => {
+  const some = found.slice(0, 3).map(told);
+  return `${some.join(", ")}${found.length > some.length ? ` and ${found.length - some.length} more` : ""}`;
+};
+
+/**
+ * `refuse`: a run that would train on what it evaluates, or nearly, fails. `exact`: it fails for equal tasks, near
+ * ones are told. `report`: both are told.
+ */
+export type Mode = "refuse" | "exact" | "report";
+
+/** Fails where a task is both trained on and evaluated; what the mode lets pass is a warning in the log. */
+export const check = Effect.fnUntraced(function* (
+  trainTasks: ReadonlyArray<Task>,
+  evalTasks: ReadonlyArray<Task>,
+  mode: Mode = "refuse",
+): Effect.fn.Return<void, Contaminated> {
+  const found = pairs(trainTasks, evalTasks, {
+    ...Overlap.OPTIONS,
+    leastStatement: REFUSED.statement,
+    leastSolution: REFUSED.solution,
+    statementAlone: REFUSED.statementAlone,
+  }).filter(({ refused }) => refused);
+  const [fatal, told] =
+    mode === "refuse"
+      ? [found, []]
+      : mode === "report"
+        ? [[], found]
+        : [found.filter(({ by }) => by !== "near"), found.filter(({ by }) => by === "near")];
+  if (told.length > 0) {
+    yield* Effect.logWarning(
+      `The run trains on tasks that are (nearly) among the ${evalTasks.length} that it evaluates: ${list(told)}.`,
     );
+  }
+  if (fatal.length === 0) return;
+  const count = new Set(fatal.map(({ evaluated }) => evaluated.id)).size;
+  const close = fatal.every(({ by }) => by === "near");
+  return yield* new Contaminated({
+    count,
+    reason: `The run would train on ${count} of the ${evalTasks.length} tasks that it evaluates${close ? ", or nearly" : ""}: ${list(fatal)}.`,
+    remedy: `Evaluate another split, or take these tasks out of the training data${close ? '; with "contamination": "exact" in "dataset", the run only tells of near overlap' : ""}.`,
   });
+});

@@ -182,7 +182,7 @@ export const prepare = Effect.fn("Prepare.prepare")(function* (config: RunConfig
     loaded.tasks.map((task) => withLimits(task, limits)),
   );
   yield* checkSplits(config, tasks);
-  yield* Contamination.check(tasks.train, [...tasks.validation, ...tasks.test]);
+  yield* Contamination.check(tasks.train, [...tasks.validation, ...tasks.test], config.dataset.contamination);
   yield* checkSandbox([...tasks.test, ...tasks.train]);
 
   const byId = new Map(tasks.train.map((task) => [task.id, task]));

@@ -11,6 +11,8 @@ import type { Task } from "../domain/Task.ts";
 import * as Overlap from "./Overlap.ts";
 import { normalise } from "./Statement.ts";
 
+export { normalise };
+
 export class Contaminated extends Schema.TaggedError<Contaminated>()("Contaminated", {
   /** How many evaluated tasks are trained on. */
   count: Schema.Int,

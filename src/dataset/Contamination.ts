@@ -114,15 +114,15 @@ export const check = Effect.fnUntraced(function* (
     leastSolution: REFUSED.solution,
     statementAlone: REFUSED.statementAlone,
   }).filter(({ refused }) => refused);
-  const [fatal, told] =
+  const [fatal, warned] =
     mode === "refuse"
       ? [found, []]
       : mode === "report"
         ? [[], found]
         : [found.filter(({ by }) => by !== "near"), found.filter(({ by }) => by === "near")];
-  if (told.length > 0) {
+  if (warned.length > 0) {
     yield* Effect.logWarning(
-      `The run trains on tasks that are (nearly) among the ${evalTasks.length} that it evaluates: ${list(told)}.`,
+      `The run trains on tasks that are (nearly) among the ${evalTasks.length} that it evaluates: ${list(warned)}.`,
     );
   }
   if (fatal.length === 0) return;

@@ -84,10 +84,12 @@ export const make = Effect.fn("DatasetWriter.make")(function* (
   yield* WriterLock.hold(partial);
   const open = yield* io(() => opened(directory, partial, options, disk));
   yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      // Nothing that could be resumed: nothing to keep.
-      if (!fs.existsSync(Journal.commitPath(partial))) fs.rmSync(partial, { recursive: true, force: true });
-    }),
+    // Nothing that could be resumed: nothing to keep.
+    Effect.ignore(
+      io(() => {
+        if (!fs.existsSync(Journal.commitPath(partial))) disk.remove(partial);
+      }),
+    ),
   );
   const { tasks, attempts, ids, splits, resumed } = open;
   let finished = false;

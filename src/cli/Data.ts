@@ -1,11 +1,13 @@
 /** `drydock data`: the table of its subcommands, one file each. */
 import * as Command from "effect/cli/Command";
 import { augment } from "./data/Augment.ts";
+import { check } from "./data/Check.ts";
 import { collect } from "./data/Collect.ts";
+import { exportData } from "./data/Export.ts";
 import { generate } from "./data/Generate.ts";
 import { verify } from "./data/Verify.ts";
 
 export const data = Command.make("data").pipe(
   Command.withDescription("Datasets"),
-  Command.withSubcommands([generate, verify, augment, collect]),
+  Command.withSubcommands([generate, verify, augment, collect, check, exportData]),
 );

@@ -16,7 +16,7 @@ import * as Records from "./Records.ts";
 const { sample, withDirectory, write } = Records;
 
 const check = <A>(property: fc.IAsyncProperty<A>, runs: number): Effect.Effect<void> =>
-  Effect.promise(() => fc.assert(property, { numRuns: runs }) as Promise<void>);
+  Effect.promise(() => fc.assert(property, { numRuns: runs }));
 
 describe("a dataset in Arrow segments", () => {
   it.effect("is read back as it was written, whatever its records and segments", () =>

@@ -25,7 +25,7 @@ import type * as Optimizer from "./Optimizer.ts";
 import * as Training from "./Training.ts";
 
 /** Episodes that each part of the replay memory holds; past it the oldest go. */
-const CAPACITY = 65536;
+const CAPACITY = 1 << 20;
 
 /** One kind of update, as configured. See TrainingSpec in compute/Compute.ts. */
 export interface TrainingSpec {

@@ -70,16 +70,16 @@ export class Mixture {
     else if (this.#offline.empty) offline = 0;
     const rows = (sampler: Sampler, count: number): ReadonlyArray<number> =>
       this.#draw.kind === "groups" ? sampler.drawGroups(count, size).flat() : sampler.draw(count);
-    const picks = [
-      ...rows(this.#offline, offline).map((row) => ({ part: "offline", row }) as const),
-      ...rows(this.#online, units - offline).map((row) => ({ part: "online", row }) as const),
-    ];
-    return picks.map(
-      (pick, i): Pick => ({
-        ...pick,
-        group: this.#draw.kind === "groups" ? Math.floor(i / size) : null,
-      }),
-    );
+    const picks: Array<Pick> = [];
+    const add = (part: keyof Parts, drawn: ReadonlyArray<number>): void => {
+      for (const row of drawn) {
+        const group = this.#draw.kind === "groups" ? Math.floor(picks.length / size) : null;
+        picks.push({ part, row, group });
+      }
+    };
+    add("offline", rows(this.#offline, offline));
+    add("online", rows(this.#online, units - offline));
+    return picks;
   }
 
   state(): MixtureState {

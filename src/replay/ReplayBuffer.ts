@@ -2,9 +2,13 @@
  * A columnar ring buffer of tokenised episodes: one part (offline or online) of the replay memory.
  *
  * Every column is one typed array; an episode is a row. Rows grow up to `capacity`; past it the oldest row is
- * overwritten. Rows are also indexed by task, split into passing (reward 1) and failing ones, in the order in
- * which they were added, so that sampling depends on nothing but the episodes and their order.
+ * overwritten. Tokens lie end to end in an arena, so that an episode takes as much memory as it has tokens, and
+ * log-probs in another one, so that those that are unknown take none. Rows are also indexed by task, split into passing
+ * (reward 1) and failing ones, in the order in which they were added, so that sampling depends on nothing but the
+ * episodes and their order. No call but the first `tasks` after a change grows with the number of rows or tasks.
  */
+import { Arena } from "./Arena.ts";
+import { RowQueue } from "./RowQueue.ts";
 
 /** An episode as token ids: `promptLength` prompt tokens, then the program's tokens with its end. */
 export interface TokenisedEpisode {
@@ -24,12 +28,37 @@ export interface TokenisedEpisode {
 /** Which rows: every one, the passing ones (reward 1) or the others. */
 export type Kind = "all" | "passing" | "failing";
 
-interface TaskRows {
-  readonly passing: Array<number>;
-  readonly failing: Array<number>;
+/** The rows of a task, to draw from; good until the buffer changes. */
+export class TaskRows {
+  readonly id: string;
+  readonly passing = new RowQueue();
+  readonly failing = new RowQueue();
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  count(kind: Kind): number {
+    const { passing, failing } = this;
+    return kind === "passing"
+      ? passing.length
+      : kind === "failing"
+        ? failing.length
+        : passing.length + failing.length;
+  }
+
+  /** The `index`-th row of a kind, passing rows first; undefined where there is none. */
+  row(kind: Kind, index: number): number | undefined {
+    const { passing, failing } = this;
+    if (kind === "failing") return failing.at(index);
+    return index < passing.length || kind === "passing"
+      ? passing.at(index)
+      : failing.at(index - passing.length);
+  }
 }
 
 const NO_VERSION = -1;
+const NONE = -1;
 
 export class ReplayBuffer {
   /** Rows at most. */
@@ -37,15 +66,19 @@ export class ReplayBuffer {
   /** Tokens at most in one episode. */
   readonly stride: number;
   #ids: Array<string> = [];
-  #taskIds: Array<string> = [];
+  #rowTasks: Array<TaskRows> = [];
   readonly #rowOf = new Map<string, number>();
   readonly #tasks = new Map<string, TaskRows>();
   #allocated = 0;
   #next = 0;
   #added = 0;
-  #tokens = new Int32Array(0);
-  /** NaN where unknown, so that a missing log-prob can never pass for 0. */
-  #logProbs = new Float32Array(0);
+  /** What `tasks` said since the last change. */
+  readonly #taskLists = new Map<Kind | "both", ReadonlyArray<string>>();
+  readonly #tokens = new Arena((length) => new Int32Array(length));
+  readonly #logProbs = new Arena((length) => new Float32Array(length));
+  /** Where a row's tokens and log-probs begin; NONE for log-probs that are unknown, which never pass for 0. */
+  #tokensAt = new Float64Array(0);
+  #logProbsAt = new Float64Array(0);
   #length = new Int32Array(0);
   #promptLength = new Int32Array(0);
   #reasoningLength = new Int32Array(0);
@@ -110,8 +143,13 @@ export class ReplayBuffer {
     else this.#grow(row + 1);
     this.#next = (row + 1) % this.capacity;
     this.#added += 1;
+    let task = this.#tasks.get(episode.taskId);
+    if (task === undefined) {
+      task = new TaskRows(episode.taskId);
+      this.#tasks.set(task.id, task);
+    }
     this.#ids[row] = episode.id;
-    this.#taskIds[row] = episode.taskId;
+    this.#rowTasks[row] = task;
     this.#rowOf.set(episode.id, row);
     this.#length[row] = tokens.length;
     this.#promptLength[row] = promptLength;
@@ -119,18 +157,10 @@ export class ReplayBuffer {
     // An unlabelled episode has no return: a critic trained on it would say so at once.
     this.#reward[row] = episode.reward ?? Number.NaN;
     this.#version[row] = episode.policyVersion ?? NO_VERSION;
-    const at = row * this.stride;
-    this.#logProbs.fill(Number.NaN, at, at + this.stride);
-    for (let i = 0; i < tokens.length; i++) this.#tokens[at + i] = tokens[i];
-    if (logProbs !== null) {
-      for (let i = 0; i < actions; i++) this.#logProbs[at + promptLength + i] = logProbs[i];
-    }
-    let rows = this.#tasks.get(episode.taskId);
-    if (rows === undefined) {
-      rows = { passing: [], failing: [] };
-      this.#tasks.set(episode.taskId, rows);
-    }
-    (episode.reward === 1 ? rows.passing : rows.failing).push(row);
+    this.#tokensAt[row] = this.#tokens.add(tokens);
+    this.#logProbsAt[row] = logProbs === null ? NONE : this.#logProbs.add(logProbs);
+    (episode.reward === 1 ? task.passing : task.failing).push(row);
+    this.#taskLists.clear();
     return "added";
   }
 
@@ -146,9 +176,12 @@ export class ReplayBuffer {
   /** Holds nothing any more. */
   clear(): void {
     this.#ids = [];
-    this.#taskIds = [];
+    this.#rowTasks = [];
     this.#rowOf.clear();
     this.#tasks.clear();
+    this.#taskLists.clear();
+    this.#tokens.clear();
+    this.#logProbs.clear();
     this.#next = 0;
   }
 
@@ -157,12 +190,12 @@ export class ReplayBuffer {
   }
 
   taskId(row: number): string {
-    return this.#taskIds[row];
+    return this.#rowTasks[row].id;
   }
 
   /** Prompt and program, without padding. A view: read it before the next `add`. */
   tokens(row: number): Int32Array {
-    return this.#tokens.subarray(row * this.stride, row * this.stride + this.#length[row]);
+    return this.#tokens.view(this.#tokensAt[row], this.#length[row]);
   }
 
   length(row: number): number {
@@ -188,34 +221,38 @@ export class ReplayBuffer {
 
   /** One per program token, or null where unknown. */
   behaviourLogProbs(row: number): Float32Array | null {
-    const at = row * this.stride + this.#promptLength[row];
-    if (Number.isNaN(this.#logProbs[at])) return null;
-    return this.#logProbs.subarray(at, row * this.stride + this.#length[row]);
+    const at = this.#logProbsAt[row];
+    return at === NONE ? null : this.#logProbs.view(at, this.#length[row] - this.#promptLength[row]);
   }
 
-  /** Tasks that have a row of this kind, in the order in which they first appeared. */
-  tasks(kind: Kind): Array<string> {
-    const out: Array<string> = [];
-    for (const [taskId, rows] of this.#tasks) if (count(rows, kind) > 0) out.push(taskId);
-    return out;
+  /**
+   * Tasks that have a row of this kind, or both a pass and a fail, in the order in which they first appeared. Found once
+   * after a change.
+   */
+  tasks(kind: Kind | "both"): ReadonlyArray<string> {
+    let list = this.#taskLists.get(kind);
+    if (list === undefined) {
+      const found: Array<string> = [];
+      for (const task of this.#tasks.values()) if (hasRows(task, kind)) found.push(task.id);
+      list = found;
+      this.#taskLists.set(kind, list);
+    }
+    return list;
+  }
+
+  /** The rows of a task; undefined where it has none. */
+  task(taskId: string): TaskRows | undefined {
+    return this.#tasks.get(taskId);
   }
 
   /** Number of rows of a task. */
   count(taskId: string, kind: Kind): number {
-    const rows = this.#tasks.get(taskId);
-    return rows === undefined ? 0 : count(rows, kind);
+    return this.#tasks.get(taskId)?.count(kind) ?? 0;
   }
 
   /** The `index`-th row of a task, passing rows first. */
   row(taskId: string, kind: Kind, index: number): number {
-    const rows = this.#tasks.get(taskId) as TaskRows;
-    const { passing, failing } = rows;
-    const row =
-      kind === "failing"
-        ? failing[index]
-        : index < passing.length
-          ? passing[index]
-          : failing[index - passing.length];
+    const row = this.#tasks.get(taskId)?.row(kind, index);
     if (row === undefined) throw new RangeError(`ReplayBuffer: task ${taskId} has no ${kind} row ${index}`);
     return row;
   }
@@ -227,24 +264,25 @@ export class ReplayBuffer {
     return rows.passing.length / (rows.passing.length + rows.failing.length);
   }
 
+  /** Frees the oldest row: the first of its task's. */
   #evict(row: number): void {
-    const taskId = this.#taskIds[row];
+    const task = this.#rowTasks[row];
     this.#rowOf.delete(this.#ids[row]);
-    const rows = this.#tasks.get(taskId) as TaskRows;
-    const list = this.#reward[row] === 1 ? rows.passing : rows.failing;
-    list.splice(list.indexOf(row), 1);
-    if (rows.passing.length + rows.failing.length === 0) this.#tasks.delete(taskId);
+    (this.#reward[row] === 1 ? task.passing : task.failing).shift();
+    if (task.count("all") === 0) this.#tasks.delete(task.id);
+    this.#tokens.free(this.#tokensAt[row]);
+    if (this.#logProbsAt[row] !== NONE) this.#logProbs.free(this.#logProbsAt[row]);
   }
 
   #grow(rows: number): void {
     if (rows <= this.#allocated) return;
     const size = Math.min(this.capacity, Math.max(256, this.#allocated * 2));
-    const into = <A extends Int32Array | Float32Array>(fresh: A, old: A): A => {
+    const into = <A extends Int32Array | Float32Array | Float64Array>(fresh: A, old: A): A => {
       fresh.set(old);
       return fresh;
     };
-    this.#tokens = into(new Int32Array(size * this.stride), this.#tokens);
-    this.#logProbs = into(new Float32Array(size * this.stride), this.#logProbs);
+    this.#tokensAt = into(new Float64Array(size), this.#tokensAt);
+    this.#logProbsAt = into(new Float64Array(size), this.#logProbsAt);
     this.#length = into(new Int32Array(size), this.#length);
     this.#promptLength = into(new Int32Array(size), this.#promptLength);
     this.#reasoningLength = into(new Int32Array(size), this.#reasoningLength);
@@ -254,9 +292,6 @@ export class ReplayBuffer {
   }
 }
 
-const count = (rows: TaskRows, kind: Kind): number =>
-  kind === "passing"
-    ? rows.passing.length
-    : kind === "failing"
-      ? rows.failing.length
-      : rows.passing.length + rows.failing.length;
+/** Whether a task has a row of a kind, or a pass and a fail. */
+export const hasRows = (task: TaskRows, kind: Kind | "both"): boolean =>
+  kind === "both" ? task.passing.length > 0 && task.failing.length > 0 : task.count(kind) > 0;

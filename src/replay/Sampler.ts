@@ -10,7 +10,7 @@
  * restored over a buffer with the same episodes in the same order draws the same batches.
  */
 import * as Random from "../random/Random.ts";
-import type { Kind, ReplayBuffer } from "./ReplayBuffer.ts";
+import { hasRows, type Kind, type ReplayBuffer, type TaskRows } from "./ReplayBuffer.ts";
 
 export interface SamplerState {
   readonly queue: ReadonlyArray<string>;
@@ -57,9 +57,7 @@ export class Sampler {
     return Array.from({ length: n }, () => {
       const task = this.#nextTask();
       const group = [this.#drawFrom(task, "passing"), this.#drawFrom(task, "failing")];
-      const all = Array.from({ length: this.#buffer.count(task, "all") }, (_, i) =>
-        this.#buffer.row(task, "all", i),
-      );
+      const all = Array.from({ length: task.count("all") }, (_, i) => task.row("all", i) as number);
       let left = this.#random.shuffle(all.filter((row) => !group.includes(row)));
       while (group.length < size) {
         if (left.length === 0) left = this.#random.shuffle(all);
@@ -78,29 +76,26 @@ export class Sampler {
     this.#random = Random.restore(state.random);
   }
 
-  #nextTask(): string {
+  #nextTask(): TaskRows {
     for (;;) {
-      const task = this.#queue.pop();
+      const id = this.#queue.pop();
       // A task of the queue may have been overwritten since the epoch began.
-      if (task !== undefined && this.#has(task)) return task;
+      const task = id === undefined ? undefined : this.#buffer.task(id);
+      if (task !== undefined && hasRows(task, this.#tasksOf)) return task;
       if (this.#queue.length === 0) this.#queue = this.#random.shuffle(this.#tasks());
     }
   }
 
-  #has(task: string): boolean {
-    return this.kind === "groups"
-      ? this.#buffer.count(task, "passing") > 0 && this.#buffer.count(task, "failing") > 0
-      : this.#buffer.count(task, this.kind) > 0;
+  get #tasksOf(): Kind | "both" {
+    return this.kind === "groups" ? "both" : this.kind;
   }
 
-  #tasks(): Array<string> {
-    return this.kind === "groups"
-      ? this.#buffer.tasks("passing").filter((task) => this.#has(task))
-      : this.#buffer.tasks(this.kind);
+  #tasks(): ReadonlyArray<string> {
+    return this.#buffer.tasks(this.#tasksOf);
   }
 
-  #drawFrom(task: string, kind: Kind): number {
-    return this.#buffer.row(task, kind, this.#random.int(this.#buffer.count(task, kind)));
+  #drawFrom(task: TaskRows, kind: Kind): number {
+    return task.row(kind, this.#random.int(task.count(kind))) as number;
   }
 
   /** Puts a pass (or a fail) in the last place where the draw has none and the buffer does. */
@@ -111,6 +106,7 @@ export class Sampler {
     if (missing === undefined) return;
     const tasks = this.#buffer.tasks(missing);
     if (tasks.length === 0) return;
-    rows[rows.length - 1] = this.#drawFrom(this.#random.pick(tasks), missing);
+    const task = this.#buffer.task(this.#random.pick(tasks)) as TaskRows;
+    rows[rows.length - 1] = this.#drawFrom(task, missing);
   }
 }

@@ -102,7 +102,7 @@ describe("Sampler", () => {
         const sampler = new Sampler(buffer, "all", Random.make(seed));
         // One row a draw: balancing does not apply.
         const seen = tasks.map(() => buffer.taskId(sampler.draw(1)[0]));
-        assert.deepStrictEqual(seen.sort(), tasks.sort());
+        assert.deepStrictEqual(seen.sort(), tasks.toSorted());
       }),
     );
   });

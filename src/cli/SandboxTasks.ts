@@ -6,45 +6,14 @@ import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
 import * as Dataset from "../dataset/Dataset.ts";
 import { DatasetError } from "../dataset/DatasetError.ts";
+import * as HumanEval from "../dataset/import/formats/HumanEval.ts";
 import * as MbppImport from "../dataset/MbppImport.ts";
 import type { Task } from "../domain/Task.ts";
 import { ROOT } from "./Configs.ts";
 
 export const SHIPPED = Path.join(ROOT, "datasets", "js-compose");
 
-/** A row of HumanEval.jsonl. */
-export const HumanEvalRow = Schema.Struct({
-  task_id: Schema.String,
-  prompt: Schema.String,
-  canonical_solution: Schema.String,
-  test: Schema.String,
-  entry_point: Schema.String,
-});
-export type HumanEvalRow = typeof HumanEvalRow.Type;
-const decodeRow = Schema.decodeUnknownEffect(Schema.fromJsonString(HumanEvalRow));
-
-/**
- * The test and what it refers to live in a namespace of their own, with the prompt's helpers and the canonical
- * solution: HumanEval/32 calls a helper, HumanEval/33 the solution by its name. The program is the argument of check.
- */
-export const fromHumanEval = (row: HumanEvalRow): Task => {
-  const reference = row.prompt + row.canonical_solution;
-  const source = `${reference}\n${row.test}\n`;
-  return {
-    id: row.task_id,
-    source: "humaneval",
-    split: "test",
-    language: "python",
-    statement: row.prompt,
-    entryPoint: row.entry_point,
-    reference,
-    tests: {
-      kind: "assert",
-      setup: `_own = {"__name__": "tests"}\nexec(${JSON.stringify(source)}, _own)\ncheck = _own["check"]\n`,
-      asserts: [`check(${row.entry_point})`],
-    },
-  };
-};
+const decodeRow = Schema.decodeUnknownEffect(Schema.fromJsonString(HumanEval.Row));
 
 const readText = (path: string): Effect.Effect<string, DatasetError> =>
   Effect.try({
@@ -63,7 +32,7 @@ const readText = (path: string): Effect.Effect<string, DatasetError> =>
 /** The rows of HumanEval.jsonl, or of its .gz. */
 export const humanEvalRows = Effect.fn("SandboxTasks.humanEvalRows")(function* (path: string) {
   const lines = (yield* readText(path)).split("\n");
-  const rows: Array<HumanEvalRow> = [];
+  const rows: Array<HumanEval.Row> = [];
   for (const [index, line] of lines.entries()) {
     if (line.trim() === "") continue;
     rows.push(
@@ -90,7 +59,7 @@ export const load = Effect.fn("SandboxTasks.load")(function* (
   const isFolder = Fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
   if (isFolder) return (yield* Dataset.load(path, { part: "none" })).tasks;
   const first = (yield* readText(path)).split("\n", 1)[0] ?? "";
-  if (/"canonical_solution"/.test(first)) return (yield* humanEvalRows(path)).map(fromHumanEval);
+  if (/"canonical_solution"/.test(first)) return (yield* humanEvalRows(path)).map(HumanEval.toTask);
   const { tasks, shots } = yield* MbppImport.load({ mbpp: path, labelled: [], references: false });
   return [...tasks, ...shots];
 });

@@ -11,45 +11,15 @@
 import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
 import type { Attempt } from "../domain/Attempt.ts";
-import type { Outcome } from "../domain/Verdict.ts";
-import type { Split, Task } from "../domain/Task.ts";
+import type { Task } from "../domain/Task.ts";
 import * as nodePath from "node:path";
 import * as Contamination from "./Contamination.ts";
 import { DatasetError } from "./DatasetError.ts";
+import * as Format from "./import/Format.ts";
+import * as Mbpp from "./import/formats/Mbpp.ts";
+import * as Samples from "./import/formats/Samples.ts";
 import * as Jsonl from "./Jsonl.ts";
 import * as MbppPrompt from "./MbppPrompt.ts";
-
-/** One line of mbpp.jsonl. */
-const Row = Schema.Struct({
-  task_id: Schema.Int,
-  text: Schema.NonEmptyString,
-  code: Schema.String,
-  test_setup_code: Schema.String,
-  test_list: Schema.Array(Schema.String),
-});
-
-/** One element of sanitized-mbpp.json. */
-const SanitizedRow = Schema.Struct({
-  task_id: Schema.Int,
-  prompt: Schema.NonEmptyString,
-  code: Schema.String,
-  test_imports: Schema.Array(Schema.String),
-  test_list: Schema.Array(Schema.String),
-});
-
-/** An EvalPlus result file. */
-const Results = Schema.Struct({
-  eval: Schema.Record(
-    Schema.String,
-    Schema.Array(
-      Schema.Struct({
-        task_id: Schema.String,
-        solution: Schema.String,
-        base_status: Schema.Literals(["pass", "fail", "timeout"]),
-      }),
-    ),
-  ),
-});
 
 export interface Files {
   /** mbpp.jsonl, all 974 problems. */
@@ -62,7 +32,7 @@ export interface Files {
   readonly references?: boolean;
 }
 
-export interface Mbpp {
+export interface Imported {
   readonly tasks: ReadonlyArray<Task>;
   readonly attempts: ReadonlyArray<Attempt>;
   /** Tasks 2, 3 and 4, for the prompt. */
@@ -78,70 +48,29 @@ export interface Mbpp {
   };
 }
 
-/** The standard split; undefined for the few-shot tasks. */
-export const splitOf = (taskNumber: number): Split | undefined =>
-  taskNumber <= 10 ? undefined : taskNumber <= 510 ? "test" : taskNumber <= 600 ? "validation" : "train";
-
-export const taskId = (taskNumber: number): string => `mbpp/${taskNumber}`;
-
 const escaped = (name: string): string => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
-/** The function that the tests call: defined in the code and called in the first test. */
-const entryPoint = (code: string, tests: ReadonlyArray<string>): string | undefined =>
-  Array.from(code.matchAll(/^\s*(?:def|class)\s+(\w+)/gm), ([, name]) => name).find((name) =>
-    new RegExp(`\\b${escaped(name)}\\s*\\(`).test(tests[0] ?? ""),
-  );
-
-const unixLines = (text: string): string => text.replaceAll("\r\n", "\n").replaceAll("\r", "\n");
-
-interface Problem {
-  readonly number: number;
-  readonly statement: string;
-  readonly code: string;
-  readonly setup: string;
-  readonly asserts: ReadonlyArray<string>;
-}
-
+/** The task of a problem; few-shot tasks are told apart by their number. */
 const toTask = (
   path: string,
   line: number | undefined,
-  problem: Problem,
+  problem: Mbpp.Problem,
 ): Effect.Effect<Task, DatasetError> => {
-  const at = line === undefined ? { path } : { path, line };
-  if (problem.asserts.length === 0) {
-    return Effect.fail(
-      new DatasetError({
-        ...at,
-        reason: `problem ${problem.number} has no tests.`,
-        remedy: "Add asserts to its test_list, or remove it.",
-      }),
-    );
-  }
-  const reference = unixLines(problem.code);
-  const name = entryPoint(reference, problem.asserts);
-  if (name === undefined) {
-    return Effect.fail(
-      new DatasetError({
-        ...at,
-        reason: `problem ${problem.number}: no function of its code is called in its first test.`,
-        remedy: "Correct its code or its test_list, or remove it.",
-      }),
-    );
-  }
-  return Effect.succeed({
-    id: taskId(problem.number),
-    source: "mbpp",
-    split: splitOf(problem.number) ?? "train",
-    language: "python",
-    statement: unixLines(problem.statement),
-    entryPoint: name,
-    reference,
-    tests: { kind: "assert", setup: unixLines(problem.setup), asserts: problem.asserts.map(unixLines) },
-  });
+  const made = Mbpp.toTask(problem);
+  return "kind" in made
+    ? Effect.fail(
+        new DatasetError({
+          path,
+          ...(line === undefined ? {} : { line }),
+          reason: `${made.reason}.`,
+          remedy: made.remedy ?? "Correct it, or remove it.",
+        }),
+      )
+    : Effect.succeed(made);
 };
 
 const readProblems = Effect.fnUntraced(function* (path: string) {
-  const { lines } = yield* Jsonl.read(path, Row);
+  const { lines } = yield* Jsonl.read(path, Mbpp.Row);
   const tasks = new Map<number, Task>();
   for (const { line, value: row } of lines) {
     if (tasks.has(row.task_id)) {
@@ -152,14 +81,7 @@ const readProblems = Effect.fnUntraced(function* (path: string) {
         remedy: "Remove one of the two lines.",
       });
     }
-    const problem = {
-      number: row.task_id,
-      statement: row.text,
-      code: row.code,
-      setup: row.test_setup_code,
-      asserts: row.test_list,
-    };
-    tasks.set(row.task_id, yield* toTask(path, line, problem));
+    tasks.set(row.task_id, yield* toTask(path, line, Mbpp.problem(row)));
   }
   return tasks;
 });
@@ -186,29 +108,15 @@ const readDocument = Effect.fnUntraced(function* <A>(
   );
 });
 
-const outcomes: Record<"pass" | "fail" | "timeout", Outcome> = {
-  pass: "Passed",
-  // EvalPlus does not say how a program failed.
-  fail: "WrongAnswer",
-  timeout: "TimedOut",
-};
-
 /** Reads MBPP and attempts at its training tasks. */
 export const load = Effect.fn("MbppImport.load")(function* (
   files: Files,
-): Effect.fn.Return<Mbpp, DatasetError> {
+): Effect.fn.Return<Imported, DatasetError> {
   const byNumber = yield* readProblems(files.mbpp);
   if (files.sanitized !== undefined) {
-    const rows = yield* readDocument(files.sanitized, Schema.Array(SanitizedRow), "sanitized-mbpp.json");
+    const rows = yield* readDocument(files.sanitized, Schema.Array(Mbpp.SanitizedRow), "sanitized-mbpp.json");
     for (const row of rows) {
-      const problem = {
-        number: row.task_id,
-        statement: row.prompt,
-        code: row.code,
-        setup: row.test_imports.join("\n"),
-        asserts: row.test_list,
-      };
-      byNumber.set(row.task_id, yield* toTask(files.sanitized, undefined, problem));
+      byNumber.set(row.task_id, yield* toTask(files.sanitized, undefined, Mbpp.sanitizedProblem(row)));
     }
   }
   const shots: Array<Task> = [];
@@ -224,7 +132,7 @@ export const load = Effect.fn("MbppImport.load")(function* (
     shots.push(shot);
   }
   const all = Array.from(byNumber)
-    .filter(([number]) => splitOf(number) !== undefined)
+    .filter(([number]) => Mbpp.splitOf(number) !== undefined)
     .sort(([a], [b]) => a - b)
     .map(([, task]) => task);
   const repeated = new Set(
@@ -240,7 +148,7 @@ export const load = Effect.fn("MbppImport.load")(function* (
   let otherSplits = 0;
   let otherEntryPoint = 0;
   for (const path of files.labelled) {
-    const results = yield* readDocument(path, Results, "an EvalPlus result file");
+    const results = yield* readDocument(path, Samples.Results, "an EvalPlus result file");
     const origin = nodePath.basename(path, ".json").replace(/^mbpp-/, "");
     for (const sample of Object.values(results.eval).flat()) {
       const number = /^Mbpp\/(\d+)$/.exec(sample.task_id)?.[1];
@@ -251,7 +159,7 @@ export const load = Effect.fn("MbppImport.load")(function* (
           remedy: "Give the result file of an MBPP evaluation, or the full mbpp.jsonl.",
         });
       }
-      const task = training.get(taskId(Number(number)));
+      const task = training.get(Mbpp.taskId(Number(number)));
       if (task === undefined) {
         otherSplits++;
       } else if (!new RegExp(`\\b${escaped(task.entryPoint)}\\b`).test(sample.solution)) {
@@ -259,10 +167,9 @@ export const load = Effect.fn("MbppImport.load")(function* (
       } else {
         attempts.push({
           taskId: task.id,
-          program: unixLines(sample.solution),
+          program: Format.unixLines(sample.solution),
           origin,
-          outcome: outcomes[sample.base_status],
-          labelSource: "dataset",
+          ...Samples.baseLabel(sample),
         });
       }
     }

@@ -71,8 +71,17 @@ const closed = /^\/(?:[^\\/[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/\w*$/u;
 const spelled = /\b(?:and|or|not)\b/g;
 const signs: Readonly<Record<string, string>> = { and: "&& ", or: "||", not: "!  " };
 
+/** Python's floats without digits after the point, which the grammar does not know: "1." is read as "10". */
+const bareFloat = /(?<![\w.])(\d[\d_]*)\.(?![\w.])/g;
+
+const readable: Readonly<Record<Language, (source: string) => string>> = {
+  python: (source) => source.replace(bareFloat, (_, digits: string) => `${digits}0`),
+  javascript: (source) => source,
+  cpp: (source) => source.replace(spelled, (word) => signs[word] ?? word),
+};
+
 const treeOf = (language: Language, source: string): Tree => {
-  const text = language === "cpp" ? source.replace(spelled, (word) => signs[word] ?? word) : source;
+  const text = readable[language](source);
   try {
     return parsers[language].parse(text);
   } catch (error) {

@@ -14,20 +14,25 @@ export const taskFlaw = (task: Task, syntax: Syntax): Flaw | undefined => {
   if (task.reference !== undefined && task.reference.trim() === "") {
     return { kind: "empty program", reason: `the reference of task "${task.id}" is empty` };
   }
-  if (task.tests.kind !== "assert") return undefined;
-  const { setup, asserts } = task.tests;
-  const of = (what: string, fault: string): Flaw => ({
-    kind: "tests do not compile",
-    reason: `${what} of task "${task.id}": ${fault}`,
-  });
-  // C++ has its asserts in a `main` that stands after the setup: the two are one text.
-  const texts: ReadonlyArray<readonly [string, string]> =
-    task.language === "cpp"
-      ? asserts.map((text, index) => [`test ${index}`, text] as const)
-      : [["the setup", setup] as const, ...asserts.map((text, index) => [`test ${index}`, text] as const)];
-  for (const [what, text] of texts) {
-    const fault = syntax(task.language, text);
-    if (fault !== undefined) return of(what, fault);
+  return testsFlaw(task, syntax);
+};
+
+/** The first of assert-style tests that does not parse. */
+const testsFlaw = ({ id, language, reference, tests }: Task, syntax: Syntax): Flaw | undefined => {
+  if (tests.kind !== "assert") return undefined;
+  const { asserts } = tests;
+  // A reference that tests call stands in their setup: it is a program, not a test.
+  const own = reference !== undefined && tests.setup.startsWith(reference);
+  const setup = own ? tests.setup.slice(reference.length) : tests.setup;
+  // C++ has the head of a function in the setup, which its test goes on from.
+  const texts = language === "cpp" ? asserts : [setup, ...asserts];
+  if (syntax(language, texts.join("\n")) === undefined) return undefined;
+  for (const [index, text] of texts.entries()) {
+    const fault = syntax(language, text);
+    if (fault === undefined) continue;
+    const number = language === "cpp" ? index : index - 1;
+    const what = number < 0 ? "the setup" : `test ${number}`;
+    return { kind: "tests do not compile", reason: `${what} of task "${id}": ${fault}` };
   }
   return undefined;
 };

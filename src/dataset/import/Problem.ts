@@ -1,4 +1,5 @@
 /** What is wrong with a dataset's source: a kind, a place, and a reason in one line. */
+import * as Schema from "effect/Schema";
 
 /** Where a record stands. Of a folder's record, `entry` is the path within the folder. */
 export interface Place {
@@ -51,15 +52,16 @@ export const placeText = ({ file, line, row, entry }: Place): string => {
   return `${base}${line === undefined ? "" : `:${line}`}${row === undefined ? "" : ` row ${row}`}`;
 };
 
-/** What is told of one kind. */
-export interface Counted {
-  readonly count: number;
-  /** The first places, three at most. */
-  readonly first: ReadonlyArray<{ readonly place: string; readonly reason: string }>;
-}
+/** What is told of one kind: how many, and the first places, three at most. */
+export const Counted = Schema.Struct({
+  count: Schema.Int,
+  first: Schema.Array(Schema.Struct({ place: Schema.String, reason: Schema.String })),
+});
+export type Counted = typeof Counted.Type;
 
 /** Problems by kind. Plain data, so that an interrupted import goes on counting. */
-export type Tally = Readonly<Partial<Record<Kind, Counted>>>;
+export const Tally = Schema.Record(Schema.String, Counted);
+export type Tally = typeof Tally.Type;
 
 const FIRST = 3;
 

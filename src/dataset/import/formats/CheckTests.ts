@@ -32,5 +32,7 @@ export const javascript = (test: string, head: string, entry: string): AssertTes
 /** The statements of a block; undefined where one begins otherwise than the pattern has it. */
 const pieces = (block: string, between: RegExp, first: RegExp): ReadonlyArray<string> | undefined => {
   const [_, ...found] = block.split(between);
-  return found.every((text) => first.test(text)) ? found.map((text) => text.trimEnd()) : undefined;
+  return found.length > 0 && found.every((text) => first.test(text))
+    ? found.map((text) => text.trimEnd())
+    : undefined;
 };

@@ -1,5 +1,6 @@
 /** HumanEval (Chen et al. 2021): openai/human-eval `HumanEval.jsonl.gz`, or the rows of openai_humaneval. */
 import * as Schema from "effect/Schema";
+import type { Task } from "../../../domain/Task.ts";
 import * as Format from "../Format.ts";
 import * as CheckTests from "./CheckTests.ts";
 
@@ -13,13 +14,13 @@ export const Row = Schema.Struct({
 export type Row = typeof Row.Type;
 
 /** The task of a row: the statement is the prompt, which a completion goes on from. */
-export const toTask = (row: Row) => {
+export const toTask = (row: Row): Task => {
   const reference = Format.unixLines(row.prompt + row.canonical_solution);
   return {
     id: row.task_id,
     source: "humaneval",
-    split: "test" as const,
-    language: "python" as const,
+    split: "test",
+    language: "python",
     statement: Format.unixLines(row.prompt),
     entryPoint: row.entry_point,
     reference,

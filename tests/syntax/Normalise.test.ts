@@ -197,5 +197,8 @@ describe("Normalise.program", () => {
   it("says where a text stops being the language", () => {
     assert.deepInclude(Syntax.parse("python", "x = 1\ny = )\n").error, { line: 2, column: 5 });
     assert.isNull(Syntax.parse("python", "x = 1\n").error);
+    // A float need not have digits after its point.
+    assert.isNull(Syntax.parse("python", "x = f(1., -2., [3.]) ** (1. / 3)\n").error);
+    assert.isNotNull(Syntax.parse("python", "x = y1.\n").error);
   });
 });

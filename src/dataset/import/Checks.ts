@@ -1,6 +1,7 @@
 /** What makes a task or an attempt unfit, whatever the format: pure checks before anything is written. */
 import type { Attempt } from "../../domain/Attempt.ts";
 import { type Language, type Task, testCount } from "../../domain/Task.ts";
+import { taskFault } from "../Checks.ts";
 import type { Flaw } from "./Problem.ts";
 
 /** Undefined where the source parses; otherwise what is wrong and where, in one line. */
@@ -14,6 +15,9 @@ export const taskFlaw = (task: Task, syntax: Syntax): Flaw | undefined => {
   if (task.reference !== undefined && task.reference.trim() === "") {
     return { kind: "empty program", reason: `the reference of task "${task.id}" is empty` };
   }
+  // What a writer would refuse anyway is told of its record.
+  const fault = taskFault(task);
+  if (fault !== undefined) return { kind: "unsupported", ...fault };
   return testsFlaw(task, syntax);
 };
 

@@ -35,7 +35,8 @@ const lines = (rows: ReadonlyArray<unknown>): string =>
 const syntax: Import.Services<never>["syntax"] = (language, source) =>
   Syntax.parse(language, source).error === null ? undefined : "it does not parse";
 
-const { prompt: _, ...withoutPrompt } = row(1);
+const { task_id, entry_point, canonical_solution, test } = row(1);
+const withoutPrompt = { task_id, entry_point, canonical_solution, test };
 
 /** A bad record after a good one and before another, and what is told of it. */
 const bad: ReadonlyArray<readonly [what: string, record: unknown, kind: string, said: RegExp]> = [

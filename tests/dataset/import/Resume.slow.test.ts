@@ -76,9 +76,9 @@ describe("a killed import", () => {
         const out = Path.join(directory, "killed");
         let deaths = 0;
         // One that is killed before its first commit loses all it did: it has to see more than a commit's records.
-        while (deaths < 6 && killed(out, 8 + random.int(13), paths)) deaths++;
+        while (deaths < 4 && killed(out, 8 + random.int(13), paths)) deaths++;
         if (!Fs.existsSync(out)) killed(out, 0, paths);
-        assert.isAtLeast(deaths, 3, `seed ${seed}`);
+        assert.isAtLeast(deaths, 2, `seed ${seed}`);
         const [expected, found] = [files(through), files(out)];
         const name = (text: string) =>
           Buffer.from(text, "base64").toString().replaceAll('"killed"', '"through"');
@@ -101,7 +101,6 @@ describe("a killed import", () => {
       const other = yield* Effect.flip(Run.run([path], out, { resume: true, split: "train" }));
       assert.include(other.message, "with other options");
       Fs.appendFileSync(path, "\n");
-      assert.isFalse(killed(`${out}2`, 0, [path]));
       const changed = yield* Effect.flip(Run.run([path], out, { resume: true, onError: "skip" }));
       assert.include(changed.message, "of other files");
       assert.strictEqual((yield* Run.run([path], out, { overwrite: true })).tasks, 30);

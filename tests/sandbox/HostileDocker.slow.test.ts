@@ -45,7 +45,7 @@ describe.skipIf(WithDocker.skip)("Docker", () => {
     (it) => {
       it.effect.each(programs)(
         "$aim: $name",
-        ({ style, program, then, outcomes }) =>
+        ({ style, program, next: looks, outcomes }) =>
           Effect.gen(function* () {
             const sandbox = yield* Sandbox;
             const verdicts = yield* Effect.forEach(tasks[style], (task) => sandbox.verify(task, program), {
@@ -58,7 +58,7 @@ describe.skipIf(WithDocker.skip)("Docker", () => {
               tasks.function,
               (task) =>
                 Effect.all([
-                  then === undefined ? Effect.succeed(null) : sandbox.verify(task, then),
+                  looks === undefined ? Effect.succeed(null) : sandbox.verify(task, looks),
                   sandbox.verify(task, RIGHT),
                 ]),
               { concurrency: 2 },

@@ -13,7 +13,7 @@ export interface Hostile {
   readonly style: "function" | "call" | "assert" | "list";
   readonly program: string;
   /** Run next: it gives the right sum where it finds what the program left, and must not. */
-  readonly then?: string;
+  readonly next?: string;
   readonly outcomes: ReadonlyArray<Outcome>;
 }
 
@@ -856,7 +856,7 @@ def f(a, b):
     program: `def f(a, b):
     open("/tmp/left", "w").write("x")
     return 0`,
-    then: `import os
+    next: `import os
 def f(a, b):
     found = os.listdir('/tmp')
     return a + b if found else 0`,
@@ -872,7 +872,7 @@ def f(a, b):
         try: open(folder + "/left", "w").write("x")
         except OSError: pass
     return 0`,
-    then: `import os
+    next: `import os
 def f(a, b):
     found = [d for d in ('/dev/shm', '/var/tmp', '/run', '/home', '/dev', '/proc', '/sys', '/mnt', os.getcwd()) if os.path.exists(d + '/left')]
     return a + b if found else 0`,
@@ -889,7 +889,7 @@ def f(a, b):
             try: open(os.path.join(folder, name), "w").write("LEFT = 1")
             except OSError: pass
     return 0`,
-    then: `def f(a, b):
+    next: `def f(a, b):
     try: import sitecustomize
     except ImportError: return 0
     return a + b if hasattr(sitecustomize, 'LEFT') else 0`,
@@ -904,7 +904,7 @@ builtins.left = 1
 json.left = 1
 sys.modules["left"] = json
 def f(a, b): return 0`,
-    then: `import builtins, json, sys
+    next: `import builtins, json, sys
 def f(a, b): return a + b if hasattr(builtins, 'left') or hasattr(json, 'left') or 'left' in sys.modules else 0`,
     outcomes: ["WrongAnswer"],
   },
@@ -916,7 +916,7 @@ def f(a, b): return a + b if hasattr(builtins, 'left') or hasattr(json, 'left') 
 os.environ["LEFT"] = "1"
 os.putenv("LEFT", "1")
 def f(a, b): return 0`,
-    then: `import os
+    next: `import os
 def f(a, b):
     found = 'LEFT' in os.environ
     return a + b if found else 0`,
@@ -934,7 +934,7 @@ def stay():
 def f(a, b):
     threading.Thread(target=stay, daemon=True).start()
     return 0`,
-    then: `import os, time
+    next: `import os, time
 def f(a, b):
     time.sleep(0.1)
     return a + b if os.listdir('/tmp') else 0`,
@@ -951,7 +951,7 @@ def f(a, b):
     os.chmod("/tmp/a/b", 0)
     os.chmod("/tmp", 0)
     return 0`,
-    then: `import os
+    next: `import os
 def f(a, b):
     found = os.listdir('/tmp')
     return a + b if found else 0`,
@@ -967,7 +967,7 @@ def f(a, b):
     os.unlink("/tmp/x")
     os.write(fd, b"x" * (1 << 20))
     return 0`,
-    then: `import os
+    next: `import os
 def f(a, b):
     found = os.statvfs('/tmp').f_bfree < os.statvfs('/tmp').f_blocks - 64
     return a + b if found else 0`,
@@ -982,7 +982,7 @@ os.umask(0o777)
 os.chdir("/tmp")
 os.nice(19)
 def f(a, b): return 0`,
-    then: `import os
+    next: `import os
 def f(a, b):
     found = os.umask(0o22) == 0o777
     return a + b if found else 0`,
@@ -995,7 +995,7 @@ def f(a, b):
     program: `import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8))
 def f(a, b): return 0`,
-    then: `import resource
+    next: `import resource
 def f(a, b): return a + b if resource.getrlimit(resource.RLIMIT_NOFILE)[1] == 8 else 0`,
     outcomes: ["WrongAnswer", "RuntimeError"],
   },

@@ -143,7 +143,7 @@ export const fill = (
     passingWeight: new Float32Array(N),
     return: new Float32Array(N),
     nonTerminal: new Float32Array(N),
-    next: Int32Array.from({ length: N }, (_, i) => i),
+    next: new Int32Array(N),
     passRate: new Float32Array(N),
     sequence: new Int32Array(N),
     sequenceWeight: new Float32Array(N),
@@ -156,6 +156,7 @@ export const fill = (
     behaviourKnown: new Float32Array(N),
     bags: new Float32Array(critics * N),
   };
+  for (let i = 0; i < N; i++) out.next[i] = i;
   let n = 0;
   picks.forEach(({ part, row, group: number }, b) => {
     const buffer = parts[part];

@@ -28,7 +28,7 @@ export interface TokenisedEpisode {
 /** Which rows: every one, the passing ones (reward 1) or the others. */
 export type Kind = "all" | "passing" | "failing";
 
-/** The rows of a task, to draw from; good until the buffer changes. */
+/** The rows of a task, to draw from: those that it has now. */
 export class TaskRows {
   readonly id: string;
   readonly passing = new RowQueue();
@@ -36,6 +36,11 @@ export class TaskRows {
 
   constructor(id: string) {
     this.id = id;
+  }
+
+  clear(): void {
+    this.passing.clear();
+    this.failing.clear();
   }
 
   count(kind: Kind): number {
@@ -57,7 +62,15 @@ export class TaskRows {
   }
 }
 
-const NO_VERSION = -1;
+/** Where the words of a row are; log-probs that are unknown have no place, and so never pass for 0. */
+const WORDS = 8;
+const TOKENS = 0;
+const LOG_PROBS = 1;
+const LENGTH = 2;
+const PROMPT = 3;
+const REASONING = 4;
+const VERSION = 5;
+const REWARD = 6;
 const NONE = -1;
 
 export class ReplayBuffer {
@@ -68,22 +81,21 @@ export class ReplayBuffer {
   #ids: Array<string> = [];
   #rowTasks: Array<TaskRows> = [];
   readonly #rowOf = new Map<string, number>();
+  /** Tasks that have rows, in the order in which they came. */
   readonly #tasks = new Map<string, TaskRows>();
+  /** Every task that ever had rows: whoever holds one finds the rows that come later too. */
+  readonly #known = new Map<string, TaskRows>();
   #allocated = 0;
   #next = 0;
   #added = 0;
   /** What `tasks` said since the last change. */
-  readonly #taskLists = new Map<Kind | "both", ReadonlyArray<string>>();
+  readonly #taskLists = new Map<Kind | "both", ReadonlyArray<TaskRows>>();
   readonly #tokens = new Arena((length) => new Int32Array(length));
   readonly #logProbs = new Arena((length) => new Float32Array(length));
-  /** Where a row's tokens and log-probs begin; NONE for log-probs that are unknown, which never pass for 0. */
-  #tokensAt = new Float64Array(0);
-  #logProbsAt = new Float64Array(0);
-  #length = new Int32Array(0);
-  #promptLength = new Int32Array(0);
-  #reasoningLength = new Int32Array(0);
-  #reward = new Float32Array(0);
-  #version = new Int32Array(0);
+  /** What is known of a row, side by side: reading it costs one access of memory, not one for each. */
+  #rows = new Int32Array(0);
+  /** The same memory, for rewards. */
+  #rewards = new Float32Array(0);
 
   constructor(options: { readonly capacity: number; readonly stride: number }) {
     if (!(Number.isInteger(options.capacity) && options.capacity >= 1)) {
@@ -143,22 +155,20 @@ export class ReplayBuffer {
     else this.#grow(row + 1);
     this.#next = (row + 1) % this.capacity;
     this.#added += 1;
-    let task = this.#tasks.get(episode.taskId);
-    if (task === undefined) {
-      task = new TaskRows(episode.taskId);
-      this.#tasks.set(task.id, task);
-    }
+    const task = this.taskFor(episode.taskId);
+    this.#tasks.set(task.id, task);
     this.#ids[row] = episode.id;
     this.#rowTasks[row] = task;
     this.#rowOf.set(episode.id, row);
-    this.#length[row] = tokens.length;
-    this.#promptLength[row] = promptLength;
-    this.#reasoningLength[row] = reasoningLength;
+    const at = row * WORDS;
+    this.#rows[at + TOKENS] = this.#tokens.add(tokens);
+    this.#rows[at + LOG_PROBS] = logProbs === null ? NONE : this.#logProbs.add(logProbs);
+    this.#rows[at + LENGTH] = tokens.length;
+    this.#rows[at + PROMPT] = promptLength;
+    this.#rows[at + REASONING] = reasoningLength;
+    this.#rows[at + VERSION] = episode.policyVersion ?? NONE;
     // An unlabelled episode has no return: a critic trained on it would say so at once.
-    this.#reward[row] = episode.reward ?? Number.NaN;
-    this.#version[row] = episode.policyVersion ?? NO_VERSION;
-    this.#tokensAt[row] = this.#tokens.add(tokens);
-    this.#logProbsAt[row] = logProbs === null ? NONE : this.#logProbs.add(logProbs);
+    this.#rewards[at + REWARD] = episode.reward ?? Number.NaN;
     (episode.reward === 1 ? task.passing : task.failing).push(row);
     this.#taskLists.clear();
     return "added";
@@ -178,6 +188,7 @@ export class ReplayBuffer {
     this.#ids = [];
     this.#rowTasks = [];
     this.#rowOf.clear();
+    for (const task of this.#tasks.values()) task.clear();
     this.#tasks.clear();
     this.#taskLists.clear();
     this.#tokens.clear();
@@ -195,54 +206,62 @@ export class ReplayBuffer {
 
   /** Prompt and program, without padding. A view: read it before the next `add`. */
   tokens(row: number): Int32Array {
-    return this.#tokens.view(this.#tokensAt[row], this.#length[row]);
+    const at = row * WORDS;
+    return this.#tokens.view(this.#rows[at + TOKENS], this.#rows[at + LENGTH]);
   }
 
   length(row: number): number {
-    return this.#length[row];
+    return this.#rows[row * WORDS + LENGTH];
   }
 
   promptLength(row: number): number {
-    return this.#promptLength[row];
+    return this.#rows[row * WORDS + PROMPT];
   }
 
   reasoningLength(row: number): number {
-    return this.#reasoningLength[row];
+    return this.#rows[row * WORDS + REASONING];
   }
 
   reward(row: number): number {
-    return this.#reward[row];
+    return this.#rewards[row * WORDS + REWARD];
   }
 
   policyVersion(row: number): number | null {
-    const version = this.#version[row];
-    return version === NO_VERSION ? null : version;
+    const version = this.#rows[row * WORDS + VERSION];
+    return version === NONE ? null : version;
   }
 
   /** One per program token, or null where unknown. */
   behaviourLogProbs(row: number): Float32Array | null {
-    const at = this.#logProbsAt[row];
-    return at === NONE ? null : this.#logProbs.view(at, this.#length[row] - this.#promptLength[row]);
+    const at = row * WORDS;
+    const place = this.#rows[at + LOG_PROBS];
+    if (place === NONE) return null;
+    return this.#logProbs.view(place, this.#rows[at + LENGTH] - this.#rows[at + PROMPT]);
   }
 
   /**
    * Tasks that have a row of this kind, or both a pass and a fail, in the order in which they first appeared. Found once
    * after a change.
    */
-  tasks(kind: Kind | "both"): ReadonlyArray<string> {
+  tasks(kind: Kind | "both"): ReadonlyArray<TaskRows> {
     let list = this.#taskLists.get(kind);
     if (list === undefined) {
-      const found: Array<string> = [];
-      for (const task of this.#tasks.values()) if (hasRows(task, kind)) found.push(task.id);
+      const found: Array<TaskRows> = [];
+      for (const task of this.#tasks.values()) if (hasRows(task, kind)) found.push(task);
       list = found;
       this.#taskLists.set(kind, list);
     }
     return list;
   }
 
-  /** The rows of a task; undefined where it has none. */
-  task(taskId: string): TaskRows | undefined {
-    return this.#tasks.get(taskId);
+  /** A task by its id, which may have no rows yet. */
+  taskFor(taskId: string): TaskRows {
+    let task = this.#known.get(taskId);
+    if (task === undefined) {
+      task = new TaskRows(taskId);
+      this.#known.set(taskId, task);
+    }
+    return task;
   }
 
   /** Number of rows of a task. */
@@ -268,26 +287,20 @@ export class ReplayBuffer {
   #evict(row: number): void {
     const task = this.#rowTasks[row];
     this.#rowOf.delete(this.#ids[row]);
-    (this.#reward[row] === 1 ? task.passing : task.failing).shift();
+    (this.reward(row) === 1 ? task.passing : task.failing).shift();
     if (task.count("all") === 0) this.#tasks.delete(task.id);
-    this.#tokens.free(this.#tokensAt[row]);
-    if (this.#logProbsAt[row] !== NONE) this.#logProbs.free(this.#logProbsAt[row]);
+    this.#tokens.free(this.#rows[row * WORDS + TOKENS]);
+    const logProbs = this.#rows[row * WORDS + LOG_PROBS];
+    if (logProbs !== NONE) this.#logProbs.free(logProbs);
   }
 
   #grow(rows: number): void {
     if (rows <= this.#allocated) return;
     const size = Math.min(this.capacity, Math.max(256, this.#allocated * 2));
-    const into = <A extends Int32Array | Float32Array | Float64Array>(fresh: A, old: A): A => {
-      fresh.set(old);
-      return fresh;
-    };
-    this.#tokensAt = into(new Float64Array(size), this.#tokensAt);
-    this.#logProbsAt = into(new Float64Array(size), this.#logProbsAt);
-    this.#length = into(new Int32Array(size), this.#length);
-    this.#promptLength = into(new Int32Array(size), this.#promptLength);
-    this.#reasoningLength = into(new Int32Array(size), this.#reasoningLength);
-    this.#reward = into(new Float32Array(size), this.#reward);
-    this.#version = into(new Int32Array(size), this.#version);
+    const fresh = new Int32Array(size * WORDS);
+    fresh.set(this.#rows);
+    this.#rows = fresh;
+    this.#rewards = new Float32Array(fresh.buffer);
     this.#allocated = size;
   }
 }

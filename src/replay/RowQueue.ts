@@ -15,6 +15,11 @@ export class RowQueue {
     this.#rows.push(row);
   }
 
+  clear(): void {
+    this.#rows = [];
+    this.#start = 0;
+  }
+
   /** Takes the first out. */
   shift(): void {
     this.#start += 1;

@@ -22,7 +22,7 @@ export class Sampler {
   readonly #buffer: ReplayBuffer;
   #random: Random.Random;
   /** Tasks still to visit, the next one last. */
-  #queue: Array<string> = [];
+  #queue: Array<TaskRows> = [];
 
   constructor(buffer: ReplayBuffer, kind: Sampler["kind"], random: Random.Random) {
     this.#buffer = buffer;
@@ -68,19 +68,18 @@ export class Sampler {
   }
 
   state(): SamplerState {
-    return { queue: this.#queue.slice(), random: this.#random.state() };
+    return { queue: this.#queue.map(({ id }) => id), random: this.#random.state() };
   }
 
   restore(state: SamplerState): void {
-    this.#queue = state.queue.slice();
+    this.#queue = state.queue.map((id) => this.#buffer.taskFor(id));
     this.#random = Random.restore(state.random);
   }
 
   #nextTask(): TaskRows {
     for (;;) {
-      const id = this.#queue.pop();
+      const task = this.#queue.pop();
       // A task of the queue may have been overwritten since the epoch began.
-      const task = id === undefined ? undefined : this.#buffer.task(id);
       if (task !== undefined && hasRows(task, this.#tasksOf)) return task;
       if (this.#queue.length === 0) this.#queue = this.#random.shuffle(this.#tasks());
     }
@@ -90,7 +89,7 @@ export class Sampler {
     return this.kind === "groups" ? "both" : this.kind;
   }
 
-  #tasks(): ReadonlyArray<string> {
+  #tasks(): ReadonlyArray<TaskRows> {
     return this.#buffer.tasks(this.#tasksOf);
   }
 
@@ -106,7 +105,6 @@ export class Sampler {
     if (missing === undefined) return;
     const tasks = this.#buffer.tasks(missing);
     if (tasks.length === 0) return;
-    const task = this.#buffer.task(this.#random.pick(tasks)) as TaskRows;
-    rows[rows.length - 1] = this.#drawFrom(task, missing);
+    rows[rows.length - 1] = this.#drawFrom(this.#random.pick(tasks), missing);
   }
 }

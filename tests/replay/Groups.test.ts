@@ -56,7 +56,10 @@ const bufferOf = (episodes: ReadonlyArray<TokenisedEpisode>): ReplayBuffer => {
 };
 
 const mixedTasks = (buffer: ReplayBuffer): Array<string> =>
-  buffer.tasks("passing").filter((task) => buffer.count(task, "failing") > 0);
+  buffer
+    .tasks("passing")
+    .map(({ id }) => id)
+    .filter((task) => buffer.count(task, "failing") > 0);
 
 const arbitrarySize = fc.integer({ min: 2, max: 6 });
 

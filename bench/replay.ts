@@ -74,37 +74,28 @@ const gather = (
   random: Random.Random,
   out: ReturnType<typeof arrays>,
 ): void => {
+  // What a program is shorter than the window is left out at its beginning.
+  for (const column of Object.values(out)) column.fill(0);
+  const views = picks.map(({ row }) => offline.tokens(row));
   for (let b = 0; b < picks.length; b++) {
     const { row } = picks[b];
-    const tokens = offline.tokens(row);
+    const tokens = views[b];
     const reward = offline.reward(row);
     const first = offline.promptLength(row);
     const end = first + random.int(tokens.length - first);
-    // What a program is shorter than the window is left out at its beginning.
     const start = Math.max(first, end - window + 1);
-    const last = (b + 1) * window - 1;
-    let at = b * window;
-    for (; at < last - (end - start); at++) {
-      out.tokens[at] = 0;
-      out.actions[at] = 0;
-      out.rewards[at] = 0;
-      out.returns[at] = 0;
-      out.terminals[at] = 0;
-      out.timesteps[at] = 0;
-      out.mask[at] = 0;
-    }
-    for (let t = start; t <= end; t++, at++) {
+    const to = (b + 1) * window;
+    const from = to - (end - start + 1);
+    for (let at = from, t = start; at < to; at++, t++) {
       out.tokens[at] = tokens[t - 1];
       out.actions[at] = tokens[t];
-      out.rewards[at] = 0;
-      out.returns[at] = reward;
-      out.terminals[at] = 0;
       out.timesteps[at] = t - first + 1;
-      out.mask[at] = 1;
     }
+    out.returns.fill(reward, from, to);
+    out.mask.fill(1, from, to);
     if (end === tokens.length - 1) {
-      out.terminals[last] = 1;
-      out.rewards[last] = reward;
+      out.terminals[to - 1] = 1;
+      out.rewards[to - 1] = reward;
     }
   }
 };

@@ -31,34 +31,48 @@ export type Kind = "all" | "passing" | "failing";
 /** The rows of a task, to draw from: those that it has now. */
 export class TaskRows {
   readonly id: string;
-  readonly passing = new RowQueue();
-  readonly failing = new RowQueue();
+  readonly #passing = new RowQueue();
+  readonly #failing = new RowQueue();
+  /** Their lengths, which are asked for more often than the rows and lie nearer here. */
+  #passes = 0;
+  #fails = 0;
 
   constructor(id: string) {
     this.id = id;
   }
 
+  add(row: number, passing: boolean): void {
+    (passing ? this.#passing : this.#failing).push(row);
+    this.#count();
+  }
+
+  /** Takes out the row that came first. */
+  shift(passing: boolean): void {
+    (passing ? this.#passing : this.#failing).shift();
+    this.#count();
+  }
+
   clear(): void {
-    this.passing.clear();
-    this.failing.clear();
+    this.#passing.clear();
+    this.#failing.clear();
+    this.#count();
   }
 
   count(kind: Kind): number {
-    const { passing, failing } = this;
-    return kind === "passing"
-      ? passing.length
-      : kind === "failing"
-        ? failing.length
-        : passing.length + failing.length;
+    return kind === "passing" ? this.#passes : kind === "failing" ? this.#fails : this.#passes + this.#fails;
   }
 
   /** The `index`-th row of a kind, passing rows first; undefined where there is none. */
   row(kind: Kind, index: number): number | undefined {
-    const { passing, failing } = this;
-    if (kind === "failing") return failing.at(index);
-    return index < passing.length || kind === "passing"
-      ? passing.at(index)
-      : failing.at(index - passing.length);
+    if (kind === "failing") return this.#failing.at(index);
+    return index < this.#passes || kind === "passing"
+      ? this.#passing.at(index)
+      : this.#failing.at(index - this.#passes);
+  }
+
+  #count(): void {
+    this.#passes = this.#passing.length;
+    this.#fails = this.#failing.length;
   }
 }
 
@@ -169,7 +183,7 @@ export class ReplayBuffer {
     this.#rows[at + VERSION] = episode.policyVersion ?? NONE;
     // An unlabelled episode has no return: a critic trained on it would say so at once.
     this.#rewards[at + REWARD] = episode.reward ?? Number.NaN;
-    (episode.reward === 1 ? task.passing : task.failing).push(row);
+    task.add(row, episode.reward === 1);
     this.#taskLists.clear();
     return "added";
   }
@@ -278,16 +292,14 @@ export class ReplayBuffer {
 
   /** Share of a task's rows that pass: the Monte-Carlo value of its prompt; NaN for an unknown task. */
   passRate(taskId: string): number {
-    const rows = this.#tasks.get(taskId);
-    if (rows === undefined) return Number.NaN;
-    return rows.passing.length / (rows.passing.length + rows.failing.length);
+    return this.count(taskId, "passing") / this.count(taskId, "all");
   }
 
   /** Frees the oldest row: the first of its task's. */
   #evict(row: number): void {
     const task = this.#rowTasks[row];
     this.#rowOf.delete(this.#ids[row]);
-    (this.reward(row) === 1 ? task.passing : task.failing).shift();
+    task.shift(this.reward(row) === 1);
     if (task.count("all") === 0) this.#tasks.delete(task.id);
     this.#tokens.free(this.#rows[row * WORDS + TOKENS]);
     const logProbs = this.#rows[row * WORDS + LOG_PROBS];
@@ -307,4 +319,4 @@ export class ReplayBuffer {
 
 /** Whether a task has a row of a kind, or a pass and a fail. */
 export const hasRows = (task: TaskRows, kind: Kind | "both"): boolean =>
-  kind === "both" ? task.passing.length > 0 && task.failing.length > 0 : task.count(kind) > 0;
+  kind === "both" ? task.count("passing") > 0 && task.count("failing") > 0 : task.count(kind) > 0;

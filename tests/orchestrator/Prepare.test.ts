@@ -4,6 +4,7 @@ import * as Path from "node:path";
 import { afterAll, assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import * as Prepare from "../../src/orchestrator/Prepare.ts";
+import * as Records from "../dataset/Records.ts";
 import * as TinyRun from "./TinyRun.ts";
 
 const root = Fs.mkdtempSync(Path.join(Os.tmpdir(), "drydock-prepare-"));
@@ -51,6 +52,22 @@ describe("Prepare", () => {
       );
       const other = yield* prepare({ limit: { labels: 4 }, seed: 77 });
       assert.deepStrictEqual(other.context.offline, some.context.offline);
+    }).pipe(Effect.provide(TinyRun.sandbox)),
+  );
+
+  it.live("takes a dataset in Arrow segments as it takes one in memory", () =>
+    Effect.gen(function* () {
+      const { tasks, attempts } = TinyRun.loaded;
+      const path = Path.join(root, "segments");
+      yield* Records.write(path, { tasks, attempts }, { segment: { rows: 3, bytes: 1e6 } });
+      const config = yield* TinyRun.configure(Fs.mkdtempSync(Path.join(root, "run-")), {
+        dataset: { kind: "drydock", path },
+      });
+      const loaded = yield* Prepare.load(config);
+      assert.deepStrictEqual(loaded, TinyRun.loaded);
+      const { context, labels } = yield* Prepare.prepare(config, loaded);
+      const expected = yield* prepare({});
+      assert.deepStrictEqual([context.offline, labels], [expected.context.offline, expected.labels]);
     }).pipe(Effect.provide(TinyRun.sandbox)),
   );
 

@@ -1,7 +1,8 @@
 // What augmented data does to offline training: one `drydock train` for each method, dataset and seed. What is there
 // already is not run again.
 //
-//   node docs/results/augment/run.mjs prepare --work DIR     the datasets: as shipped, with mutants, renamed, with both
+//   node docs/results/augment/run.mjs prepare --work DIR     the datasets: as shipped, with mutants, renamed, with
+//                                                          both; --data fresh: with names and spacing it never uses
 //   node docs/results/augment/run.mjs train --work DIR [--only "cql"] [--data none,both] [--seeds 1,2] [--jobs 1]
 //
 // Reports land in DIR/METHOD-DATA-seedS.json; table.mjs prints them. Data, model, steps and methods are those of
@@ -33,7 +34,12 @@ const work = path.resolve(values.work);
 fs.mkdirSync(work, { recursive: true });
 
 const shipped = path.join(root, "datasets/js-compose");
-const kinds = { mutants: "mutants", renames: "renames", both: "mutants,renames" };
+const kinds = {
+  mutants: ["mutants"],
+  renames: ["renames"],
+  both: ["mutants,renames"],
+  fresh: ["renames,reformats", "--names", "fresh"],
+};
 const dataset = (data) => (data === "none" ? shipped : path.join(work, `js-compose-${data}`));
 
 const drydock = (args) =>
@@ -50,8 +56,8 @@ const drydock = (args) =>
 
 const prepare = async () => {
   for (const [data, made] of Object.entries(kinds)) {
-    if (fs.existsSync(dataset(data))) continue;
-    const args = ["--out", dataset(data), "--kinds", made, "--per-task", "4", "--seed", "1"];
+    if (!values.data.split(",").includes(data) || fs.existsSync(dataset(data))) continue;
+    const args = ["--out", dataset(data), "--kinds", ...made, "--per-task", "4", "--seed", "1"];
     const { code, said } = await drydock(["data", "augment", shipped, ...args]);
     if (code !== 0) throw new Error(said);
     console.log(said);

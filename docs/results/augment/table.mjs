@@ -10,14 +10,14 @@ if (folder === undefined) {
   console.error("usage: node table.mjs FOLDER");
   process.exit(1);
 }
-const DATA = ["none", "mutants", "renames", "both"];
+const DATA = ["none", "mutants", "renames", "both", "fresh"];
 const COLUMNS = [
   ["T=1", 1, (e) => e.passAt1],
   ["greedy", 0, (e) => e.passAt1],
   ["pass@10, T=1", 1, (e) => e.passAt10],
 ];
 const runs = fs.readdirSync(folder).flatMap((file) => {
-  const match = /^(\w+)-(none|mutants|renames|both)-seed(\d+)\.json$/.exec(file);
+  const match = /^(\w+)-(none|mutants|renames|both|fresh)-seed(\d+)\.json$/.exec(file);
   if (match === null) return [];
   const report = JSON.parse(fs.readFileSync(path.join(folder, file), "utf8"));
   return [{ method: match[1], data: match[2], seed: Number(match[3]), report }];

@@ -113,6 +113,10 @@ export const augment = Command.make(
       ),
       Flag.withDefault("keep"),
     ),
+    names: Flag.Literals("names", ["dataset", "fresh"]).pipe(
+      Flag.withDescription("New names of renamed programs: those that the dataset's programs use, or others"),
+      Flag.withDefault("dataset"),
+    ),
     ...Verification.flags,
     json,
   },
@@ -120,11 +124,11 @@ export const augment = Command.make(
     yield* Verification.checkOut(options.out, options.overwrite);
     const kinds = yield* parseKinds(options.kinds);
     const source = yield* Rewrite.open(options.dataset);
-    const { perTask, seed, equivalents, counts } = options;
-    const made = Augment.generate(source, { kinds, perTask, seed });
+    const { perTask, seed, equivalents, counts, names } = options;
+    const made = Augment.generate(source, { kinds, perTask, seed, names });
     const programs = { tasks: source.tasks, attempts: Rewrite.records(made.programs) };
     const plan = Jobs.plan(programs, { what: "attempts", unlabelled: false, sample: null, seed });
-    const decides = { command: "augment", kinds, perTask, seed };
+    const decides = { command: "augment", kinds, perTask, seed, names };
     const ran = options.verify
       ? yield* Verification.run(
           { source: programs, jobs: plan.jobs, dataset: source.fingerprint, decides },

@@ -16,7 +16,7 @@ import * as Renames from "./Renames.ts";
 import * as Repairs from "./Repairs.ts";
 import * as Statements from "./Statements.ts";
 
-export const kinds = ["mutants", "renames", "repairs", "cuts", "statements"] as const;
+export const kinds = ["mutants", "renames", "reformats", "repairs", "cuts", "statements"] as const;
 export type Kind = (typeof kinds)[number];
 
 export interface Options {
@@ -24,10 +24,12 @@ export interface Options {
   /** New records of each kind for a task, at most. */
   readonly perTask: number;
   readonly seed: number;
+  /** Where new names come from: those that the dataset's own programs use, or others. */
+  readonly names: "dataset" | "fresh";
 }
 
 export interface Generated {
-  /** To be judged: mutants, renamed programs and cuts, without labels. */
+  /** To be judged: mutants, renamed and reformatted programs, cuts, without labels. */
   readonly programs: ReadonlyArray<Attempt>;
   /** Repairs, with the labels of their passing programs. */
   readonly repairs: ReadonlyArray<Attempt>;
@@ -62,11 +64,12 @@ const inTurn = <A>(lists: ReadonlyArray<ReadonlyArray<A>>, count: number): Reado
 type Draft = readonly [origin: string, program: string];
 
 const drafts = (
-  kind: "mutants" | "renames" | "cuts",
+  kind: "mutants" | "renames" | "reformats" | "cuts",
   task: Task,
   program: string,
   random: Random.Random,
   n: number,
+  pool: ReadonlyArray<string>,
 ): ReadonlyArray<Draft> => {
   switch (kind) {
     case "mutants":
@@ -75,15 +78,42 @@ const drafts = (
         m.program,
       ]);
     case "renames":
-      return Renames.versions(task, program, random, n).map((v) => [`augment:${v.how}`, v.program]);
+      return Renames.renamings(task, program, random, n, pool).map((p) => ["augment:renamed", p]);
+    case "reformats":
+      return Renames.reformattings(task, program, random, n).map((p) => ["augment:reformatted", p]);
     case "cuts":
       return Cuts.cuts(task.language, program, random, n).map((c) => [`augment:cut/${c.kind}`, c.program]);
   }
 };
 
+/** The distinct passing programs of a task. */
+const passingOf = (attempts: ReadonlyArray<Attempt>): ReadonlyArray<Attempt> => [
+  ...new Map(attempts.filter(({ outcome }) => outcome === "Passed").map((a) => [a.program, a])).values(),
+];
+
+/** Programs that a pool of names is taken from. */
+const POOL_PROGRAMS = 2000;
+
+/** The names that the passing programs of training tasks use, by language. */
+const poolsOf = (
+  { tasks }: Source,
+  groups: ReturnType<typeof byTask>,
+): ReadonlyMap<string, ReadonlyArray<string>> => {
+  const programs = new Map<Task["language"], Array<{ program: string; keep: ReadonlyArray<string> }>>();
+  for (const task of tasks) {
+    if (task.split !== "train") continue;
+    const keep = Renames.kept(task);
+    const own = passingOf(groups.get(task.id) ?? []).map(({ program }) => ({ program, keep }));
+    const list = programs.get(task.language) ?? [];
+    programs.set(task.language, list);
+    if (list.length < POOL_PROGRAMS) list.push(...own);
+  }
+  return new Map([...programs].map(([language, list]) => [language, Renames.poolOf(language, list)]));
+};
+
 /**
  * What is made of a dataset's training tasks. The same dataset, options and seed give the same records, and what is
- * made of a task does not depend on the others.
+ * made of a task depends on the others by the names that they use alone.
  */
 export const generate = (source: Source, options: Options): Generated => {
   const groups = byTask(source);
@@ -91,23 +121,30 @@ export const generate = (source: Source, options: Options): Generated => {
   const repairs: Array<Attempt> = [];
   const variants: Array<Statements.Variant> = [];
   const asked = new Set(options.kinds);
+  const pools =
+    asked.has("renames") && options.names === "dataset" ? poolsOf(source, groups) : new Map<string, never>();
   let without = 0;
   for (const task of source.tasks) {
     if (task.split !== "train") continue;
     const random = Random.make(options.seed).split(`augment/${task.id}`);
     const attempts = groups.get(task.id) ?? [];
-    const passing = [
-      ...new Map(attempts.filter(({ outcome }) => outcome === "Passed").map((a) => [a.program, a])).values(),
-    ];
+    const passing = passingOf(attempts);
     if (passing.length === 0) without += 1;
     const seen = new Set(attempts.map(({ program }) => program));
-    for (const kind of ["mutants", "renames", "cuts"] as const) {
+    for (const kind of ["mutants", "renames", "reformats", "cuts"] as const) {
       if (!asked.has(kind)) continue;
       const own = random.split(kind);
       const lists = own
         .shuffle(passing)
         .map((from, i) =>
-          drafts(kind, task, from.program, own.split(i), options.perTask).flatMap(([origin, program]) =>
+          drafts(
+            kind,
+            task,
+            from.program,
+            own.split(i),
+            options.perTask,
+            pools.get(task.language) ?? [],
+          ).flatMap(([origin, program]) =>
             seen.has(program) ? [] : [{ taskId: task.id, program, origin, meta: { of: from.origin } }],
           ),
         );

@@ -10,18 +10,37 @@ import * as Syntax from "../../syntax/Syntax.ts";
 const LETTERS = "abcdefghijkmnpqrstuvwxyz".split("");
 const WORDS = ["value", "item", "result", "current", "other", "part", "entry", "arg", "acc", "rest", "found"];
 
-/** Names of a style in a seeded order, and then numbered: as many as it takes. */
-const stock = (random: Random): ((taken: ReadonlySet<string>) => string) => {
-  const style = random.shuffle(random.chance(0.5) ? LETTERS : WORDS);
+/** Names in a seeded order, those of `pool` first, and then numbered: as many as it takes. */
+const stock = (random: Random, pool: ReadonlyArray<string>): ((taken: ReadonlySet<string>) => string) => {
+  const names = [...random.shuffle(pool), ...random.shuffle(random.chance(0.5) ? LETTERS : WORDS)];
   let number = 0;
   return (taken) => {
     for (;;) {
-      const round = Math.floor(number / style.length);
-      const name = `${style[number % style.length]}${round === 0 ? "" : round + 1}`;
+      const round = Math.floor(number / names.length);
+      const name = `${names[number % names.length]}${round === 0 ? "" : round + 1}`;
       number += 1;
       if (!taken.has(name)) return name;
     }
   };
+};
+
+/** The most frequent of the names that programs of a language give, at most 64. */
+export const poolOf = (
+  language: Language,
+  programs: ReadonlyArray<{ readonly program: string; readonly keep: ReadonlyArray<string> }>,
+): ReadonlyArray<string> => {
+  const counts = new Map<string, number>();
+  for (const { program, keep } of programs) {
+    const { tree, error } = Syntax.parse(language, program);
+    if (error !== null) continue;
+    for (const name of Bindings.own(language, tree, program, keep)) {
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+  }
+  return [...counts]
+    .sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
+    .slice(0, 64)
+    .map(([name]) => name);
 };
 
 /** Names that a task's tests may say: they are not the program's own to change. */
@@ -32,19 +51,23 @@ export const kept = ({ entryPoint, tests }: Task): ReadonlyArray<string> => [
     : []),
 ];
 
-/** The program with all of its own names but `keep` renamed, or null where it has none, or does not parse. */
+/**
+ * The program with all of its own names but `keep` renamed, to names of `pool` before others; null where it has none,
+ * or does not parse.
+ */
 export const renamed = (
   language: Language,
   source: string,
   keep: ReadonlyArray<string>,
   random: Random,
+  pool: ReadonlyArray<string> = [],
 ): string | null => {
   const { tree, error } = Syntax.parse(language, source);
   if (error !== null) return null;
   const own = Bindings.own(language, tree, source, keep);
   const tokens = Syntax.tokensOf(language, tree, source);
   const taken = new Set(Array.from(source.matchAll(/[\p{L}_$][\p{L}\p{N}_$]*/gu), ([name]) => name));
-  const next = stock(random);
+  const next = stock(random, pool);
   const names = new Map<string, string>();
   let text = "";
   let at = 0;
@@ -118,26 +141,37 @@ const sameTokens = (language: Language, a: string, b: string): boolean => {
   return left.length === right.length && left.every((token, i) => token === right[i]);
 };
 
-/** Up to `count` distinct versions of a program, renamed, reformatted or both. */
-export const versions = (
+/** Up to `count` distinct programs of as many draws as that may take: some repeat an earlier one. */
+const distinct = (
+  source: string,
+  count: number,
+  random: Random,
+  draw: (random: Random) => string | null,
+): ReadonlyArray<string> => {
+  const found = new Set<string>();
+  for (let i = 0; i < 4 * count && found.size < count; i++) {
+    const program = draw(random.split(i));
+    if (program !== null && program !== source) found.add(program);
+  }
+  return [...found];
+};
+
+/** Up to `count` programs that differ from `source` in their own names alone. */
+export const renamings = (
   task: Task,
   source: string,
   random: Random,
   count: number,
-): ReadonlyArray<{ readonly program: string; readonly how: string }> => {
+  pool: ReadonlyArray<string> = [],
+): ReadonlyArray<string> => {
   const keep = kept(task);
-  const seen = new Set([source]);
-  const found: Array<{ readonly program: string; readonly how: string }> = [];
-  // Some draws repeat an earlier one; a program with little to change has few versions.
-  for (let draw = 0; draw < 4 * count && found.length < count; draw++) {
-    const own = random.split(draw);
-    const name = draw % 3 === 2 ? null : renamed(task.language, source, keep, own);
-    const shape = draw % 3 === 1 ? null : reformatted(task.language, name ?? source, own);
-    const program = shape ?? name;
-    if (program === null || seen.has(program)) continue;
-    seen.add(program);
-    const how = name === null ? "reformatted" : shape === null ? "renamed" : "renamed-reformatted";
-    found.push({ program, how });
-  }
-  return found;
+  return distinct(source, count, random, (own) => renamed(task.language, source, keep, own, pool));
 };
+
+/** Up to `count` programs, two at most, that differ from `source` in the blanks within its lines alone. */
+export const reformattings = (
+  task: Task,
+  source: string,
+  random: Random,
+  count: number,
+): ReadonlyArray<string> => distinct(source, count, random, (own) => reformatted(task.language, source, own));

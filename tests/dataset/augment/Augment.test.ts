@@ -94,10 +94,15 @@ describe("renamed and reformatted programs", () => {
     forAll(({ task, program }, seed) => {
       const keep = Renames.kept(task);
       const form = (text: string) => Normalise.program(task.language, text, { keep });
-      for (const version of Renames.versions(task, program, Random.make(seed), 4)) {
+      const random = Random.make(seed);
+      const versions = [
+        ...Renames.renamings(task, program, random, 3, seed % 2 === 0 ? [] : ["xs", "x", "n", "other"]),
+        ...Renames.reformattings(task, program, random, 2),
+      ];
+      for (const version of versions) {
         made += 1;
-        assert.notStrictEqual(version.program, program);
-        assert.strictEqual(form(version.program), form(program), `${version.how}\n${version.program}`);
+        assert.notStrictEqual(version, program);
+        assert.strictEqual(form(version), form(program), version);
       }
     });
     assert.isAbove(made, 200);
@@ -105,9 +110,9 @@ describe("renamed and reformatted programs", () => {
 
   it("are the same for a seed, and distinct", () => {
     forAll(({ task, program }, seed) => {
-      const draw = () => Renames.versions(task, program, Random.make(seed), 4);
+      const draw = () => Renames.renamings(task, program, Random.make(seed), 4);
       assert.deepStrictEqual(draw(), draw());
-      assert.strictEqual(new Set(draw().map((v) => v.program)).size, draw().length);
+      assert.strictEqual(new Set(draw()).size, draw().length);
     }, 30);
   });
 
@@ -116,7 +121,7 @@ describe("renamed and reformatted programs", () => {
     if (python === undefined) throw new Error("no sample");
     const tests = { kind: "assert", setup: "", asserts: ["assert helper(1) == 2"] } as const;
     for (let seed = 0; seed < 20; seed++) {
-      for (const { program } of Renames.versions(
+      for (const program of Renames.renamings(
         { ...python.task, tests },
         python.program,
         Random.make(seed),
@@ -126,6 +131,25 @@ describe("renamed and reformatted programs", () => {
         assert.include(program, "def helper(");
       }
     }
+  });
+});
+
+describe("names of a dataset", () => {
+  it("are the most frequent first, and what renamed programs are written in", () => {
+    const programs = ["const f = (xs) => xs.map((x) => x);", "const f = (ws) => ws.map((x) => x);"];
+    const pool = Renames.poolOf(
+      "javascript",
+      programs.map((program) => ({ program, keep: ["f"] })),
+    );
+    assert.deepStrictEqual(pool, ["x", "ws", "xs"]);
+    const [first] = awkward;
+    if (first === undefined) throw new Error("no sample");
+    const task = { ...first.task, entryPoint: "f" };
+    const found = Renames.renamings(task, "const f = (a) => a + 1;", Random.make(1), 9, pool);
+    assert.includeMembers(
+      [...found],
+      ["const f = (xs) => xs + 1;", "const f = (ws) => ws + 1;", "const f = (x) => x + 1;"],
+    );
   });
 });
 
@@ -220,7 +244,7 @@ describe("what is made of a dataset", () => {
       { taskId: task.id, program: `${program} `, origin: "model", outcome: "WrongAnswer" as const },
     ]),
   );
-  const options: Augment.Options = { kinds: Augment.kinds, perTask: 4, seed: 1 };
+  const options: Augment.Options = { kinds: Augment.kinds, perTask: 4, seed: 1, names: "fresh" };
 
   it("has a number of records a task and kind, none of them there already, the same for a seed", () => {
     const made = Augment.generate(data, options);
@@ -264,7 +288,7 @@ describe("what is made of a dataset", () => {
       "Passed",
     ]);
     assert.deepStrictEqual(kept(of("augment:renamed"), pass), ["augment:renamed", "Passed"]);
-    assert.strictEqual(kept(of("augment:renamed-reformatted"), wrong), "changed-meaning");
+    assert.strictEqual(kept(of("augment:reformatted"), wrong), "changed-meaning");
     assert.deepStrictEqual(kept(of("augment:cut/prefix"), wrong), ["augment:cut/prefix", "WrongAnswer"]);
     assert.strictEqual(kept(of("augment:cut/prefix"), fault), "fault");
     assert.deepStrictEqual(Augment.settle(of("augment:mutant/call"), pass, { equivalents: "drop" }), {

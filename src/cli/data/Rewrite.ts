@@ -66,29 +66,34 @@ export interface Written {
   readonly attempts: Iterable<Attempt>;
 }
 
-/** Writes what was made of `source` as a dataset of its own; the source stays as it is. */
-export const write = Effect.fn("Rewrite.write")(function* (
-  source: Source,
+/** Writes what was made of some datasets as one of its own; they stay as they are. */
+export const writeFrom = Effect.fn("Rewrite.writeFrom")(function* (
+  sources: ReadonlyArray<Source>,
+  head: Manifest.ManifestHead,
   to: { readonly out: string; readonly overwrite: boolean },
   { command, options, counts, tasks, attempts }: Written,
 ) {
   const writer = yield* DatasetWriter.make(to.out, { resume: false, overwrite: to.overwrite });
   yield* each(tasks, writer.task);
   yield* each(attempts, writer.attempt);
-  const head = Manifest.headOf(source.manifest);
   const made: Manifest.Made = {
     command,
     drydock: VERSION,
-    inputs: [
-      {
-        path: source.directory,
-        sha256: source.fingerprint,
-        records: source.tasks.length + source.attempts.length,
-      },
-    ],
+    inputs: sources.map((source) => ({
+      path: source.directory,
+      sha256: source.fingerprint,
+      records: source.tasks.length + source.attempts.length,
+    })),
     options,
     counts,
   };
   const name = Path.basename(Path.resolve(to.out));
   return yield* writer.finish({ ...head, name, made: [...head.made, made] });
 }, Effect.scoped);
+
+/** Writes what was made of `source` as a dataset of its own; the source stays as it is. */
+export const write = (
+  source: Source,
+  to: { readonly out: string; readonly overwrite: boolean },
+  written: Written,
+) => writeFrom([source], Manifest.headOf(source.manifest), to, written);

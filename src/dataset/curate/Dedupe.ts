@@ -179,3 +179,24 @@ export const attempts = (
   }
   return { keep, removed: { equal, near }, conflicts: { count: conflictCount, first } };
 };
+
+/** Removed tasks whose tests are those of the task that stays: their attempts, labels and all, hold for it, too. */
+export const moved = (
+  taskOf: (id: string) => Task,
+  removed: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> =>
+  new Map(
+    [...removed].filter(([from, to]) => {
+      const [one, other] = [taskOf(from), taskOf(to)];
+      return JSON.stringify([one.tests, one.limits]) === JSON.stringify([other.tests, other.limits]);
+    }),
+  );
+
+export function* filtered<A>(items: Iterable<A>, keep: (item: A) => boolean): Iterable<A> {
+  for (const item of items) if (keep(item)) yield item;
+}
+
+/** The records whose number is kept, in order. */
+export function* chosen<A>(items: List<A>, keep: (index: number) => boolean): Iterable<A> {
+  for (let index = 0; index < items.length; index++) if (keep(index)) yield items.at(index);
+}

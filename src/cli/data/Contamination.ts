@@ -1,0 +1,174 @@
+/** `drydock data contamination`: what a training set has of an evaluation set. */
+import * as Effect from "effect/Effect";
+import * as Argument from "effect/cli/Argument";
+import * as Command from "effect/cli/Command";
+import * as Flag from "effect/cli/Flag";
+import * as Contamination from "../../dataset/Contamination.ts";
+import type { DatasetReader } from "../../dataset/DatasetReader.ts";
+import * as Overlap from "../../dataset/Overlap.ts";
+import type { Task } from "../../domain/Task.ts";
+import * as Inference from "../Inference.ts";
+import { json, percent, print, table } from "../Output.ts";
+import * as Curate from "./Curate.ts";
+import * as Rewrite from "./Rewrite.ts";
+
+/** Passing programs of a task that are looked at beside its reference. */
+const PROGRAMS = 3;
+
+const passing = (reader: DatasetReader, into: Map<string, Array<string>>): void => {
+  for (const { taskId, program, outcome } of reader.attempts) {
+    if (outcome !== "Passed") continue;
+    const programs = into.get(taskId);
+    if (programs === undefined) into.set(taskId, [program]);
+    else if (programs.length < PROGRAMS) programs.push(program);
+  }
+};
+
+interface Line {
+  readonly evaluated: string;
+  readonly trained: string;
+  readonly by: Contamination.Pair["by"];
+  readonly refused: boolean;
+  readonly statement: Overlap.Shared;
+  readonly solution: Overlap.Shared | null;
+}
+
+interface Summary {
+  readonly training: number;
+  readonly evaluation: number;
+  /** Evaluated tasks with a pair that a run refuses by default, and with any. */
+  readonly refused: number;
+  readonly told: number;
+  readonly pairs: ReadonlyArray<Line>;
+}
+
+const SHOWN = 40;
+
+const render = ({ training, evaluation, refused, told, pairs }: Summary): string =>
+  [
+    ...(pairs.length === 0
+      ? []
+      : [
+          table(
+            ["evaluated", "trained", "by", "statement", "solution", "longest run of words in both"],
+            pairs
+              .slice(0, SHOWN)
+              .map((pair) => [
+                pair.evaluated,
+                pair.trained,
+                pair.refused ? pair.by : `(${pair.by})`,
+                percent(pair.statement.share),
+                percent(pair.solution?.share ?? null),
+                `${pair.statement.length}: ${pair.statement.run.slice(0, 70)}`,
+              ]),
+          ),
+        ]),
+    ...(pairs.length > SHOWN ? [`… and ${pairs.length - SHOWN} more pairs; --json has all.`] : []),
+    `Of ${evaluation} evaluated tasks, ${refused} are, or nearly are, among ${training} training tasks${told > refused ? `; ${told - refused} more are alike (in brackets), which no run refuses` : ""}.`,
+  ].join("\n");
+
+type Which = "train" | "held-out" | "all";
+
+const chosen = (tasks: Iterable<Task>, which: Which): ReadonlyArray<Task> =>
+  [...tasks].filter(({ split }) => which === "all" || (split === "train") === (which === "train"));
+
+const side = (name: string, what: string, usual: Which) =>
+  Flag.Literals(name, ["train", "held-out", "all"]).pipe(
+    Flag.withDescription(`${what}: those of the training split, those of validation and test, or all`),
+    Flag.withDefault(usual),
+  );
+
+export const contamination = Command.make(
+  "contamination",
+  {
+    train: Argument.String("train").pipe(Argument.withDescription("The dataset that is trained on")),
+    evaluation: Argument.String("eval").pipe(
+      Argument.withDescription("The dataset that is evaluated; may be the same"),
+    ),
+    trainTasks: side("train-tasks", "Tasks of the first", "train"),
+    evalTasks: side("eval-tasks", "Tasks of the second", "held-out"),
+    ngram: Inference.count("ngram").pipe(
+      Flag.withDescription("Words an n-gram of statements"),
+      Flag.withDefault(Overlap.OPTIONS.words),
+    ),
+    tokens: Inference.count("tokens").pipe(
+      Flag.withDescription("Tokens an n-gram of solutions"),
+      Flag.withDefault(Overlap.OPTIONS.tokens),
+    ),
+    statement: Curate.share("statement").pipe(
+      Flag.withDescription("Tell of pairs that share so much of their statements,"),
+      Flag.withDefault(Overlap.OPTIONS.leastStatement),
+    ),
+    solution: Curate.share("solution").pipe(
+      Flag.withDescription("and so much of their solutions"),
+      Flag.withDefault(Overlap.OPTIONS.leastSolution),
+    ),
+    fail: Flag.Boolean("fail").pipe(
+      Flag.withDescription("End with an error where a run would be refused; --no-fail only tells"),
+      Flag.withDefault(true),
+    ),
+    json,
+  },
+  Effect.fn(function* (options) {
+    const trained = yield* Rewrite.open(options.train);
+    const evaluated =
+      options.evaluation === options.train ? trained : yield* Rewrite.open(options.evaluation);
+    const tasks = yield* Curate.reading(() => ({
+      train: chosen(trained.tasks, options.trainTasks),
+      held: chosen(evaluated.tasks, options.evalTasks),
+    }));
+    for (const [side, flag, directory] of [
+      ["train", "train-tasks", options.train],
+      ["held", "eval-tasks", options.evaluation],
+    ] as const) {
+      if (tasks[side].length > 0) continue;
+      return yield* new Inference.InferenceError({
+        reason: `${directory} has no task of --${flag} ${side === "train" ? options.trainTasks : options.evalTasks}`,
+        remedy: `look at its splits with \`drydock data stats\`, or take all: --${flag} all`,
+      });
+    }
+    const found = yield* Curate.reading(() => {
+      const solutions = new Map<string, Array<string>>();
+      passing(trained, solutions);
+      if (evaluated !== trained) passing(evaluated, solutions);
+      return Contamination.pairs(tasks.train, tasks.held, {
+        ...Overlap.OPTIONS,
+        words: options.ngram,
+        tokens: options.tokens,
+        leastStatement: options.statement,
+        leastSolution: options.solution,
+        solutions,
+      });
+    });
+    const refused = found.filter((pair) => pair.refused);
+    const count = (some: ReadonlyArray<Contamination.Pair>) =>
+      new Set(some.map((pair) => pair.evaluated.id)).size;
+    const summary: Summary = {
+      training: tasks.train.length,
+      evaluation: tasks.held.length,
+      refused: count(refused),
+      told: count(found),
+      pairs: found.map((pair) => ({ ...pair, evaluated: pair.evaluated.id, trained: pair.trained.id })),
+    };
+    yield* print(options.json, summary, render);
+    if (options.fail && refused.length > 0) {
+      return yield* new Contamination.Contaminated({
+        count: summary.refused,
+        reason: `${summary.refused} evaluated tasks are, or nearly are, trained on.`,
+        remedy: "Take these training tasks out, or evaluate others; --no-fail only tells.",
+      });
+    }
+  }, Effect.scoped),
+).pipe(
+  Command.withDescription("What a training set has of an evaluation set: the pairs and the text they share"),
+  Command.withExamples([
+    {
+      command: "drydock data contamination datasets/js-compose datasets/js-compose",
+      description: "The training split against the others of one dataset",
+    },
+    {
+      command: "drydock data contamination apps humaneval --eval-tasks all --json",
+      description: "Against another dataset, all pairs",
+    },
+  ]),
+);

@@ -63,7 +63,9 @@ export const balance = Command.make(
     dataset: Curate.dataset,
     ...Curate.written,
     cap: Inference.count("cap").pipe(
-      Flag.withDescription("Attempts at a problem at most, a pass and a failure among them where it has both"),
+      Flag.withDescription(
+        "Attempts at a problem at most, a pass and a failure among them where it has both",
+      ),
       Flag.withDefault(8),
     ),
     difficulty: Flag.Literals("difficulty", ["none", "medium"]).pipe(
@@ -71,7 +73,9 @@ export const balance = Command.make(
       Flag.withDefault("none"),
     ),
     weights: Flag.String("weights").pipe(
-      Flag.withDescription("Weights of outcomes in what is drawn beyond those two: pass=1,fail=2,TimedOut=0.5"),
+      Flag.withDescription(
+        "Weights of outcomes in what is drawn beyond those two: pass=1,fail=2,TimedOut=0.5",
+      ),
       Flag.withDefault(""),
     ),
     oneSided: Flag.Literals("one-sided", ["keep", "drop"]).pipe(

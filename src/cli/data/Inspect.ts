@@ -28,7 +28,9 @@ const testLines = (tests: Tests, count: number): ReadonlyArray<string> => {
   }
   return tests.cases
     .slice(0, count)
-    .map(({ input, output }) => `${short(JSON.stringify(input), 90)} -> ${short(JSON.stringify(output), 60)}`);
+    .map(
+      ({ input, output }) => `${short(JSON.stringify(input), 90)} -> ${short(JSON.stringify(output), 60)}`,
+    );
 };
 
 const label = (attempt: Attempt): string => {
@@ -44,10 +46,19 @@ const LINES = 40;
 /** Columns that a program gets at least. */
 const NARROWEST = 38;
 
+/** A line in pieces of a width; the later ones are set in. */
+const wrapped = (line: string, width: number): ReadonlyArray<string> => {
+  const out = [line.slice(0, width)];
+  for (let at = width; at < line.length; at += width - 2) out.push(`  ${line.slice(at, at + width - 2)}`);
+  return out;
+};
+
 const cell = (title: string, text: string, width: number): string => {
-  const lines = Curate.printable(text.trimEnd()).split("\n");
-  const cut = lines.slice(0, LINES).map((line) => (line.length > width ? `${line.slice(0, width - 1)}…` : line));
-  return [title, "─".repeat(width), ...cut, ...(lines.length > LINES ? [`… ${lines.length - LINES} more lines`] : [])].join("\n");
+  const lines = Curate.printable(text.trimEnd())
+    .split("\n")
+    .flatMap((line) => wrapped(line.slice(0, LINES * width), width));
+  const more = lines.length > LINES ? [`… ${lines.length - LINES} more lines`] : [];
+  return [title, "─".repeat(width), ...lines.slice(0, LINES), ...more].join("\n");
 };
 
 interface One {
@@ -68,7 +79,10 @@ const renderOne = ({ task, attempts, fitting }: One): string => {
     ),
   );
   const rows = Array.from({ length: Math.ceil(cells.length / columns) }, (_, row) =>
-    Array.from({ length: Math.min(columns, cells.length) }, (__, column) => cells[row * columns + column] ?? ""),
+    Array.from(
+      { length: Math.min(columns, cells.length) },
+      (__, column) => cells[row * columns + column] ?? "",
+    ),
   );
   const total = testCount(task.tests);
   return [
@@ -181,7 +195,8 @@ export const inspect = Command.make(
     }
     const fitting = yield* Curate.reading(() => {
       const all: Array<Attempt> = [];
-      for (const attempt of source.attempts) if (attempt.taskId === task.id && fits(attempt)) all.push(attempt);
+      for (const attempt of source.attempts)
+        if (attempt.taskId === task.id && fits(attempt)) all.push(attempt);
       return all;
     });
     const one: One = { task, attempts: fitting.slice(0, options.attempts), fitting: fitting.length };

@@ -45,7 +45,11 @@ const render = ({ out, parts }: Summary): string =>
 const parseWeights = Effect.fnUntraced(function* (text: Option.Option<string>, count: number) {
   if (Option.isNone(text)) return Array.from({ length: count }, () => 1);
   const weights = text.value.split(",").map((one) => (one.trim() === "" ? Number.NaN : Number(one)));
-  if (weights.length === count && weights.every((one) => one >= 0 && Number.isFinite(one)) && weights.some((one) => one > 0)) {
+  if (
+    weights.length === count &&
+    weights.every((one) => one >= 0 && Number.isFinite(one)) &&
+    weights.some((one) => one > 0)
+  ) {
     return weights;
   }
   return yield* new Inference.InferenceError({
@@ -55,7 +59,11 @@ const parseWeights = Effect.fnUntraced(function* (text: Option.Option<string>, c
 });
 
 /** The manifest's head of a mixture: whose work is in it, and everything that made its parts. */
-const headOf = (out: string, sources: ReadonlyArray<Rewrite.Source>, weights: ReadonlyArray<number>): Manifest.ManifestHead => {
+const headOf = (
+  out: string,
+  sources: ReadonlyArray<Rewrite.Source>,
+  weights: ReadonlyArray<number>,
+): Manifest.ManifestHead => {
   const manifests = sources.map((source) => source.manifest);
   const sourceKeys = new Set<string>();
   const named = manifests
@@ -100,13 +108,18 @@ export const mix = Command.make(
     const sources = yield* Effect.forEach(options.datasets, (directory) => Rewrite.open(directory));
     const { seed } = options;
     const parts = yield* Curate.reading(() =>
-      sources.map((source, i): Mix.Part => ({
-        name: source.manifest.name,
-        weight: weights[i],
-        ids: Array.from(source.tasks, ({ id }) => id),
-      })),
+      sources.map(
+        (source, i): Mix.Part => ({
+          name: source.manifest.name,
+          weight: weights[i],
+          ids: Array.from(source.tasks, ({ id }) => id),
+        }),
+      ),
     );
-    const taken = Mix.take(parts, { seed, ...(Option.isSome(options.tasks) ? { tasks: options.tasks.value } : {}) });
+    const taken = Mix.take(parts, {
+      seed,
+      ...(Option.isSome(options.tasks) ? { tasks: options.tasks.value } : {}),
+    });
     const attemptCounts = yield* Curate.reading(() =>
       sources.map((source, i) => {
         let count = 0;

@@ -12,14 +12,18 @@ const SHOWN = 12;
 const counts = (what: string, record: Readonly<Record<string, number>>): string => {
   const entries = Object.entries(record);
   const total = entries.reduce((sum, [, count]) => sum + count, 0);
-  const rows = entries.slice(0, SHOWN).map(([name, count]) => [Curate.printable(name), String(count), percent(count / total)]);
+  const rows = entries
+    .slice(0, SHOWN)
+    .map(([name, count]) => [Curate.printable(name), String(count), percent(count / total)]);
   const more = entries.slice(SHOWN).reduce((sum, [, count]) => sum + count, 0);
   if (more > 0) rows.push([`${entries.length - SHOWN} others`, String(more), percent(more / total)]);
   return table([what, "count", "share"], rows);
 };
 
 const spread = (what: string, value: Stats.Spread | null): ReadonlyArray<string> =>
-  value === null ? [what, "-", "-", "-", "-"] : [what, ...[value.least, value.median, value.p95, value.most].map(String)];
+  value === null
+    ? [what, "-", "-", "-", "-"]
+    : [what, ...[value.least, value.median, value.p95, value.most].map(String)];
 
 const BAR = 40;
 
@@ -69,5 +73,7 @@ export const stats = Command.make(
   }, Effect.scoped),
 ).pipe(
   Command.withDescription("Figures of a dataset: splits, outcomes, pass rates, lengths, repeats"),
-  Command.withExamples([{ command: "drydock data stats datasets/js-compose", description: "The shipped one" }]),
+  Command.withExamples([
+    { command: "drydock data stats datasets/js-compose", description: "The shipped one" },
+  ]),
 );

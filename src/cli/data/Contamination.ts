@@ -117,13 +117,13 @@ export const contamination = Command.make(
       train: chosen(trained.tasks, options.trainTasks),
       held: chosen(evaluated.tasks, options.evalTasks),
     }));
-    for (const [side, flag, directory] of [
+    for (const [which, flag, directory] of [
       ["train", "train-tasks", options.train],
       ["held", "eval-tasks", options.evaluation],
     ] as const) {
-      if (tasks[side].length > 0) continue;
+      if (tasks[which].length > 0) continue;
       return yield* new Inference.InferenceError({
-        reason: `${directory} has no task of --${flag} ${side === "train" ? options.trainTasks : options.evalTasks}`,
+        reason: `${directory} has no task of --${flag} ${which === "train" ? options.trainTasks : options.evalTasks}`,
         remedy: `look at its splits with \`drydock data stats\`, or take all: --${flag} all`,
       });
     }

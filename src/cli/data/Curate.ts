@@ -76,4 +76,4 @@ export const printable = (text: string): string =>
   text
     .replace(/\r\n?/g, "\n")
     .replace(/\t/g, "    ")
-    .replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
+    .replace(/(?!\n)[\p{Cc}\p{Bidi_Control}]/gu, "\ufffd");

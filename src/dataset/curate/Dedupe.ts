@@ -144,19 +144,19 @@ export const attempts = (
         if (members === undefined) classes.set(key, [{ number, attempt }]);
         else members.push({ number, attempt });
       }
-      const chosen = [...classes.values()].map((members) => {
+      const best = [...classes.values()].map((members) => {
         const outcomes = [...new Set(members.flatMap(({ attempt }) => attempt.outcome ?? []))];
         if (outcomes.length > 1) {
           conflictCount++;
           if (first.length < SHOWN) first.push({ taskId, program: members[0].attempt.program, outcomes });
         }
         equal += members.length - 1;
-        return members.reduce((best, next) => (worth(next.attempt) > worth(best.attempt) ? next : best));
+        return members.reduce((one, next) => (worth(next.attempt) > worth(one.attempt) ? next : one));
       });
-      if (options.level !== "near") for (const { number } of chosen) keep[number] = 1;
+      if (options.level !== "near") for (const { number } of best) keep[number] = 1;
       else {
         // The most telling labels first, so that what stays never has to be taken back.
-        const order = chosen.sort((a, b) => worth(b.attempt) - worth(a.attempt) || a.number - b.number);
+        const order = best.sort((a, b) => worth(b.attempt) - worth(a.attempt) || a.number - b.number);
         const index = MinHash.index(options.threshold, options.seed);
         for (const [place, { number, attempt }] of order.entries()) {
           const set = Likeness.programSet(task, attempt.program);

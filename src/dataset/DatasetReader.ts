@@ -138,8 +138,12 @@ const openTable = Effect.fnUntraced(function* <R>(
     length: total,
     at: (index) => {
       checked(index, total);
-      let part = starts.length - 1;
-      while (starts[part] > index) part -= 1;
+      let part = 0;
+      for (let end = starts.length; end - part > 1; ) {
+        const middle = (part + end) >> 1;
+        if (starts[middle] <= index) part = middle;
+        else end = middle;
+      }
       return record(part, index - starts[part]);
     },
     *[Symbol.iterator]() {

@@ -190,14 +190,22 @@ const reader = (column: Arrow.Data): Reader => {
 const presentReader = (column: Arrow.Data): Reader => {
   if (isOf(column, (type): type is Arrow.Utf8 => Arrow.DataType.isUtf8(type))) return textReader(column);
   if (isOf(column, (type): type is Arrow.Dictionary => Arrow.DataType.isDictionary(type))) {
-    const words = column.dictionary?.data.flatMap((data) => {
-      const read = presentReader(data);
-      return Array.from({ length: data.length }, (_, i) => read(i));
-    });
-    const { values } = column;
+    const { values, dictionary } = column;
+    if (dictionary === null || dictionary === undefined || dictionary.data.length !== 1) {
+      throw new Error("a column's dictionary is not in one piece");
+    }
+    const [entries] = dictionary.data;
+    const read = presentReader(entries);
+    // Each word is decoded once, when a row has it: opening reads none.
+    const words = new Map<number, Cell>();
     return (row) => {
-      const word = words?.[values[row]];
-      if (word === undefined) throw new RangeError("its dictionary has no such entry");
+      const place = values[row];
+      let word = words.get(place);
+      if (word === undefined) {
+        if (!(place >= 0 && place < entries.length)) throw new RangeError("its dictionary has no such entry");
+        word = read(place);
+        words.set(place, word);
+      }
       return word;
     };
   }

@@ -39,6 +39,28 @@ const honest = [
   ],
 ] as const;
 
+/** What would turn a wrong answer into a fault, which is dropped, and of which enough pause the whole run. */
+const evasions = [
+  [
+    "an answer that is no data, handed on to the next call",
+    asserts(["assert f(f(1, 1), 3) == 5"], "", limits),
+    "class A: pass\ndef f(a, b): return A()",
+    "RuntimeError",
+  ],
+  [
+    "an answer that a later test breaks on",
+    asserts(["x = f(2, 3)", "assert len(x) == 3"], "", limits),
+    "def f(a, b): return None",
+    "WrongAnswer",
+  ],
+  [
+    "a CPU limit of its own, at which the kernel would kill it",
+    call("python", [[[2, 3], 5]], { ...limits, cpuSeconds: 1.4, wallSeconds: 30 }),
+    "import resource\ntry: resource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nexcept (ValueError, OSError): pass\nresource.getrlimit(resource.RLIMIT_CPU)\ndef f(a, b):\n    while True: pass",
+    "TimedOut",
+  ],
+] as const;
+
 describe.skipIf(WithDocker.skip)("Docker", () => {
   layer(SandboxDocker.layer(Languages.python), { timeout: 300_000, excludeTestServices: true })(
     "hostile Python",
@@ -77,6 +99,17 @@ describe.skipIf(WithDocker.skip)("Docker", () => {
           const verdict = yield* sandbox.verify(task, program);
           assert.strictEqual(verdict.outcome, "Passed", JSON.stringify(verdict));
         }),
+      );
+
+      it.effect.each(evasions)(
+        "no fault of the sandbox or of the tests: %s",
+        ([, task, program, outcome]) =>
+          Effect.gen(function* () {
+            const sandbox = yield* Sandbox;
+            const verdict = yield* sandbox.verify(task, program);
+            assert.strictEqual(verdict.outcome, outcome, JSON.stringify(verdict));
+          }),
+        120_000,
       );
     },
   );

@@ -36,12 +36,14 @@ print(json.dumps({"code": seccomp.program(7${options}).hex(), "numbers": numbers
 };
 
 /** What the filter answers: classic BPF, of which it uses five instructions. */
-const decide = (code: Buffer, architecture: number, number: number, argument = 0): number => {
-  const data = new Map([
-    [0, number],
-    [4, architecture],
-    [16, argument],
-  ]);
+const decide = (
+  code: Buffer,
+  architecture: number,
+  number: number,
+  argument = 0,
+  more: ReadonlyArray<readonly [at: number, value: number]> = [],
+): number => {
+  const data = new Map([[0, number], [4, architecture], [16, argument], ...more]);
   let loaded = 0;
   for (let at = 0; ; at += 8) {
     const [operation, ifTrue, ifFalse, operand] = [
@@ -98,8 +100,17 @@ describe.skipIf(noPython)("the system call filter", () => {
       assert.strictEqual(ask("clone", 17), EPERM, "a process");
       assert.strictEqual(ask("kill", 7), ALLOW, "itself");
       assert.strictEqual(ask("kill", 1), EPERM);
-      assert.strictEqual(ask("prlimit64", 0), ALLOW);
-      assert.strictEqual(ask("prlimit64", 1), EPERM);
+      const limit = (pid: number, which: number, low: number, high: number): number =>
+        decide(code, architecture, numbers["prlimit64"] ?? 0, pid, [
+          [24, which],
+          [32, low],
+          [36, high],
+        ]);
+      assert.strictEqual(limit(0, 3, 0x1000, 1), ALLOW, "its own stack");
+      assert.strictEqual(limit(1, 3, 0, 0), EPERM, "another's");
+      assert.strictEqual(limit(0, 0, 0, 0), ALLOW, "reads its CPU time");
+      assert.strictEqual(limit(0, 0, 0x1000, 0), EPERM, "sets its CPU time");
+      assert.strictEqual(limit(0, 0, 0, 1), EPERM, "sets its CPU time, from high memory");
       // Of another machine, and x32's numbers.
       assert.strictEqual(decide(code, 0x40000003, numbers["read"] ?? 0), KILL);
       assert.strictEqual(decide(code, architecture, 0x40000000), KILL);

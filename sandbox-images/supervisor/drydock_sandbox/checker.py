@@ -43,7 +43,10 @@ def check(tests):
     def proxy(*arguments, **named):
         nonlocal calls
         encoded = plain.encode(list(arguments)), plain.encode(named)
-        if '{"x":' in json.dumps(encoded):
+        text = json.dumps(encoded)
+        if '{"x": "Opaque"}' in text:
+            raise CandidateError("an answer that is no plain data was passed on")
+        if '{"x":' in text:
             raise BadArgument("an argument is not plain data")
         calls += 1
         try:
@@ -68,7 +71,8 @@ def check(tests):
         return verdict(0, "Malformed", str(error), 0)
     if loaded.get("ready") is not True:
         outcome = "CompileError" if loaded.get("stage") == "compile" else "RuntimeError"
-        return verdict(0, outcome, str(loaded.get("e")), 0)
+        error = loaded.get("e")
+        return verdict(0, outcome, error if type(error) is str else "an error that is no text", 0)
 
     world = {"__name__": "tests", "__builtins__": __builtins__}
     try:
@@ -77,12 +81,13 @@ def check(tests):
     except BaseException as error:
         return verdict(0, "BadTest", f"setup: {type(error).__name__}: {error}")
     world[tests["entry"]] = proxy
-    passed, failure = 0, None
+    passed, failure, kept = 0, None, False  # kept: an earlier test may have bound what the program answered
     for index, code in enumerate(codes):
-        calls = 0
+        calls, names = 0, len(world)
         try:
             exec(code, world)
             passed += 1
+            kept = kept or (calls > 0 and len(world) > names)
             continue
         except AssertionError:
             outcome, detail = "WrongAnswer", first_line(tests["asserts"][index])
@@ -101,7 +106,7 @@ def check(tests):
         except BaseException as error:
             # What the program answered made the test itself fail, say `len(None)`; without an answer it is the test's fault.
             text = f"{type(error).__name__}: {error} in {first_line(tests['asserts'][index])}"
-            outcome, detail = "WrongAnswer" if calls else "BadTest", text
+            outcome, detail = "WrongAnswer" if calls or kept else "BadTest", text
         if outcome == "BadTest":
             return verdict(passed, outcome, detail, index)
         failure = failure or verdict(0, outcome, detail, index)

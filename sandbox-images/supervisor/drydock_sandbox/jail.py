@@ -78,6 +78,7 @@ def steps(namespaces, limits, launch, uid, gid, own_bytes, fds, with_stdin):
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_SIGPENDING, 64),  # timers; counted for the user over all slots
     ]
     if launch["addressSpace"] is not None:
         own = own_bytes if launch["run"] is None else 0

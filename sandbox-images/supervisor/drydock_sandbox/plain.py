@@ -94,7 +94,7 @@ def decode(value, depth=0):
     """The strict inverse. Raises BadValue for what `encode` never writes."""
     try:
         return _decode(value, depth)
-    except (TypeError, ValueError, KeyError, IndexError, RecursionError) as error:
+    except (TypeError, ValueError, KeyError, IndexError, RecursionError, MemoryError) as error:
         raise BadValue(f"{type(error).__name__}: {error}"[:200]) from None
 
 
@@ -166,7 +166,7 @@ def receive(fd):
         raise BadValue("frame too large")
     try:
         return json.loads(read_exactly(fd, length))
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, MemoryError) as error:
         raise BadValue(f"not JSON: {error}"[:200]) from None
 
 

@@ -33,9 +33,10 @@ perf_event_open pidfd_getfd pivot_root process_vm_readv process_vm_writev ptrace
 LOAD, JUMP_EQUAL, JUMP_AT_LEAST, JUMP_SET, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL = 0x7FFF0000, 0x80000000
 EPERM, ENOSYS, ENOTTY = (0x00050000 | number for number in (1, 38, 25))
-AT_NUMBER, AT_ARCHITECTURE, AT_FIRST_ARGUMENT = 0, 4, 16
+AT_NUMBER, AT_ARCHITECTURE, AT_FIRST_ARGUMENT, AT_SECOND_ARGUMENT, AT_THIRD_ARGUMENT = 0, 4, 16, 24, 32
 X32_BIT = 0x40000000
 CLONE_THREAD = 0x10000
+RLIMIT_CPU = 0
 CLONE_NAMESPACES = 0x7E020000
 
 # What the kernel calls the machine -> (its AUDIT_ARCH, its calls).
@@ -79,7 +80,21 @@ def program(pid, also=(), children=False):
         on_first_argument("tgkill", JUMP_EQUAL, pid, ALLOW)
         on_first_argument("kill", JUMP_EQUAL, pid, ALLOW)
     on(["ioctl"], (RETURN, ENOTTY))
-    on_first_argument("prlimit64", JUMP_EQUAL, 0, ALLOW)
+    # Its own limits, but for that of CPU time, which it may only read (no new limit, 64 bits): at one that it had set
+    # itself the kernel would kill it, as if from outside.
+    on(
+        ["prlimit64"],
+        (LOAD, AT_FIRST_ARGUMENT),
+        (JUMP_EQUAL, 0, 0, 7),
+        (LOAD, AT_SECOND_ARGUMENT),
+        (JUMP_EQUAL, RLIMIT_CPU, 0, 4),
+        (LOAD, AT_THIRD_ARGUMENT),
+        (JUMP_EQUAL, 0, 0, 3),
+        (LOAD, AT_THIRD_ARGUMENT + 4),
+        (JUMP_EQUAL, 0, 0, 1),
+        (RETURN, ALLOW),
+        (RETURN, EPERM),
+    )
     code = [
         (LOAD, AT_ARCHITECTURE),
         (JUMP_EQUAL, architecture, 1, 0),

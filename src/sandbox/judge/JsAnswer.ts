@@ -79,6 +79,9 @@ export const show = (answer: unknown, width = 80): string => {
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 };
 
+/** A forged one may be anything, say an object whose `toString` is a number. */
+const word = (text: unknown): string => (typeof text === "string" ? text : "?");
+
 /** Total, and bounded: a forged answer may be of any shape and depth. */
 const render = (answer: unknown, depth = 0): string => {
   if (answer === null || typeof answer !== "object") return JSON.stringify(answer) ?? "";
@@ -86,10 +89,10 @@ const render = (answer: unknown, depth = 0): string => {
   const list = (items: ReadonlyArray<unknown>, one: (item: unknown) => string): string =>
     items.slice(0, 50).map(one).join(", ");
   if (Array.isArray(answer)) return `[${list(answer, (item) => render(item, depth + 1))}]`;
-  if ("n" in answer) return String(answer.n).slice(0, 20);
-  if ("i" in answer) return `${String(answer.i).slice(0, 100)}n`;
+  if ("n" in answer) return word(answer.n).slice(0, 20);
+  if ("i" in answer) return `${word(answer.i).slice(0, 100)}n`;
   if ("o" in answer && Array.isArray(answer.o)) {
     return `{${list(answer.o, (entry) => (Array.isArray(entry) ? `${JSON.stringify(entry[0])}: ${render(entry[1], depth + 1)}` : "…"))}}`;
   }
-  return "x" in answer ? `<${String(answer.x).slice(0, 60)}>` : "<unreadable>";
+  return "x" in answer ? `<${word(answer.x).slice(0, 60)}>` : "<unreadable>";
 };

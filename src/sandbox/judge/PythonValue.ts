@@ -169,7 +169,8 @@ const joined = (
 };
 
 const canonicalNumber = (number: Numeric): string | undefined => {
-  if (number.kind === "int") return String(number.value);
+  // In a radix that is a power of 2: of millions of digits, decimal ones take seconds.
+  if (number.kind === "int") return number.value.toString(16);
   if (number.kind === "float") return canonicalFloat(number.value);
   const [re, im] = number.value;
   const parts = [canonicalFloat(re), canonicalFloat(im)];
@@ -180,5 +181,5 @@ const canonicalNumber = (number: Numeric): string | undefined => {
 /** Of a whole number, that of the equal int. */
 const canonicalFloat = (value: number): string | undefined => {
   if (Number.isNaN(value)) return undefined;
-  return Number.isInteger(value) ? String(BigInt(value)) : String(value);
+  return Number.isInteger(value) ? BigInt(value).toString(16) : `${value}f`;
 };

@@ -51,7 +51,8 @@ const judgeCalls = (
   }
   if (!Frames.isRecord(hello)) return stopped(tests, seen, 0, malformed("no hello"));
   if (hello["ready"] !== true) {
-    const error = Ending.raised(String(hello["e"]));
+    const said = hello["e"];
+    const error = Ending.raised(typeof said === "string" ? said : "an error that is no text");
     const failure: Failure = hello["stage"] === "compile" ? { ...error, outcome: "CompileError" } : error;
     return stopped(tests, seen, 0, failure);
   }

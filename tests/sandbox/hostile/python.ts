@@ -1714,4 +1714,299 @@ def f(a, b):
     return 0`,
     outcomes: ["Malformed", "RuntimeError", "WrongAnswer"],
   },
+  // By who has read our source: the frames, the checker, the supervisor.
+  {
+    name: "makes the tests' side sort out colliding keys",
+    aim: "exhaust",
+    style: "assert",
+    program: `import os, json, struct, time
+def frame(body, fd=102):
+    body = body if isinstance(body, bytes) else json.dumps(body).encode()
+    data = struct.pack('>I', len(body)) + body
+    while data: data = data[os.write(fd, data):]
+def f(a, b):
+    frame({'r': {'s': [{'i': hex(((1 << 61) - 1) * k)} for k in range(1 << 10, 60000)]}})
+    time.sleep(30)`,
+    outcomes: ["TimedOut", "WrongAnswer"],
+  },
+  {
+    name: "fills the tests' side with small pieces",
+    aim: "exhaust",
+    style: "assert",
+    program: `import os, json, struct, time
+def frame(body, fd=102):
+    body = body if isinstance(body, bytes) else json.dumps(body).encode()
+    data = struct.pack('>I', len(body)) + body
+    while data: data = data[os.write(fd, data):]
+def f(a, b):
+    frame(b'{"r":[' + b'{"s":[]},' * 400000 + b'1]}')
+    time.sleep(30)`,
+    outcomes: ["Malformed", "WrongAnswer", "TimedOut"],
+  },
+  {
+    name: "fills the tests' side before they begin",
+    aim: "exhaust",
+    style: "assert",
+    program: `import os, json, struct, time
+def frame(body, fd=102):
+    body = body if isinstance(body, bytes) else json.dumps(body).encode()
+    data = struct.pack('>I', len(body)) + body
+    while data: data = data[os.write(fd, data):]
+frame(b'[' + b'[],' * 2500000 + b'1]')
+time.sleep(30)`,
+    outcomes: ["Malformed", "TimedOut", "OutOfMemory"],
+  },
+  {
+    name: "asks for its own CPU limit, to be killed as if from outside",
+    aim: "exhaust",
+    style: "call",
+    program: `import resource
+resource.setrlimit(resource.RLIMIT_CPU, (1, 1))
+def f(a, b): return 0`,
+    outcomes: ["RuntimeError"],
+  },
+  {
+    name: "answers an int of millions of digits",
+    aim: "exhaust",
+    style: "call",
+    program: `import os, json, struct, time
+def frame(body, fd=102):
+    body = body if isinstance(body, bytes) else json.dumps(body).encode()
+    data = struct.pack('>I', len(body)) + body
+    while data: data = data[os.write(fd, data):]
+def f(a, b):
+    frame(b'{"r":{"i":"0x' + b'f' * 4000000 + b'"}}')
+    time.sleep(30)`,
+    outcomes: ["WrongAnswer", "TimedOut"],
+  },
+  {
+    name: "sends empty frames without end",
+    aim: "cheat",
+    style: "call",
+    program: `import os
+def f(a, b):
+    while True: os.write(102, b'\\x00' * 65536)`,
+    outcomes: ["OutputLimit", "Malformed"],
+  },
+  {
+    name: "opens pipes without end and fills them",
+    aim: "exhaust",
+    style: "call",
+    program: `import os
+def f(a, b):
+    while True:
+        r, w = os.pipe()
+        os.set_blocking(w, False)
+        os.write(w, b'x' * (1 << 20))`,
+    outcomes: ["RuntimeError"],
+  },
+  {
+    name: "hangs in flush",
+    aim: "exhaust",
+    style: "assert",
+    program: `import sys
+class A:
+    def write(self, text): pass
+    def flush(self):
+        while True: pass
+sys.stdout = A()
+def f(a, b): return 0`,
+    outcomes: ["WrongAnswer"],
+  },
+  {
+    name: "takes memory in small pieces and catches",
+    aim: "exhaust",
+    style: "call",
+    program: `def f(a, b):
+    x = []
+    while True:
+        try: x.append([x])
+        except MemoryError: pass`,
+    outcomes: ["OutOfMemory", "TimedOut"],
+  },
+  {
+    name: "says that it failed to load, in no words",
+    aim: "cheat",
+    style: "function",
+    program: `import os, json, struct, time
+def frame(body, fd=102):
+    body = body if isinstance(body, bytes) else json.dumps(body).encode()
+    data = struct.pack('>I', len(body)) + body
+    while data: data = data[os.write(fd, data):]
+frame({'stage': 'load', 'e': {'toString': 1, 'valueOf': 1}})
+os._exit(0)`,
+    outcomes: ["RuntimeError"],
+  },
+  {
+    name: "says that it is ready twice",
+    aim: "cheat",
+    style: "function",
+    program: `import os, json, struct, time
+def frame(body, fd=102):
+    body = body if isinstance(body, bytes) else json.dumps(body).encode()
+    data = struct.pack('>I', len(body)) + body
+    while data: data = data[os.write(fd, data):]
+frame({'ready': True})
+def f(a, b): return 0`,
+    outcomes: ["Malformed"],
+  },
+  {
+    name: "answers and errs at once",
+    aim: "cheat",
+    style: "function",
+    program: `import os, json, struct, time
+def frame(body, fd=102):
+    body = body if isinstance(body, bytes) else json.dumps(body).encode()
+    data = struct.pack('>I', len(body)) + body
+    while data: data = data[os.write(fd, data):]
+def f(a, b):
+    frame({'r': 5, 'e': 'x'})
+    os._exit(0)`,
+    outcomes: ["Malformed", "RuntimeError"],
+  },
+  {
+    name: "answers with two tags",
+    aim: "cheat",
+    style: "function",
+    program: `import os, json, struct, time
+def frame(body, fd=102):
+    body = body if isinstance(body, bytes) else json.dumps(body).encode()
+    data = struct.pack('>I', len(body)) + body
+    while data: data = data[os.write(fd, data):]
+def f(a, b):
+    frame(b'{"r": {"f": "6.0", "i": "0x5"}}')
+    os._exit(0)`,
+    outcomes: ["WrongAnswer", "Malformed"],
+  },
+  {
+    name: "answers before it is asked, wrongly",
+    aim: "cheat",
+    style: "function",
+    program: `import os, json, struct, time
+def frame(body, fd=102):
+    body = body if isinstance(body, bytes) else json.dumps(body).encode()
+    data = struct.pack('>I', len(body)) + body
+    while data: data = data[os.write(fd, data):]
+frame({'ready': True})
+frame({'r': 6})
+def f(a, b): return 0`,
+    outcomes: ["WrongAnswer", "Malformed"],
+  },
+  {
+    name: "swaps the number five in memory",
+    aim: "cheat",
+    style: "assert",
+    program: `import ctypes
+def f(a, b):
+    ctypes.memmove(id(5) + 24, id(6) + 24, 4)
+    return 6`,
+    outcomes: ["WrongAnswer", "RuntimeError"],
+  },
+  {
+    name: "traces its caller",
+    aim: "cheat",
+    style: "function",
+    program: `import sys
+def t(frame, event, arg):
+    frame.f_locals['answer'] = {'r': 7}
+    return t
+sys.settrace(t)
+sys.setprofile(t)
+def f(a, b):
+    sys._getframe(1).f_trace = t
+    return 6`,
+    outcomes: ["WrongAnswer"],
+  },
+  {
+    name: "rewrites its caller's variables",
+    aim: "cheat",
+    style: "function",
+    program: `import sys, ctypes
+def f(a, b):
+    up = sys._getframe(1)
+    up.f_locals.update(tests=[], passed=1, expected=6)
+    ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(up), ctypes.c_int(0))
+    return 6`,
+    outcomes: ["WrongAnswer", "RuntimeError"],
+  },
+  {
+    name: "sends itself timers without end",
+    aim: "persist",
+    style: "call",
+    program: `import ctypes
+def f(a, b):
+    t = ctypes.c_void_p()
+    lib = ctypes.CDLL(None)
+    made = sum(lib.timer_create(0, None, ctypes.byref(t)) == 0 for _ in range(1000))
+    return 5 if made > 100 else 0`,
+    outcomes: ["WrongAnswer"],
+  },
+  {
+    name: "scans raw memory for the tests",
+    aim: "spy",
+    style: "assert",
+    program: `import ctypes
+def f(a, b):
+    needle, found = b'ass' + b'ert f(2', 0
+    base = id(needle) & ~0xfffff
+    for at in range(base, base + (1 << 20), 4096):
+        try: found += needle in ctypes.string_at(at, 4096).replace(needle + b'(', b'')
+        except Exception: pass
+    return 5 if found > 1 else 0`,
+    outcomes: ["WrongAnswer", "RuntimeError"],
+  },
+  {
+    name: "reads the calls again",
+    aim: "spy",
+    style: "call",
+    program: `import os
+def f(a, b):
+    os.lseek(101, 0, 0)
+    said = os.read(101, 65536)
+    return 5 if b'5' in said else 0`,
+    outcomes: ["WrongAnswer"],
+  },
+  {
+    name: "patches the checker's functions",
+    aim: "cheat",
+    style: "assert",
+    program: `import sys
+for name, module in list(sys.modules.items()):
+    if name.endswith('checker'): module.check = module.verdict = lambda *a, **k: {'outcome': 'Passed', 'passed': 1, 'detail': ''}
+def f(a, b): return 0`,
+    outcomes: ["WrongAnswer"],
+  },
+  {
+    name: "floods stderr without end",
+    aim: "exhaust",
+    style: "call",
+    program: `import os
+def f(a, b):
+    while True: os.write(2, b'x' * 65536)`,
+    outcomes: ["TimedOut"],
+  },
+  {
+    name: "leaves files beside /tmp",
+    aim: "persist",
+    style: "function",
+    program: `import os
+def f(a, b):
+    for folder in ('/dev/shm', '/dev/mqueue', '/var/tmp', '/run', '/dev', '/usr/lib/python3.11', '/supervisor'):
+        try: open(folder + '/left', 'w').write('5')
+        except OSError: continue
+        return 5
+    return 0`,
+    outcomes: ["WrongAnswer"],
+  },
+  {
+    name: "runs machine code",
+    aim: "escape",
+    style: "call",
+    program: `import ctypes, mmap
+def f(a, b):
+    m = mmap.mmap(-1, 4096, prot=7)
+    m.write(b'\\xf4' * 64)
+    return ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(m)))()`,
+    outcomes: ["RuntimeError"],
+  },
 ];

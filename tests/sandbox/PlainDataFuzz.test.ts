@@ -30,11 +30,14 @@ const TEXTS = [
   "",
 ];
 
+/** JavaScript can make no text of it. */
+const NO_TEXT = { toString: 1, valueOf: 1 };
+
 /** JSON that looks like plain data, or nearly. */
 const { any } = fc.letrec<{ any: unknown; pair: unknown }>((tie) => ({
   any: fc.oneof(
     { maxDepth: 5, withCrossShrink: true },
-    fc.constantFrom<unknown>(null, true, 0, 5, -7, 2 ** 53, 0.5, 1e300, ...TEXTS),
+    fc.constantFrom<unknown>(null, true, 0, 5, -7, 2 ** 53, 0.5, 1e300, NO_TEXT, ...TEXTS),
     fc.array(tie("any"), { maxLength: 3 }),
     fc
       .tuple(
@@ -54,6 +57,16 @@ const framed = (body: Buffer): Buffer => {
 };
 const frame = fc.oneof(
   { weight: 6, arbitrary: any.map((value) => framed(Buffer.from(JSON.stringify(value)))) },
+  {
+    weight: 4,
+    arbitrary: fc
+      .oneof(
+        fc.record({ r: any }),
+        fc.record({ e: any }),
+        fc.record({ stage: fc.constantFrom("compile", "load"), e: any }),
+      )
+      .map((message) => framed(Buffer.from(JSON.stringify(message)))),
+  },
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 12 }).map((raw) => framed(Buffer.from(raw))) },
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 12 }).map((raw) => Buffer.from(raw)) },
 );

@@ -63,6 +63,7 @@ const frame = fc.oneof(
       .oneof(
         fc.record({ r: any }),
         fc.record({ e: any }),
+        fc.record({ r: fc.constantFrom(...TAGS).map((tag) => ({ [tag]: NO_TEXT })) }),
         fc.record({ stage: fc.constantFrom("compile", "load"), e: any }),
       )
       .map((message) => framed(Buffer.from(JSON.stringify(message)))),

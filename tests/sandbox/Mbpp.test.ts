@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect";
 import * as Languages from "../../src/sandbox/docker/Languages.ts";
 import * as SandboxDocker from "../../src/sandbox/docker/SandboxDocker.ts";
 import { Sandbox } from "../../src/sandbox/Sandbox.ts";
-import * as Mbpp from "./support/Mbpp.ts";
+import * as Imported from "./support/Imported.ts";
 import * as WithDocker from "./support/WithDocker.ts";
 
 const everything = process.env["DRYDOCK_FULL"] === "1";
@@ -16,9 +16,11 @@ const every = everything ? 1 : 12;
 /** Tasks whose tests need what only the program defines; they cannot be judged apart from it. */
 const UNJUDGEABLE = ["mbpp/367", "mbpp/596", "mbpp/601", "mbpp/927"];
 
-if (Mbpp.missing !== undefined) console.log(`MBPP tests skipped: ${Mbpp.missing}`);
+const full = await Imported.load("mbpp", ["mbpp", "mbpp.jsonl"]);
+const SANITIZED = ["mbpp-sanitized", "mbpp", "sanitized-mbpp.json"];
+const sanitized = await Imported.load("mbpp-sanitized", ["mbpp", "sanitized-mbpp.json"]);
 
-describe.skipIf(WithDocker.skip || Mbpp.missing !== undefined)("MBPP", () => {
+describe.skipIf(WithDocker.skip || full.tasks.length === 0)("MBPP", () => {
   const generous = { cpuSeconds: 5, wallSeconds: 40 };
   layer(SandboxDocker.layer(Languages.python, { limits: generous }), {
     timeout: 300_000,
@@ -29,7 +31,7 @@ describe.skipIf(WithDocker.skip || Mbpp.missing !== undefined)("MBPP", () => {
       () =>
         Effect.gen(function* () {
           const sandbox = yield* Sandbox;
-          for (const problems of [Mbpp.sanitized(), Mbpp.full()]) {
+          for (const problems of [sanitized, full].map(Imported.problems)) {
             const chosen = problems.filter(({ task }, i) => i % every === 0 || UNJUDGEABLE.includes(task.id));
             const outcomes = yield* Effect.forEach(
               chosen,
@@ -55,9 +57,14 @@ describe.skipIf(WithDocker.skip || Mbpp.missing !== undefined)("MBPP", () => {
       () =>
         Effect.gen(function* () {
           const sandbox = yield* Sandbox;
-          const tasks = new Map(Mbpp.sanitized().map(({ task }) => [task.id, task]));
+          const tasks = new Map(sanitized.tasks.map((task) => [task.id, task]));
           for (const model of ["Meta-Llama-3-8B", "Meta-Llama-3-8B-Instruct"]) {
-            const rows = Mbpp.labelled(model).filter((row, i) => i % every === 0 && tasks.has(row.taskId));
+            const labelled = yield* Effect.promise(() =>
+              Imported.load("evalplus-results", ["labelled", `mbpp-${model}.json`], { tasks: SANITIZED }),
+            );
+            const rows = labelled.attempts
+              .filter((_, i) => i % every === 0)
+              .map(({ taskId, program, outcome }) => ({ taskId, program, passes: outcome === "Passed" }));
             const agreed = yield* Effect.forEach(
               rows,
               ({ taskId, program, passes }) =>

@@ -20,8 +20,8 @@ import { duration, json, percent, print, table } from "../Output.ts";
 import * as ProgressLine from "../ProgressLine.ts";
 import { VERSION } from "../Version.ts";
 
-/** How much is read between two commits: about a segment of a dataset directory. */
-const COMMIT = { records: 50_000, bytes: 64 << 20 };
+/** How much is read between two commits: what a killed import does again, and what a commit holds in memory as text. */
+const COMMIT = { records: 10_000, bytes: 16 << 20 };
 
 const format = Argument.Literals("format", ["auto", ...FORMATS.map(({ name }) => name)]).pipe(
   Argument.withDescription("The format of the files, or auto: told by the first records"),
@@ -108,17 +108,8 @@ const answering = Effect.gen(function* () {
   const scope = yield* Effect.scope;
   const open = References.open((line) => process.stderr.write(`${line}\n`));
   const opened = yield* Effect.cached(Effect.provideService(open, Scope.Scope, scope));
-  return Effect.fnUntraced(function* ({ task }: Format.Unanswered) {
-    const answers = yield* (yield* opened)(task);
-    const { cases, ...tests } = task.tests;
-    if (answers.length === 0) {
-      return { kind: "reference fails" as const, reason: `the reference of "${task.id}" answers no test` };
-    }
-    const answered = answers.map((expected, index) => ({ args: cases[index]?.args ?? [], expected }));
-    const lost = cases.length - answered.length;
-    const meta = { ...task.meta, ...(lost === 0 ? {} : { unansweredTests: lost }) };
-    return { ...task, meta, tests: { ...tests, cases: answered } };
-  });
+  return ({ task }: Format.Unanswered) =>
+    Effect.flatMap(opened, (answers) => Effect.map(answers(task), (given) => Format.answered(task, given)));
 });
 
 /** A line that is drawn a few times a second: how far, how fast, how long still. */

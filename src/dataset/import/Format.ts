@@ -109,6 +109,17 @@ export interface Format extends About {
 /** Gives a task its expected answers by running its reference; a flaw where that does not answer. */
 export type Answer<E = never> = (unanswered: Unanswered) => Effect.Effect<Task | Flaw, E>;
 
+/** The task with what its reference answered: fewer answers than cases where it did not come to the end. */
+export const answered = (task: Unanswered["task"], answers: ReadonlyArray<Schema.Json>): Task | Flaw => {
+  if (answers.length === 0) {
+    return { kind: "reference fails", reason: `the reference of "${task.id}" answers none of its tests` };
+  }
+  const lost = task.tests.cases.length - answers.length;
+  const cases = answers.map((expected, index) => ({ args: task.tests.cases[index]?.args ?? [], expected }));
+  const meta = { ...task.meta, ...(lost === 0 ? {} : { unansweredTests: lost }) };
+  return { ...task, meta, tests: { ...task.tests, cases } };
+};
+
 export const make = <Row>({ row, convert, ...about }: Definition<Row>): Format => {
   const decode = Schema.decodeUnknownResult(row);
   return {

@@ -96,6 +96,9 @@ const State = Schema.Struct({
 });
 const decodeState = Schema.decodeUnknownEffect(State);
 
+/** Half of what a segment may be, since a whole one is held several times over while it is written. */
+const SEGMENT = { rows: 50_000, bytes: 32 << 20 };
+
 const KEPT_OUT = "an attempt at a task that was kept out";
 
 /** What ends an import at a problem. Only a killed import can be resumed: nothing is left of this one. */
@@ -144,6 +147,7 @@ export const run = Effect.fn("Import.run")(function* <E>(
   const writer = yield* DatasetWriter.make(options.out, {
     resume: options.resume,
     overwrite: options.overwrite,
+    segment: SEGMENT,
   });
   const resumed = writer.resumed === null ? undefined : yield* decodeState(writer.resumed).pipe(Effect.orDie);
   if (resumed !== undefined && resumed.fingerprint !== fingerprint) {

@@ -105,7 +105,8 @@ const configure = Effect.fnUntraced(function* (asked: Asked, tasks: number) {
 /** The one run of an interrupted command, or null. */
 const interrupted = Effect.fnUntraced(function* (out: string, resume: boolean, overwrite: boolean) {
   const runs = runsOf(out);
-  if (!Fs.existsSync(runs)) return null;
+  // A run that ended before its first event leaves nothing in there.
+  if (!Fs.existsSync(runs) || Fs.readdirSync(runs).length === 0) return null;
   if (resume) return yield* RunDirectory.find("latest", runs);
   if (!overwrite) {
     return yield* new DatasetError({

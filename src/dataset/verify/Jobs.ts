@@ -81,15 +81,17 @@ export const plan = ({ tasks, attempts }: Source, selection: Selection): Plan =>
       jobs.push(job);
     }
   };
+  const chosen = chosenOf(attempts, selection);
+  // Of a sample, the references of its own tasks: an estimate should not cost a run of every task.
+  const wanted = selection.sample === null ? null : new Set([...chosen].map((at) => attempts.at(at).taskId));
   let index = 0;
   for (const { id, reference } of tasks) {
     taskAt.set(id, index);
-    if (selection.what !== "attempts" && reference !== undefined) {
+    if (selection.what !== "attempts" && reference !== undefined && (wanted?.has(id) ?? true)) {
       add({ key: key(id, reference), task: index, attempt: null });
     }
     index += 1;
   }
-  const chosen = chosenOf(attempts, selection);
   index = 0;
   for (const { taskId, program } of attempts) {
     const task = taskAt.get(taskId);

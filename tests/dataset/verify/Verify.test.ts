@@ -138,6 +138,17 @@ describe("a sample", () => {
     assert.notDeepEqual([...draw(1).chosen].sort(), [...draw(2).chosen].sort());
   });
 
+  it("brings the references of its own tasks alone", () => {
+    const tasks = Array.from({ length: 50 }, (_, i) => task(`t${i}`, "pass reference"));
+    const many = source(
+      tasks,
+      tasks.map(({ id }) => attempt(id, "wrong")),
+    );
+    const plan = Jobs.plan(many, { what: "both", unlabelled: false, sample: 3, seed: 1 });
+    assert.strictEqual(plan.jobs.length, 6);
+    assert.strictEqual(new Set(plan.jobs.map((job) => job.task)).size, 3);
+  });
+
   it("holds the true pass rate in about 95 of 100 intervals", () => {
     const attempts = Array.from({ length: 400 }, (_, i) =>
       attempt("a", `${i % 4 === 0 ? "pass" : "wrong"} ${i}`),

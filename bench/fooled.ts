@@ -94,6 +94,7 @@ const peer = async (image: string, folder: string, program: string): Promise<See
     [...args, "--entrypoint", "/usr/bin/python3", image, "-c", INSIDE],
     {
       timeout: 60_000,
+      killSignal: "SIGKILL",
       maxBuffer: 1 << 28,
     },
   );

@@ -8,6 +8,7 @@ import * as Stream from "effect/Stream";
 import * as Argument from "effect/cli/Argument";
 import * as Command from "effect/cli/Command";
 import * as Flag from "effect/cli/Flag";
+import * as Budget from "../domain/Budget.ts";
 import { LoggedEvent } from "../domain/RunEvent.ts";
 import * as SandboxMetrics from "../domain/SandboxMetrics.ts";
 import * as RunFold from "../domain/RunFold.ts";
@@ -35,12 +36,21 @@ const figures = (values: { readonly [name: string]: number }, count = 4): string
     .map(([name, value]) => `${name} ${Number.isInteger(value) ? value : value.toPrecision(4)}`)
     .join("  ");
 
+/** "300 verifications, 60 CPU seconds". */
+const limits = (amounts: Budget.Amounts): string =>
+  Budget.entries(amounts)
+    .map(([unit, limit]) => `${Budget.show(unit, limit)} ${Budget.nameOf(unit)}`)
+    .join(", ");
+
+const ofStage = (state: RunState.RunState, stage: number | undefined): string =>
+  stage === undefined ? "" : ` of stage ${state.stages[stage]?.label ?? stage}`;
+
 /** What an event says to a person; null for those that only a program reads. */
 export const describe = (before: RunState.RunState, { event }: LoggedEvent): string | null => {
   const label = "index" in event ? (before.stages[event.index]?.label ?? String(event.index)) : "";
   switch (event._tag) {
     case "RunStarted":
-      return `run ${event.runId} started: ${event.stages.map((s) => s.label).join(" → ")}; ${event.limits.verifications} verifications, ${event.backend}, ${event.sandbox}`;
+      return `run ${event.runId} started: ${event.stages.map((s) => s.label).join(" → ")}; ${limits(event.limits)}, ${event.backend}, ${event.sandbox}`;
     case "StageStarted":
       return `${event.label}: started, ${event.total} ${event.unit}s`;
     case "StageProgress": {
@@ -59,7 +69,9 @@ export const describe = (before: RunState.RunState, { event }: LoggedEvent): str
     case "SandboxFaulted":
       return `${label}: the sandbox failed on ${event.taskId}: ${event.reason}`;
     case "BudgetLimitChanged":
-      return `budget of ${event.unit} is now ${event.limit}`;
+      return `budget of ${event.unit}${ofStage(before, event.stage)} is now ${event.limit === null ? "without a limit" : Budget.show(event.unit, event.limit)}`;
+    case "BudgetExhausted":
+      return `${label}: ends, the budget of ${event.unit} has no room for more`;
     case "SandboxMeasured":
       return `sandboxes: ${SandboxMetrics.describe(event.metrics)}; ${event.metrics.queued} waiting, slots: ${event.metrics.busy} busy, ${event.metrics.idle} idle, ${event.metrics.opening} opening`;
     case "SandboxTripped":

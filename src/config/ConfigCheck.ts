@@ -1,4 +1,5 @@
 /** What a schema cannot say: checks between the parts of a configuration. Pure. */
+import * as BudgetConfig from "./BudgetConfig.ts";
 import type { Path } from "./ConfigSource.ts";
 import * as OfflineCheck from "./OfflineCheck.ts";
 import * as OnlineCheck from "./OnlineCheck.ts";
@@ -64,6 +65,16 @@ export const check = (config: RunConfig): ReadonlyArray<Problem> => {
         problem: `found ${microBatch}, must divide batchSize, which is ${batchSize}`,
       });
     }
+  }
+
+  const spenders = config.stages.flatMap((stage, index): ReadonlyArray<BudgetConfig.Spender> => {
+    if (stage.kind !== "online") return [];
+    const { generator } = stage;
+    const own = config.compute.maxNewTokens;
+    return [{ ...stage, index, maxTokens: generator.kind === "own" ? own : (generator.maxTokens ?? own) }];
+  });
+  for (const [path, problem] of BudgetConfig.check(config.budget, config.sandbox.cpuSeconds, spenders)) {
+    problems.push({ path, problem });
   }
 
   const { critics, subset } = config.policy.heads;

@@ -134,8 +134,11 @@ const issueOf = (source: ConfigSource, error: ErrorObject): ConfigIssue => {
       const types = (error.schema as ReadonlyArray<Json>).map((s) => String(s["type"]));
       return at(`found ${show(found)}, must be of type ${types.join(" or ")}`);
     }
-    default:
-      return at(`found ${show(found)}, ${error.message ?? "is not allowed"}`);
+    default: {
+      const limit = path.includes("budget") && typeof found === "number";
+      const hint = limit ? "; for no limit of its own leave it out" : "";
+      return at(`found ${show(found)}, ${error.message ?? "is not allowed"}${hint}`);
+    }
   }
 };
 

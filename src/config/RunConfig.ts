@@ -6,6 +6,7 @@
  */
 import * as Schema from "effect/Schema";
 import type { Limits } from "../domain/Task.ts";
+import { RunBudget } from "./BudgetConfig.ts";
 import { Count, describe, Fraction, Label, or, Positive, PositiveNumber, Rate } from "./Fields.ts";
 import { PromptTemplate, Stage } from "./StageConfig.ts";
 
@@ -164,15 +165,6 @@ const Sandbox = Schema.Struct({
   ),
 });
 
-const Budget = Schema.Struct({
-  verifications: or(
-    Count,
-    300,
-    "Programs run in a sandbox online. Never exceeded; cache hits and evaluations are not counted.",
-  ),
-  generated: or(Count, 6000, "Programs written online, repeats included."),
-});
-
 const Evaluation = Schema.Struct({
   temperature: or(
     Schema.Union([Rate, Schema.Array(Rate).check(Schema.isMinLength(1))]),
@@ -236,7 +228,7 @@ export const RunConfig = Schema.Struct({
   limit: or(Limit, {}, "Caps on the tasks of each split and on the labels."),
   compute: or(Compute, {}, "Where and how tensors are computed."),
   sandbox: or(Sandbox, {}, "Limits of the sandboxes."),
-  budget: or(Budget, {}, "What the online stages may spend together."),
+  budget: or(RunBudget, {}, "What the online stages may spend together."),
   evaluation: or(Evaluation, {}, "How every evaluate stage measures."),
   trainings: or(Schema.Record(Schema.String, Training), {}, "Kinds of update that stages call by name."),
   stages: describe(Schema.Array(Stage).check(Schema.isMinLength(1)), "What happens, in order."),

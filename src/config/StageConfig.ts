@@ -1,5 +1,6 @@
 /** The stages of a run: their schemas. */
 import * as Schema from "effect/Schema";
+import { StageBudget } from "./BudgetConfig.ts";
 import { Monitors, OfflineMonitors } from "./MonitorConfig.ts";
 import { Pacing, Selection, Selector } from "./SelectionConfig.ts";
 import { Count, describe, Fraction, Label, or, Positive, PositiveNumber, Rate } from "./Fields.ts";
@@ -121,6 +122,7 @@ const Online = Schema.Struct({
     null,
     "Verifications that this stage may spend; null: what the run's budget leaves.",
   ),
+  budget: or(StageBudget, {}, "What else this stage may spend, within what the run's budget leaves."),
   programsPerRound: or(Positive, 100, "Programs written in a round."),
   samplesPerProblem: or(Positive, 1, "Programs written for one problem in a round."),
   temperature: or(PositiveNumber, 0.7, "Temperature of the programs."),

@@ -1,6 +1,6 @@
 /** Commands a person or a client gives to a run; the orchestrator decides what they change. */
 import * as Schema from "effect/Schema";
-import { Unit } from "./RunEvent.ts";
+import { Unit } from "./Budget.ts";
 
 export const RunCommand = Schema.Union([
   Schema.TaggedStruct("Pause", {}),

@@ -5,12 +5,9 @@
  * An event is committed before anyone is told. Adding a field is fine; renaming one is a new version.
  */
 import * as Schema from "effect/Schema";
+import { Amounts, Prices, Unit } from "./Budget.ts";
 import { SandboxMetrics } from "./SandboxMetrics.ts";
 import { Outcome } from "./Verdict.ts";
-
-export const Unit = Schema.Literals(["verifications", "generated"]);
-/** What a budget counts: programs run in a sandbox, programs generated. */
-export type Unit = typeof Unit.Type;
 
 const Numbers = Schema.Record(Schema.String, Schema.Number);
 
@@ -65,6 +62,15 @@ export type EvaluationResult = typeof EvaluationResult.Type;
 /** Of an offline stage: the steps that it had made. */
 const OfflineStep = Schema.optionalKey(Schema.Int);
 
+/** A reservation: of one unit, of others beside it, and of which stage. */
+const Reservation = {
+  reservation: Schema.String,
+  unit: Unit,
+  amount: Schema.Int,
+  also: Schema.optionalKey(Amounts),
+  stage: Schema.optionalKey(Schema.Int),
+};
+
 export const RunEvent = Schema.Union([
   Schema.TaggedStruct("RunStarted", {
     runId: Schema.String,
@@ -75,8 +81,17 @@ export const RunEvent = Schema.Union([
     sandbox: Schema.String,
     /** Programs that its sandboxes run at once. */
     sandboxSlots: Schema.optionalKey(Schema.Int),
-    stages: Schema.Array(Schema.Struct({ kind: Schema.String, label: Schema.String })),
-    limits: Schema.Record(Unit, Schema.Int),
+    stages: Schema.Array(
+      Schema.Struct({
+        kind: Schema.String,
+        label: Schema.String,
+        /** What the stage alone may spend; a unit that is absent has no limit of its own. */
+        limits: Schema.optionalKey(Amounts),
+      }),
+    ),
+    /** What the run may spend, in whole parts (Budget.ts); a unit that is absent has no limit. */
+    limits: Amounts,
+    prices: Schema.optionalKey(Prices),
     labelsOffline: Schema.Int,
     /** Version of the reward (domain/Reward.ts). */
     reward: Schema.optionalKey(Schema.String),
@@ -105,10 +120,19 @@ export const RunEvent = Schema.Union([
     count: Schema.Int,
     unique: Schema.Int,
   }),
-  Schema.TaggedStruct("BudgetReserved", { reservation: Schema.String, unit: Unit, amount: Schema.Int }),
-  Schema.TaggedStruct("BudgetCommitted", { reservation: Schema.String, unit: Unit, amount: Schema.Int }),
-  Schema.TaggedStruct("BudgetRefunded", { reservation: Schema.String, unit: Unit, amount: Schema.Int }),
-  Schema.TaggedStruct("BudgetLimitChanged", { unit: Unit, limit: Schema.Int }),
+  /** Amounts are whole parts (Budget.ts). */
+  Schema.TaggedStruct("BudgetReserved", { ...Reservation }),
+  /** With what it came to; `released` is the rest, given back. */
+  Schema.TaggedStruct("BudgetCommitted", { ...Reservation, released: Schema.optionalKey(Amounts) }),
+  Schema.TaggedStruct("BudgetRefunded", { ...Reservation }),
+  /** Null: there is no limit any more. `stage`: of that stage alone. */
+  Schema.TaggedStruct("BudgetLimitChanged", {
+    unit: Unit,
+    limit: Schema.NullOr(Schema.Int),
+    stage: Schema.optionalKey(Schema.Int),
+  }),
+  /** A stage goes to its end because this limit, its own or the run's, has no room for what it would do next. */
+  Schema.TaggedStruct("BudgetExhausted", { index: Schema.Int, unit: Unit }),
   Schema.TaggedStruct("VerdictRecorded", {
     index: Schema.Int,
     round: Schema.Int,

@@ -4,22 +4,45 @@
  * `evolve` is pure and total, so the run itself, a dashboard, `drydock watch` and a replay from 0 that have
  * seen the same events hold the same state.
  */
-import type { LoggedEvent, RunEvent, Unit } from "./RunEvent.ts";
-import { type BudgetState, type Counts, initial, type RunState, type StageState } from "./RunState.ts";
+import { type Account, type Accounts, type Amounts, entries, noAccounts, type Unit } from "./Budget.ts";
+import * as Elapsed from "./Elapsed.ts";
+import type { LoggedEvent, RunEvent } from "./RunEvent.ts";
+import { type Counts, initial, type RunState, type StageState } from "./RunState.ts";
 
 const withStage = (state: RunState, index: number, change: Partial<StageState>): RunState => ({
   ...state,
   stages: state.stages.map((stage, i) => (i === index ? { ...stage, ...change } : stage)),
 });
 
-const withBudget = (
+/** Both accounts of a reservation, the run's and its stage's, changed by its amounts. */
+const withBudgets = (
   state: RunState,
-  unit: Unit,
-  change: (b: BudgetState) => Partial<BudgetState>,
+  event: {
+    readonly unit: Unit;
+    readonly amount: number;
+    readonly also?: Amounts;
+    readonly stage?: number;
+  },
+  change: (account: Account, amount: number, unit: Unit) => Partial<Account>,
 ): RunState => {
-  const budget = state.budgets[unit];
-  return { ...state, budgets: { ...state.budgets, [unit]: { ...budget, ...change(budget) } } };
+  const amounts = entries({ ...event.also, [event.unit]: event.amount });
+  const changed = (accounts: Accounts): Accounts => ({
+    ...accounts,
+    ...Object.fromEntries(
+      amounts.map(([unit, amount]) => [unit, { ...accounts[unit], ...change(accounts[unit], amount, unit) }]),
+    ),
+  });
+  const { stage } = event;
+  const budgets = changed(state.budgets);
+  if (stage === undefined) return { ...state, budgets };
+  const ofStage = changed(state.stageBudgets[stage] ?? noAccounts);
+  return { ...state, budgets, stageBudgets: { ...state.stageBudgets, [stage]: ofStage } };
 };
+
+const limited = (accounts: Accounts, limits: Amounts): Accounts => ({
+  ...accounts,
+  ...Object.fromEntries(entries(limits).map(([unit, limit]) => [unit, { ...accounts[unit], limit }])),
+});
 
 const withCounts = (state: RunState, add: Partial<Counts>): RunState => {
   const counts: { -readonly [K in keyof Counts]: number } = { ...state.counts };
@@ -60,7 +83,6 @@ const isNew = (
 const apply = (state: RunState, at: number, event: RunEvent): RunState => {
   switch (event._tag) {
     case "RunStarted": {
-      const limits: { readonly [U in Unit]?: number } = event.limits;
       return {
         ...state,
         runId: event.runId,
@@ -80,13 +102,13 @@ const apply = (state: RunState, at: number, event: RunEvent): RunState => {
           unit: "",
           seconds: null,
         })),
-        budgets: {
-          verifications: {
-            ...state.budgets.verifications,
-            limit: limits.verifications ?? state.budgets.verifications.limit,
-          },
-          generated: { ...state.budgets.generated, limit: limits.generated ?? state.budgets.generated.limit },
-        },
+        budgets: limited(state.budgets, event.limits),
+        stageBudgets: Object.fromEntries(
+          event.stages.flatMap(({ limits }, index) =>
+            limits === undefined ? [] : [[index, limited(noAccounts, limits)]],
+          ),
+        ),
+        prices: event.prices ?? null,
         labelsOffline: event.labelsOffline,
         leftOut: event.leftOut ?? state.leftOut,
         startedAt: at,
@@ -118,16 +140,21 @@ const apply = (state: RunState, at: number, event: RunEvent): RunState => {
     case "ProgramsGenerated":
       return withCounts(state, { generated: event.count, unique: event.unique });
     case "BudgetReserved":
-      return withBudget(state, event.unit, (b) => ({ reserved: b.reserved + event.amount }));
+      return withBudgets(state, event, (b, amount) => ({ reserved: b.reserved + amount }));
     case "BudgetCommitted":
-      return withBudget(state, event.unit, (b) => ({
-        reserved: b.reserved - event.amount,
-        spent: b.spent + event.amount,
+      return withBudgets(state, event, (b, amount, unit) => ({
+        reserved: b.reserved - amount - (event.released?.[unit] ?? 0),
+        spent: b.spent + amount,
       }));
     case "BudgetRefunded":
-      return withBudget(state, event.unit, (b) => ({ reserved: b.reserved - event.amount }));
-    case "BudgetLimitChanged":
-      return withBudget(state, event.unit, () => ({ limit: event.limit }));
+      return withBudgets(state, event, (b, amount) => ({ reserved: b.reserved - amount }));
+    case "BudgetLimitChanged": {
+      const { unit, limit, stage } = event;
+      const changed = (of: Accounts): Accounts => ({ ...of, [unit]: { ...of[unit], limit } });
+      if (stage === undefined) return { ...state, budgets: changed(state.budgets) };
+      const ofStage = changed(state.stageBudgets[stage] ?? noAccounts);
+      return { ...state, stageBudgets: { ...state.stageBudgets, [stage]: ofStage } };
+    }
     case "VerdictRecorded":
       return withCounts(state, {
         ...(event.cached ? { cacheHits: 1 } : { verified: 1 }),
@@ -187,6 +214,7 @@ const apply = (state: RunState, at: number, event: RunEvent): RunState => {
     }
     case "CheckpointSaved":
       return { ...state, checkpoint: { id: event.id, stage: event.stage, done: event.done } };
+    case "BudgetExhausted":
     case "JudgesMeasured":
     case "ProgramsSelected":
     case "CommandReceived":
@@ -216,7 +244,7 @@ const apply = (state: RunState, at: number, event: RunEvent): RunState => {
 
 /** The state after one more event. */
 export const evolve = (state: RunState, logged: LoggedEvent): RunState => ({
-  ...apply(state, logged.at, logged.event),
+  ...apply(Elapsed.until(state, logged), logged.at, logged.event),
   lastSeq: logged.seq,
   updatedAt: logged.at,
 });

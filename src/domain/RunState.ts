@@ -1,6 +1,7 @@
 /** Run state: what the events of a run say together (RunFold.ts), as plain data. */
+import { type Accounts, initialAccounts, type Prices } from "./Budget.ts";
 import type { SandboxMetrics } from "./SandboxMetrics.ts";
-import type { EvaluationResult, Unit } from "./RunEvent.ts";
+import type { EvaluationResult } from "./RunEvent.ts";
 
 export type Status = "starting" | "running" | "paused" | "stopped" | "failed" | "finished";
 
@@ -14,13 +15,6 @@ export interface StageState {
   /** What one unit of work is: "step", "program", … */
   readonly unit: string;
   readonly seconds: number | null;
-}
-
-/** `spent`: committed, incl. what a crash left open. `spent + reserved` never exceeds `limit`. */
-export interface BudgetState {
-  readonly limit: number;
-  readonly spent: number;
-  readonly reserved: number;
 }
 
 export interface TrainingMetrics {
@@ -72,7 +66,13 @@ export interface RunState {
   readonly stage: number | null;
   /** Last metrics of each training, by its id. */
   readonly metrics: { readonly [training: string]: TrainingMetrics };
-  readonly budgets: { readonly [U in Unit]: BudgetState };
+  /** Of the run, in whole parts (Budget.ts). But for what time takes, `spent + reserved` never exceeds `limit`. */
+  readonly budgets: Accounts;
+  /** The same by stage; one that has spent nothing and has no limit is absent. */
+  readonly stageBudgets: { readonly [index: string]: Accounts };
+  readonly prices: Prices | null;
+  /** Milliseconds of `budgets.wallSeconds` that RunResumed would take back; see Elapsed.ts. */
+  readonly unsureMillis: number;
   /** In order; one that a resumed run measures again replaces the earlier one. */
   readonly evaluations: ReadonlyArray<{ readonly index: number; readonly result: EvaluationResult }>;
   readonly counts: Counts;
@@ -115,8 +115,6 @@ export interface RunState {
   readonly lastSeq: number;
 }
 
-const noBudget: BudgetState = { limit: 0, spent: 0, reserved: 0 };
-
 /** The state before the first event. */
 export const initial: RunState = {
   runId: "",
@@ -132,7 +130,10 @@ export const initial: RunState = {
   stages: [],
   stage: null,
   metrics: {},
-  budgets: { verifications: noBudget, generated: noBudget },
+  budgets: initialAccounts,
+  stageBudgets: {},
+  prices: null,
+  unsureMillis: 0,
   evaluations: [],
   counts: { generated: 0, unique: 0, cacheHits: 0, verified: 0, passed: 0, faults: 0, unverified: 0 },
   round: null,

@@ -29,6 +29,8 @@ export const Verdict = Schema.Struct({
   firstFailing: Schema.optionalKey(Schema.Int),
   cpuSeconds: Schema.Number,
   wallSeconds: Schema.Number,
+  /** Runs that it took, where one before told nothing of the program; the other figures are of the last. */
+  attempts: Schema.optionalKey(Schema.Int),
   /** The most memory that the program held, in bytes, where the sandbox can tell. */
   memoryBytes: Schema.optionalKey(Schema.Int),
   /** The beginning of what the program printed, OUTPUT_CHARACTERS at most; of stdio tests, of the first that failed. */

@@ -24,6 +24,8 @@ export interface Choice {
   readonly cut: boolean;
   /** Null where the server gives no log-probs. */
   readonly tokens: ReadonlyArray<ServerToken> | null;
+  /** Tokens that the server wrote, an even share of the answer's where it counts them together; null: it does not say. */
+  readonly generated: number | null;
 }
 
 export interface Answer {
@@ -141,6 +143,9 @@ const tokensOf = (logprobs: Raw["logprobs"]): Choice["tokens"] => {
   );
 };
 
+const shareOf = (tokens: number | null | undefined, choices: number): number | null =>
+  typeof tokens === "number" && tokens > 0 ? Math.ceil(tokens / choices) : null;
+
 /** An answer's choices in the order of their numbers. */
 export const read = (
   api: RemoteGenerator["api"],
@@ -155,6 +160,7 @@ export const read = (
         text: "text" in choice ? choice.text : (choice.message.content ?? ""),
         cut: choice.finish_reason === "length" || choice.finish_reason === "content_filter",
         tokens: tokensOf(choice.logprobs),
+        generated: shareOf(usage?.completion_tokens, choices.length),
       })),
     promptTokens: usage?.prompt_tokens ?? 0,
     completionTokens: usage?.completion_tokens ?? 0,

@@ -173,17 +173,18 @@ const make = Effect.fnUntraced(function* ({ config, tokenizer, key }: Options) {
     const text = fenced ?? Stop.cut(choice.text, stop);
     const own = [...tokenizer.encode(text, "inside"), tokenizer.eos];
     const { tokens } = choice;
+    const generated = choice.generated ?? tokens?.length ?? own.length;
     const logProbs =
       tokens === null || choice.cut || text !== choice.text
         ? null
         : Alignment.logProbs(tokenizer, own, tokens);
     if (logProbs !== null) {
       figures.log_probs_aligned++;
-      return { text, tokens: own, logProbs, finished: "end" };
+      return { text, tokens: own, logProbs, finished: "end", generated };
     }
     if (tokens === null) figures.log_probs_absent++;
     else figures.log_probs_unaligned++;
-    return { text, tokens: [], logProbs: [], finished: choice.cut ? "length" : "stop" };
+    return { text, tokens: [], logProbs: [], finished: choice.cut ? "length" : "stop", generated };
   };
 
   const generate = Effect.fn("Remote.generate")(function* (request: Programs.Request) {

@@ -1,10 +1,20 @@
 /** The report of a run: a pure fold of its events, written as report.json and printed as a table. */
 import * as Effect from "effect/Effect";
-import type { EvaluationResult, LoggedEvent, RunEvent } from "../domain/RunEvent.ts";
+import { fromParts, type Unit, units } from "../domain/Budget.ts";
+import * as Elapsed from "../domain/Elapsed.ts";
+import type { EvaluationResult, LoggedEvent } from "../domain/RunEvent.ts";
 import * as RunFold from "../domain/RunFold.ts";
 import type { SandboxMetrics } from "../domain/SandboxMetrics.ts";
 import type * as RunState from "../domain/RunState.ts";
 import { RunStore } from "../store/RunStore.ts";
+
+interface Limited {
+  readonly limit: number;
+  readonly spent: number;
+}
+
+/** Units that a run always has a limit of. */
+type Always = "verifications" | "generated";
 
 export interface Report {
   readonly run: string;
@@ -13,10 +23,14 @@ export interface Report {
   readonly backend: string;
   /** In order: the first is the base, the last the final policy. */
   readonly evaluations: ReadonlyArray<EvaluationResult>;
-  readonly budget: {
-    readonly verifications: { readonly limit: number; readonly spent: number };
-    readonly generated: { readonly limit: number; readonly spent: number };
-  };
+  /** Limited units: what the run may spend, and what it spent. */
+  readonly budget: { readonly [U in Always]: Limited } & { readonly [U in Unit]?: Limited };
+  /** What each stage took, in units. */
+  readonly stages: ReadonlyArray<{
+    readonly label: string;
+    readonly kind: string;
+    readonly spent: { readonly [U in Unit]?: number };
+  }>;
   readonly labels: { readonly offline: number };
   /** Tasks and offline episodes that were too long for the run's token limits. */
   readonly leftOut: { readonly tasks: number; readonly episodes: number };
@@ -50,32 +64,12 @@ export const readAll = Effect.fnUntraced(function* (log: Pick<RunStore["Service"
 /** The whole log of the run. */
 export const allEvents = RunStore.pipe(Effect.flatMap(readAll));
 
-/** What a process may log before RunResumed: the reservations that a dead one left open, and commands. */
-const BEFORE_RESUMED: ReadonlySet<RunEvent["_tag"]> = new Set([
-  "BudgetCommitted",
-  "BudgetLimitChanged",
-  "CommandReceived",
-  "CommandRefused",
-  "RunPaused",
-  "RunUnpaused",
-] as const);
-
-/** Seconds between events, without the time in which no process ran the run. */
-export const activeSeconds = (events: ReadonlyArray<LoggedEvent>): number => {
-  let milliseconds = 0;
-  // From the end: once a RunResumed is met, what its process logged just before it is no work either.
-  let opening = false;
-  for (let i = events.length - 1; i > 0; i--) {
-    const { _tag } = events[i].event;
-    opening = _tag === "RunResumed" || (opening && BEFORE_RESUMED.has(_tag));
-    if (!opening) milliseconds += Math.max(0, events[i].at - events[i - 1].at);
-  }
-  return milliseconds / 1000;
-};
-
 export const make = (events: ReadonlyArray<LoggedEvent>): Report => {
   const state = RunFold.replay(events);
-  const figures = ({ limit, spent }: RunState.BudgetState) => ({ limit, spent });
+  const figures = (unit: Unit): Limited => {
+    const { limit, spent } = state.budgets[unit];
+    return { limit: fromParts(unit, limit ?? 0), spent: fromParts(unit, spent) };
+  };
   return {
     run: state.runId,
     name: state.name,
@@ -83,9 +77,22 @@ export const make = (events: ReadonlyArray<LoggedEvent>): Report => {
     backend: state.backend,
     evaluations: state.evaluations.map(({ result }) => result),
     budget: {
-      verifications: figures(state.budgets.verifications),
-      generated: figures(state.budgets.generated),
+      verifications: figures("verifications"),
+      generated: figures("generated"),
+      ...Object.fromEntries(
+        units.flatMap((unit) => (state.budgets[unit].limit === null ? [] : [[unit, figures(unit)]])),
+      ),
     },
+    stages: state.stages.map(({ kind, label }, index) => ({
+      kind,
+      label,
+      spent: Object.fromEntries(
+        units.flatMap((unit) => {
+          const spent = state.stageBudgets[index]?.[unit].spent ?? 0;
+          return spent === 0 ? [] : [[unit, fromParts(unit, spent)]];
+        }),
+      ),
+    })),
     labels: { offline: state.labelsOffline },
     leftOut: state.leftOut,
     cacheHits: state.counts.cacheHits,
@@ -95,6 +102,6 @@ export const make = (events: ReadonlyArray<LoggedEvent>): Report => {
     rollbacks: state.rollbacks,
     alarms: state.alarms,
     tilt: state.tilt,
-    seconds: activeSeconds(events),
+    seconds: Elapsed.activeSeconds(events),
   };
 };

@@ -8,8 +8,10 @@
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import { Compute, ComputeError, type ModelInfo, type OpenSpec } from "../compute/Compute.ts";
-import { needsHeads, type RunConfig, type Stage } from "../config/RunConfig.ts";
+import * as BudgetConfig from "../config/BudgetConfig.ts";
+import { needsHeads, type OnlineStage, type RunConfig, type Stage } from "../config/RunConfig.ts";
 import * as GeneratorFor from "../generator/GeneratorFor.ts";
+import * as Budget from "../domain/Budget.ts";
 import { REWARD_VERSION } from "../domain/Reward.ts";
 import type { Task } from "../domain/Task.ts";
 import { Sandbox } from "../sandbox/Sandbox.ts";
@@ -47,6 +49,9 @@ export const openSpec = (config: RunConfig): OpenSpec => ({
     maxNewTokens: config.compute.maxNewTokens,
   },
 });
+
+/** What an online stage alone may spend. */
+const limitsOf = (stage: OnlineStage): Budget.Amounts => Budget.toLimits(BudgetConfig.stageLimits(stage));
 
 /** Units of work of a stage and what one is. */
 const work = (
@@ -140,6 +145,7 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
     restore(id).pipe(Effect.andThen(id === start ? compute.setReference : Effect.void));
 
   if (fresh) {
+    const { prices, ...limits } = config.budget;
     yield* store.append({
       _tag: "RunStarted",
       runId: store.runId,
@@ -149,14 +155,16 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
       backend: `${info.backend}, ${info.threads} threads`,
       sandbox: sandbox.identity,
       sandboxSlots: sandbox.parallelism,
-      stages: config.stages.map(({ kind, label }) => ({ kind, label })),
-      limits: { verifications: config.budget.verifications, generated: config.budget.generated },
+      stages: config.stages.map((stage) => {
+        const { kind, label } = stage;
+        return kind === "online" ? { kind, label, limits: limitsOf(stage) } : { kind, label };
+      }),
+      limits: Budget.toLimits(limits),
+      ...(prices === undefined ? {} : { prices }),
       labelsOffline: labels.count,
       reward: REWARD_VERSION,
       leftOut: { tasks: countTasks(prepared) - countTasks(context), episodes: tooLong },
     });
-    yield* store.setLimit("verifications", config.budget.verifications);
-    yield* store.setLimit("generated", config.budget.generated);
   } else {
     if (latest !== null) yield* compute.restore(latest.directory);
     for (const [index, stage] of config.stages.entries()) {
@@ -173,7 +181,7 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
     const stage = config.stages[index];
     if (stage.kind === "evaluate" && (yield* alreadyEvaluated(config, index))) continue;
     const started = yield* Clock.currentTimeMillis;
-    const limit = (yield* store.budget("verifications")).limit;
+    const limit = (yield* store.budget("verifications")).limit ?? 0;
     const { total, unit } = work(context, stage, carried, limit);
     yield* store.append({ _tag: "StageStarted", index, kind: stage.kind, label: stage.label, total, unit });
     if ((stage.kind === "offline" || stage.kind === "online") && from.done === 0) yield* compute.setReference;

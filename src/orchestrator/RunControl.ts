@@ -8,7 +8,9 @@ import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as Latch from "effect/Latch";
 import * as Layer from "effect/Layer";
+import * as Option from "effect/Option";
 import * as Ref from "effect/Ref";
+import * as Semaphore from "effect/Semaphore";
 import { SafePoint, StopRequested } from "../stages/SafePoint.ts";
 import { Commands, type Submitted } from "../store/Commands.ts";
 import { RunStore } from "../store/RunStore.ts";
@@ -22,6 +24,8 @@ export const layer = Layer.effect(
     const running = yield* Latch.make(true);
     const stop = yield* Deferred.make<string>();
     const paused = yield* Ref.make(false);
+    /** Held by a command while it is carried out, and by a reservation. */
+    const turn = yield* Semaphore.make(1);
 
     const handle = Effect.fn("RunControl.handle")(function* ({ command, from }: Submitted) {
       const logged = store.append({ _tag: "CommandReceived", command: JSON.stringify(command), from });
@@ -54,7 +58,7 @@ export const layer = Layer.effect(
 
     yield* commands.take.pipe(
       Effect.flatMap((submitted) =>
-        handle(submitted).pipe(
+        turn.withPermit(handle(submitted)).pipe(
           // A command that cannot be carried out (a limit below what is spent) must not end the run.
           Effect.catch((error) =>
             Effect.ignore(
@@ -71,14 +75,29 @@ export const layer = Layer.effect(
       Effect.forkScoped,
     );
 
-    return SafePoint.of({
-      pass: Effect.gen(function* () {
-        yield* running.await;
-        if (yield* Deferred.isDone(stop)) {
-          return yield* new StopRequested({ reason: yield* Deferred.await(stop) });
-        }
-      }),
+    const pass = Effect.gen(function* () {
+      yield* running.await;
+      if (yield* Deferred.isDone(stop)) {
+        return yield* new StopRequested({ reason: yield* Deferred.await(stop) });
+      }
     });
+    /** Holds no command up: a reservation is one transaction. A pause or stop that came first sends it back to `pass`. */
+    const reserving = <A, E, R>(reserve: Effect.Effect<A, E, R>): Effect.Effect<A, E | StopRequested, R> =>
+      Effect.andThen(
+        pass,
+        turn.withPermit(
+          Effect.suspend(() =>
+            Ref.getUnsafe(paused) || Deferred.isDoneUnsafe(stop)
+              ? Effect.succeedNone
+              : Effect.asSome(reserve),
+          ),
+        ),
+      ).pipe(
+        Effect.flatMap(
+          Option.match({ onNone: () => reserving(reserve), onSome: (value) => Effect.succeed(value) }),
+        ),
+      );
+    return SafePoint.of({ pass, reserving });
   }),
 );
 

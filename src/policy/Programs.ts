@@ -32,6 +32,8 @@ export interface Program {
   /** log pi(token) of the untilted policy at temperature 1, one per token. */
   readonly logProbs: ReadonlyArray<number>;
   readonly finished: "stop" | "end" | "length";
+  /** Tokens that were written, where those are not `tokens`. */
+  readonly generated?: number;
   /** Where the request asks for them: what `score` would give for these tokens, without another pass. */
   readonly scores?: {
     /** sum_t min(0, Q(s_t, a_t) - E_pi Q(s_t, .)). */

@@ -10,7 +10,9 @@
  */
 import * as Effect from "effect/Effect";
 import { Compute } from "../compute/Compute.ts";
-import type { OnlineStage } from "../config/RunConfig.ts";
+import { type OnlineStage, programLimits } from "../config/RunConfig.ts";
+import * as Budget from "../domain/Budget.ts";
+import * as Costs from "../domain/Costs.ts";
 import type { Task } from "../domain/Task.ts";
 import * as Random from "../random/Random.ts";
 import { Generator } from "../generator/Generator.ts";
@@ -31,7 +33,7 @@ import { SafePoint } from "./SafePoint.ts";
 import * as SandboxFigures from "./SandboxFigures.ts";
 import * as Updates from "./Updates.ts";
 import { headsOf, paidFor, undecided, verifyRound } from "./VerifyRound.ts";
-import { isWritten, writeRound } from "./WriteRound.ts";
+import { isWritten, maxTokens, writeRound } from "./WriteRound.ts";
 
 /** Programs written for each verification that is left: repeats are free, but the rest would stay unverified. */
 const SURPLUS = 4;
@@ -82,11 +84,18 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
   let history: History = yield* Memory.replay(context, stage, index, spec.from);
 
   if (carried.pace === null) carried = { ...carried, pace: Pacing.start(stage.pacing) };
+  const prices = context.config.budget.prices ?? null;
+  const costs = Costs.verifications(programLimits(context.config.sandbox), prices);
+  const program = Costs.programs(1, maxTokens(context.config, stage), prices);
+  const dearest = context.tasks.train
+    .map(costs.worst)
+    .reduce((a, b) => ((b.cpuSeconds ?? 0) > (a.cpuSeconds ?? 0) ? b : a), { verifications: 1 });
+  const accountsNow = Effect.map(store.accounts(index), (found) => [found.run, found.stage] as const);
   /** Verifications that the stage had left when the round began: `paid` is what the round took since. */
   const leftAtStart = Effect.fnUntraced(function* (paid: number) {
-    const { limit, spent, reserved } = yield* store.budget("verifications");
-    const own = stage.verifications ?? Number.POSITIVE_INFINITY;
-    return Math.min(limit - spent - reserved + paid, own - paidFor(history));
+    const accounts = yield* accountsNow;
+    const own = accounts[1].verifications.limit ?? stage.verifications ?? Number.POSITIVE_INFINITY;
+    return Math.min(Budget.times(accounts, { verifications: 1 }) + paid, own - paidFor(history));
   });
   let round = spec.from;
   for (; !carried.halted && (stage.rounds === null || round < stage.rounds); round++) {
@@ -108,13 +117,15 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
     const random = Random.make(seed).split(`select/${index}/${round}`);
     const choosing = { stage, views, soFar: carried.selectionJudges, random };
     if (!isWritten(remote, candidates)) {
-      const generated = yield* store.budget("generated");
-      const affordable = Math.min(
-        stage.programsPerRound,
-        Math.floor(surplus(stage) * most),
-        candidates.length + generated.limit - generated.spent - generated.reserved,
-      );
-      if (affordable <= 0) break;
+      const accounts = yield* accountsNow;
+      const writable = candidates.length + Budget.times(accounts, program);
+      const affordable = Math.min(stage.programsPerRound, Math.floor(surplus(stage) * most), writable);
+      if (affordable <= 0 || Budget.times(accounts, dearest) < 1) {
+        const unit =
+          Budget.binding(accounts, dearest) ?? Budget.binding(accounts, program) ?? "verifications";
+        yield* store.append({ _tag: "BudgetExhausted", index, unit });
+        break;
+      }
       const problems = Choosing.problems({
         ...choosing,
         tasks: context.tasks.train,
@@ -133,6 +144,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
         written: new Set(candidates.map(({ slot }) => slot)),
       });
       candidates = yield* store.candidates(index, round);
+      if (candidates.length === 0) continue;
     }
     yield* BrokenPrograms.answer(tasks, candidates);
     const choice =
@@ -153,7 +165,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
       // The best of n has a share of its own that is verified whole.
       share: choice === null ? stage.selection.random : 0,
     });
-    yield* verifyRound(tasks, candidates, { slots: Choosing.slots(selected), most });
+    yield* verifyRound(tasks, candidates, { slots: Choosing.slots(selected), most, costs });
     candidates = yield* store.candidates(index, round);
     const ran = candidates.filter(({ decision }) => decision === "verified" || decision === "fault");
     yield* CircuitBreaker.check(ran.filter(({ decision }) => decision === "fault").length, ran.length);
@@ -222,5 +234,5 @@ const progress = Effect.fnUntraced(function* (index: number, stage: OnlineStage,
   const own = stage.verifications;
   if (own !== null) return { _tag: "StageProgress", index, done: paidFor(history), total: own } as const;
   const { spent, limit } = yield* store.budget("verifications");
-  return { _tag: "StageProgress", index, done: spent, total: limit } as const;
+  return { _tag: "StageProgress", index, done: spent, total: limit ?? spent } as const;
 });

@@ -4,11 +4,14 @@
  * Candidates with the same program for the same task share one verdict: the first is paid for, the
  * others are cache hits. When the budget is spent the rest stays unverified, which is not a failure.
  */
+import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
+import * as Budget from "../domain/Budget.ts";
+import type { Costs } from "../domain/Costs.ts";
 import type { Task } from "../domain/Task.ts";
 import type { Verdict } from "../domain/Verdict.ts";
 import { Sandbox } from "../sandbox/Sandbox.ts";
-import { type Decision, RunStore, type StoredCandidate } from "../store/RunStore.ts";
+import { type Decision, RunStore, type StoreError, type StoredCandidate } from "../store/RunStore.ts";
 import { SafePoint, type StopRequested } from "./SafePoint.ts";
 
 /** Candidates by program, in the order of their slots. */
@@ -50,6 +53,8 @@ export interface Choice {
   readonly slots: ReadonlyArray<number>;
   /** Verifications that the round may spend, beside what the budget leaves. */
   readonly most: number;
+  /** What verifications take beside themselves; left out: nothing. */
+  readonly costs?: Costs;
 }
 
 /** Decisions that took a verification from the budget. */
@@ -76,8 +81,9 @@ export const verifyRound = Effect.fn("VerifyRound.verifyRound")(function* (
 
   const byKey = groups(candidates);
   const heads = headsOf(candidates);
-  const { limit, spent, reserved } = yield* store.budget("verifications");
-  let left = Math.min(limit - spent - reserved + paidFor(heads), choice.most);
+  const accounts = yield* store.accounts(first.stage);
+  const affordable = Budget.times([accounts.run, accounts.stage], { verifications: 1 });
+  let left = Math.min(affordable + paidFor(heads), choice.most);
   const chosen: Array<StoredCandidate> = [];
   const answer = (key: string, verdict: Verdict) =>
     Effect.forEach(
@@ -101,20 +107,49 @@ export const verifyRound = Effect.fn("VerifyRound.verifyRound")(function* (
   }
 
   let stopped: StopRequested | null = null;
+  const { costs } = choice;
+  /** Verifications that hold a reservation, and what is done when the next of them has settled. */
+  let running = 0;
+  let ended = Deferred.makeUnsafe<void>();
+  /**
+   * Null: the budget does not hold it. Those that run hold the worst case, most of which comes back: what that leaves
+   * no room for waits for them.
+   */
+  const reserve = (
+    head: StoredCandidate,
+    also?: Budget.Amounts,
+  ): Effect.Effect<string | null, StoreError | StopRequested> =>
+    Effect.suspend(() => {
+      const next = ended;
+      return safePoint
+        .reserving(store.reserveFor(head.stage, head.round, head.slot, also))
+        .pipe(
+          Effect.catchTag("BudgetExhausted", ({ unit }) =>
+            running > 0 && unit !== "wallSeconds"
+              ? Effect.andThen(Deferred.await(next), reserve(head, also))
+              : Effect.succeed(null),
+          ),
+        );
+    });
   const verify = Effect.fnUntraced(function* (head: StoredCandidate) {
     const task = tasks.get(head.taskId);
     if (task === undefined || stopped !== null) return;
-    const stop = yield* safePoint.pass.pipe(
-      Effect.as(null),
-      Effect.catchTag("StopRequested", Effect.succeed),
+    const reservation = yield* reserve(head, costs?.worst(task)).pipe(
+      Effect.catchTag("StopRequested", (stop) => Effect.sync(() => void (stopped ??= stop))),
     );
-    stopped ??= stop;
-    if (stop !== null) return;
-    const reservation = yield* store
-      .reserveFor(head.stage, head.round, head.slot)
-      .pipe(Effect.catchTag("BudgetExhausted", () => Effect.succeed(null)));
-    // Someone lowered the limit since: the program stays unverified.
-    if (reservation === null) return;
+    // Told to stop, or the budget does not hold it: the program stays unverified.
+    if (typeof reservation !== "string") return;
+    running += 1;
+    yield* Effect.ensuring(
+      run(head, task, reservation),
+      Effect.sync(() => {
+        running -= 1;
+        Deferred.doneUnsafe(ended, Effect.void);
+        ended = Deferred.makeUnsafe();
+      }),
+    );
+  });
+  const run = Effect.fnUntraced(function* (head: StoredCandidate, task: Task, reservation: string) {
     const verdict = yield* sandbox
       .verify(task, head.program)
       .pipe(
@@ -123,7 +158,7 @@ export const verifyRound = Effect.fn("VerifyRound.verifyRound")(function* (
         ),
       );
     if (verdict === null) return;
-    yield* store.recordVerdict(head, reservation, verdict);
+    yield* store.recordVerdict(head, reservation, verdict, costs?.actual(task, verdict));
     const repeats = (byKey.get(head.cacheKey) ?? []).slice(1);
     yield* Effect.forEach(repeats, (candidate) => store.recordCached(candidate, verdict), { discard: true });
   });

@@ -6,7 +6,8 @@
  * paid for is not asked for again.
  */
 import * as Effect from "effect/Effect";
-import type { OnlineStage } from "../config/RunConfig.ts";
+import type { OnlineStage, RunConfig } from "../config/RunConfig.ts";
+import * as Costs from "../domain/Costs.ts";
 import { Generator, GeneratorError } from "../generator/Generator.ts";
 import { RunStore, type StoredCandidate } from "../store/RunStore.ts";
 import * as CircuitBreaker from "./CircuitBreaker.ts";
@@ -46,6 +47,10 @@ const byTask = (slots: ReadonlyArray<Slot>): ReadonlyArray<ReadonlyArray<Slot>> 
   return [...groups.values()];
 };
 
+/** The longest program in tokens: the server's, where one writes it. */
+export const maxTokens = ({ compute }: RunConfig, { generator }: OnlineStage): number =>
+  generator.kind === "own" ? compute.maxNewTokens : (generator.maxTokens ?? compute.maxNewTokens);
+
 /** The samples of one request, from reservation to store. Once answered they are stored, come what may. */
 const writeSlots = Effect.fnUntraced(function* (
   context: RunContext,
@@ -53,10 +58,13 @@ const writeSlots = Effect.fnUntraced(function* (
   slots: ReadonlyArray<Slot>,
 ) {
   const store = yield* RunStore;
+  const safePoint = yield* SafePoint;
   const { generate, remote } = yield* Generator;
+  const prices = context.config.budget.prices ?? null;
   yield* Effect.uninterruptibleMask(
     Effect.fnUntraced(function* (restore) {
-      const reservation = yield* store.reserve("generated", slots.length);
+      const most = Costs.programs(slots.length, maxTokens(context.config, stage), prices);
+      const reservation = yield* safePoint.reserving(store.reserve(most, index));
       const completions = yield* restore(
         rollout(
           context,
@@ -65,6 +73,10 @@ const writeSlots = Effect.fnUntraced(function* (
           generate,
         ),
       ).pipe(Effect.onError(() => Effect.ignore(store.refund(reservation))));
+      const tokens = completions.reduce(
+        (sum, { tokens: own, generated }) => sum + (generated ?? own.length),
+        0,
+      );
       yield* store.addCandidates(
         completions.map((completion, i) => ({
           stage: index,
@@ -82,6 +94,7 @@ const writeSlots = Effect.fnUntraced(function* (
           temperature: stage.temperature,
         })),
         reservation,
+        Costs.written(slots.length, tokens, prices),
       );
     }),
   );
@@ -109,7 +122,12 @@ export const writeRound = Effect.fn("WriteRound.writeRound")(function* (
     .map((item, slot): Slot => ({ ...item, slot }))
     .filter(({ slot }) => !writing.written.has(slot));
   if (open.length === 0) return;
-  if (remote === null) return yield* writeSlots(context, writing, open);
+  if (remote === null) {
+    // Someone lowered the limit since: nothing is written.
+    return yield* writeSlots(context, writing, open).pipe(
+      Effect.catchTag("BudgetExhausted", () => Effect.void),
+    );
+  }
 
   let done = 0;
   let lost = 0;

@@ -1,5 +1,6 @@
 /** Candidates and the verdict cache as rows. */
 import * as Schema from "effect/Schema";
+import type { Amounts } from "../domain/Budget.ts";
 import { isTimingDependent, Verdict } from "../domain/Verdict.ts";
 import type { Database, Row } from "./Database.ts";
 import type { Tx } from "./Journal.ts";
@@ -117,8 +118,8 @@ const move = (
 };
 
 /** Reserves one verification and marks the candidate pending. */
-export const reserveFor = (tx: Tx, key: Key): string | BudgetExhausted => {
-  const reservation = LedgerRows.reserve(tx, "verifications", 1);
+export const reserveFor = (tx: Tx, key: Key, also: Amounts = {}): string | BudgetExhausted => {
+  const reservation = LedgerRows.reserve(tx, { ...also, verifications: 1 }, key.stage);
   if (typeof reservation === "string") move(tx, key, "open", "pending", { reservation });
   return reservation;
 };
@@ -136,8 +137,14 @@ const emitVerdict = (tx: Tx, candidate: Candidate, verdict: Verdict, cached: boo
     cached,
   });
 
-export const verified = (tx: Tx, candidate: Candidate, reservation: string, verdict: Verdict): void => {
-  LedgerRows.settle(tx, reservation, "committed");
+export const verified = (
+  tx: Tx,
+  candidate: Candidate,
+  reservation: string,
+  verdict: Verdict,
+  actual: Amounts = {},
+): void => {
+  LedgerRows.commit(tx, reservation, actual);
   move(tx, candidate, "pending", "verified", { verdict });
   const origin = candidate.origin ?? `policy:${candidate.policyVersion}`;
   cachePut(tx, [{ key: candidate.cacheKey, verdict, origin }]);
@@ -150,7 +157,7 @@ export const cached = (tx: Tx, candidate: Candidate, verdict: Verdict): void => 
 };
 
 export const fault = (tx: Tx, candidate: Candidate, reservation: string, reason: string): void => {
-  if (LedgerRows.isOpen(tx, reservation)) LedgerRows.settle(tx, reservation, "committed");
+  if (LedgerRows.isOpen(tx, reservation)) LedgerRows.commit(tx, reservation);
   move(tx, candidate, "pending", "fault");
   tx.emit({
     _tag: "SandboxFaulted",

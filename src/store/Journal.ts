@@ -21,6 +21,10 @@ export interface Tx {
   readonly emit: (event: RunEvent) => void;
   /** Sequence number that the next emitted event gets. */
   readonly nextSeq: () => number;
+  /** When it happens, in milliseconds since 1970. */
+  readonly at: number;
+  /** The fold of the events before it. */
+  readonly state: RunState.RunState;
 }
 
 export interface Journal {
@@ -48,7 +52,13 @@ export const make = Effect.fnUntraced(function* (db: Database) {
           const from = state.lastSeq;
           const nextSeq = (): number => from + events.length + 1;
           const result = db.transaction(() => {
-            const value = body({ db, nextSeq, emit: (event) => events.push({ seq: nextSeq(), at, event }) });
+            const value = body({
+              db,
+              nextSeq,
+              at,
+              state,
+              emit: (event) => events.push({ seq: nextSeq(), at, event }),
+            });
             for (const event of events) EventRows.insert(db, event);
             return value;
           });

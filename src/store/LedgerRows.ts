@@ -1,27 +1,44 @@
 /**
- * The budget's ledger as rows: reserve before anything is spent, then commit or refund, once.
+ * The budget's ledger as rows: reserve before anything is spent, then commit what it came to or refund, once.
  *
- * What a process left reserved when it died counts as spent: its programs may have run.
+ * What a process left reserved when it died counts as spent, whole: its programs may have run.
  */
-import type { Unit } from "../domain/RunEvent.ts";
+import {
+  type Account,
+  alwaysLimited,
+  type Accounts,
+  type Amounts,
+  entries,
+  noAccounts,
+  type Unit,
+} from "../domain/Budget.ts";
+import * as Elapsed from "../domain/Elapsed.ts";
+import type { RunState } from "../domain/RunState.ts";
 import type { Database } from "./Database.ts";
 import type { Tx } from "./Journal.ts";
+import { RUN } from "./LedgerTables.ts";
 import { BudgetExhausted, StoreError } from "./RunStore.ts";
 
-export interface Totals {
-  readonly limit: number;
-  readonly spent: number;
-  readonly reserved: number;
-}
-
-export const totals = (db: Database, unit: Unit): Totals => {
-  const row = db.all("SELECT ceiling, spent, reserved FROM budgets WHERE unit = ?", [unit])[0];
+/** The accounts of the run (RUN) or of a stage, with what time took until `at`. */
+export const accounts = (db: Database, state: RunState, at: number, stage: number): Accounts => {
+  const found: { -readonly [U in Unit]: Account } = { ...noAccounts };
+  for (const row of db.all("SELECT unit, ceiling, spent, reserved FROM budgets WHERE stage = ?", [stage])) {
+    found[row["unit"] as Unit] = {
+      limit: row["ceiling"] === null ? null : Number(row["ceiling"]),
+      spent: Number(row["spent"]),
+      reserved: Number(row["reserved"]),
+    };
+  }
+  const { millis, money } = Elapsed.of(state, stage, at);
   return {
-    limit: Number(row?.["ceiling"] ?? 0),
-    spent: Number(row?.["spent"] ?? 0),
-    reserved: Number(row?.["reserved"] ?? 0),
+    ...found,
+    wallSeconds: { ...found.wallSeconds, spent: found.wallSeconds.spent + millis },
+    money: { ...found.money, spent: found.money.spent + money },
   };
 };
+
+/** The accounts that a reservation of a stage takes from. */
+const scopes = (stage: number): ReadonlyArray<number> => (stage === RUN ? [RUN] : [RUN, stage]);
 
 const misuse = (reason: string): StoreError =>
   new StoreError({ reason, remedy: "this is a mistake in Drydock: keep the run directory and report it" });
@@ -32,37 +49,130 @@ const rowId = (reservation: string): number => {
   return Number(match[1]);
 };
 
-/** Reserves, or returns why not without having changed anything. */
-export const reserve = (tx: Tx, unit: Unit, amount: number): string | BudgetExhausted => {
-  if (!(Number.isSafeInteger(amount) && amount > 0)) {
-    throw misuse(`a reservation of ${amount} ${unit}: the amount must be a positive integer`);
+/** Writes down what time took so far, so that the database's own rules know it. */
+const elapse = (tx: Tx, stage: number): void => {
+  for (const scope of scopes(stage)) {
+    const { millis, money } = Elapsed.of(tx.state, scope, tx.at);
+    for (const [unit, elapsed] of [
+      ["wallSeconds", millis],
+      ["money", money],
+    ] as const) {
+      if (elapsed === 0) continue;
+      tx.db.all(
+        `INSERT INTO budgets (stage, unit, elapsed) VALUES (?, ?, ?)
+         ON CONFLICT DO UPDATE SET elapsed = max(elapsed, excluded.elapsed)`,
+        [scope, unit, elapsed],
+      );
+    }
   }
-  const { limit, spent, reserved } = totals(tx.db, unit);
-  const taken = spent + reserved;
-  if (taken + amount > limit) return new BudgetExhausted({ unit, limit, taken, wanted: amount });
-  const row = tx.db.all(
-    "INSERT INTO reservations (unit, amount, state) VALUES (?, ?, 'reserved') RETURNING id",
-    [unit, amount],
-  )[0];
-  const reservation = `r${row?.["id"]}`;
-  tx.emit({ _tag: "BudgetReserved", reservation, unit, amount });
+};
+
+/** The first limit that these amounts do not fit under. */
+const exhausted = (tx: Tx, amounts: Amounts, stage: number): BudgetExhausted | null => {
+  for (const scope of scopes(stage)) {
+    const of = accounts(tx.db, tx.state, tx.at, scope);
+    for (const [unit, wanted] of [["wallSeconds", 1], ["money", 0], ...entries(amounts)] as const) {
+      const { limit, spent, reserved } = of[unit];
+      const taken = spent + reserved;
+      if (limit === null || taken + wanted <= limit) continue;
+      return new BudgetExhausted({ unit, limit, taken, wanted, ...(scope === RUN ? {} : { stage: scope }) });
+    }
+  }
+  return null;
+};
+
+/** An event's amounts: the first unit, and beside it the others. */
+const told = (
+  amounts: Amounts,
+): { readonly unit: Unit; readonly amount: number; readonly also?: Amounts } => {
+  const [first, ...others] = entries(amounts);
+  if (first === undefined) throw misuse("a reservation of nothing");
+  const [unit, amount] = first;
+  return { unit, amount, ...(others.length === 0 ? {} : { also: Object.fromEntries(others) }) };
+};
+
+const ofStage = (stage: number): { readonly stage?: number } => (stage === RUN ? {} : { stage });
+
+/** Reserves in the run's and in the stage's accounts, or returns why not without having changed anything. */
+export const reserve = (tx: Tx, amounts: Amounts, stage: number = RUN): string | BudgetExhausted => {
+  for (const [unit, amount] of entries(amounts)) {
+    if (!(Number.isSafeInteger(amount) && amount > 0) || unit === "wallSeconds") {
+      throw misuse(
+        `a reservation of ${amount} ${unit}: the amount must be a positive integer, and not of time`,
+      );
+    }
+  }
+  const event = told(amounts);
+  const refused = exhausted(tx, amounts, stage);
+  if (refused !== null) return refused;
+  elapse(tx, stage);
+  const row = tx.db.all("INSERT INTO reservations (stage, state) VALUES (?, 'reserved') RETURNING id", [
+    stage,
+  ])[0];
+  const id = Number(row?.["id"]);
+  for (const [unit, amount] of entries(amounts)) {
+    tx.db.all("INSERT INTO amounts (reservation, unit, amount) VALUES (?, ?, ?)", [id, unit, amount]);
+  }
+  const reservation = `r${id}`;
+  tx.emit({ _tag: "BudgetReserved", reservation, ...event, ...ofStage(stage) });
   return reservation;
 };
 
-/** Commits or refunds a reservation; one that is settled already is a mistake of the caller. */
-export const settle = (tx: Tx, reservation: string, to: "committed" | "refunded"): void => {
-  const row = tx.db.all(
-    "UPDATE reservations SET state = ? WHERE id = ? AND state = 'reserved' RETURNING unit, amount",
-    [to, rowId(reservation)],
-  )[0];
-  if (row === undefined)
-    throw misuse(`reservation ${reservation} is not open: settled before, or never made`);
+const amountsOf = (db: Database, id: number): Amounts =>
+  Object.fromEntries(
+    db
+      .all("SELECT unit, amount FROM amounts WHERE reservation = ?", [id])
+      .map((row) => [String(row["unit"]), Number(row["amount"])]),
+  );
+
+const notOpen = (reservation: string): StoreError =>
+  misuse(`reservation ${reservation} is not open: settled before, or never made`);
+
+/** The stage of an open reservation. */
+const openStage = (db: Database, reservation: string): number => {
+  const row = db.all("SELECT stage FROM reservations WHERE id = ? AND state = 'reserved'", [
+    rowId(reservation),
+  ])[0];
+  if (row === undefined) throw notOpen(reservation);
+  return Number(row["stage"]);
+};
+
+/**
+ * Commits an open reservation; the rest of what it holds is given back. `actual`: what it came to in the units where
+ * that is known, of the others everything. More than was reserved counts as what was reserved.
+ */
+export const commit = (tx: Tx, reservation: string, actual: Amounts = {}, leftOpen = false): void => {
+  const id = rowId(reservation);
+  const stage = openStage(tx.db, reservation);
+  const held = amountsOf(tx.db, id);
+  const spent: { [U in Unit]?: number } = {};
+  const released: { [U in Unit]?: number } = {};
+  for (const [unit, amount] of entries(held)) {
+    const known = actual[unit] ?? amount;
+    if (!(Number.isSafeInteger(known) && known >= 0)) throw misuse(`${known} ${unit} spent of a reservation`);
+    spent[unit] = Math.min(amount, known);
+    if (known < amount) released[unit] = amount - known;
+    tx.db.all("UPDATE amounts SET spent = ? WHERE reservation = ? AND unit = ?", [spent[unit], id, unit]);
+  }
+  tx.db.all("UPDATE reservations SET state = 'committed', left_open = ? WHERE id = ?", [
+    leftOpen ? 1 : 0,
+    id,
+  ]);
   tx.emit({
-    _tag: to === "committed" ? "BudgetCommitted" : "BudgetRefunded",
+    _tag: "BudgetCommitted",
     reservation,
-    unit: row["unit"] as Unit,
-    amount: Number(row["amount"]),
+    ...told(spent),
+    ...(Object.keys(released).length === 0 ? {} : { released }),
+    ...ofStage(stage),
   });
+};
+
+/** Gives an open reservation back, whole. */
+export const refund = (tx: Tx, reservation: string): void => {
+  const id = rowId(reservation);
+  const stage = openStage(tx.db, reservation);
+  tx.db.all("UPDATE reservations SET state = 'refunded' WHERE id = ?", [id]);
+  tx.emit({ _tag: "BudgetRefunded", reservation, ...told(amountsOf(tx.db, id)), ...ofStage(stage) });
 };
 
 export const isOpen = (tx: Tx, reservation: string): boolean =>
@@ -71,30 +181,47 @@ export const isOpen = (tx: Tx, reservation: string): boolean =>
 
 /** Commits what a dead process left reserved; returns how many reservations there were. */
 export const commitLeftOpen = (tx: Tx): number => {
-  const rows = tx.db.all("SELECT id, unit, amount FROM reservations WHERE state = 'reserved' ORDER BY id");
-  for (const row of rows) {
-    tx.db.all("UPDATE reservations SET state = 'committed', left_open = 1 WHERE id = ?", [Number(row["id"])]);
-    tx.emit({
-      _tag: "BudgetCommitted",
-      reservation: `r${row["id"]}`,
-      unit: row["unit"] as Unit,
-      amount: Number(row["amount"]),
-    });
-  }
+  const rows = tx.db.all("SELECT id FROM reservations WHERE state = 'reserved' ORDER BY id");
+  for (const row of rows) commit(tx, `r${row["id"]}`, {}, true);
   return rows.length;
 };
 
-/** Sets a limit without an event of its own, or returns why not. */
-export const setCeiling = (tx: Tx, unit: Unit, limit: number): BudgetExhausted | null => {
-  if (!(Number.isSafeInteger(limit) && limit >= 0)) {
+/** Sets a limit of the run or of a stage (null: none) without an event of its own, or returns why not. */
+export const setCeiling = (
+  tx: Tx,
+  unit: Unit,
+  limit: number | null,
+  stage: number = RUN,
+): BudgetExhausted | null => {
+  if (limit !== null && !(Number.isSafeInteger(limit) && limit >= 0)) {
     throw new StoreError({
       reason: `a limit of ${limit} ${unit}`,
       remedy: "give a limit that is an integer of 0 or more",
     });
   }
-  const { spent, reserved } = totals(tx.db, unit);
-  const taken = spent + reserved;
-  if (limit < taken) return new BudgetExhausted({ unit, limit, taken, wanted: 0 });
-  tx.db.all("UPDATE budgets SET ceiling = ? WHERE unit = ?", [limit, unit]);
+  if (limit === null && stage === RUN && alwaysLimited.has(unit)) {
+    throw new StoreError({
+      reason: `no limit of ${unit}`,
+      remedy: "a run always has a limit of verifications and of generated programs: give a number",
+    });
+  }
+  const row = tx.db.all("SELECT spent, reserved FROM budgets WHERE stage = ? AND unit = ?", [stage, unit])[0];
+  const taken = Number(row?.["spent"] ?? 0) + Number(row?.["reserved"] ?? 0);
+  if (limit !== null && limit < taken) {
+    return new BudgetExhausted({ unit, limit, taken, wanted: 0, ...ofStage(stage) });
+  }
+  tx.db.all(
+    `INSERT INTO budgets (stage, unit, ceiling) VALUES (?, ?, ?)
+     ON CONFLICT DO UPDATE SET ceiling = excluded.ceiling`,
+    [stage, unit, limit],
+  );
   return null;
+};
+
+/** The limit of a unit now; null: none. */
+export const ceiling = (db: Database, unit: Unit, stage: number = RUN): number | null => {
+  const found = db.all("SELECT ceiling FROM budgets WHERE stage = ? AND unit = ?", [stage, unit])[0]?.[
+    "ceiling"
+  ];
+  return found === undefined || found === null ? null : Number(found);
 };

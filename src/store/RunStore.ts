@@ -14,7 +14,8 @@ import * as Context from "effect/Context";
 import type * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
 import type * as Stream from "effect/Stream";
-import type { LoggedEvent, RunEvent, Unit } from "../domain/RunEvent.ts";
+import { type Account, type Accounts, type Amounts, Unit } from "../domain/Budget.ts";
+import type { LoggedEvent, RunEvent } from "../domain/RunEvent.ts";
 import type { RunState } from "../domain/RunState.ts";
 import type { Outcome, Verdict } from "../domain/Verdict.ts";
 
@@ -24,9 +25,10 @@ export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
   remedy: Schema.String,
 }) {}
 
-/** The budget does not hold another reservation of that size. Nothing was reserved. */
+/** The budget of the run, or of its stage, does not hold another reservation of that size. Nothing was reserved. */
 export class BudgetExhausted extends Schema.TaggedError<BudgetExhausted>()("BudgetExhausted", {
-  unit: Schema.String,
+  unit: Unit,
+  stage: Schema.optionalKey(Schema.Int),
   limit: Schema.Int,
   taken: Schema.Int,
   wanted: Schema.Int,
@@ -76,8 +78,8 @@ export class RunStore extends Context.Service<
     readonly runId: string;
     readonly directory: string;
     /**
-     * Appends events in one transaction; returns the last sequence number. RunStarted sets the budget's limits;
-     * the other budget events, and CheckpointSaved, are the store's own.
+     * Appends events in one transaction; returns the last sequence number. RunStarted sets the limits of the run and of
+     * its stages; the events of reservations and limits, and CheckpointSaved, are the store's own.
      */
     readonly append: (...events: ReadonlyArray<RunEvent>) => Effect.Effect<number, StoreError>;
     /** Events with seq > after, at most `limit`. */
@@ -89,42 +91,59 @@ export class RunStore extends Context.Service<
     /** The fold of all events so far. */
     readonly state: Effect.Effect<RunState>;
 
-    /** Changes a limit, with its event where it differs. A limit below what is taken is refused. */
-    readonly setLimit: (unit: Unit, limit: number) => Effect.Effect<void, StoreError | BudgetExhausted>;
-    /** Reserves before anything is spent; fails without effect where the limit does not hold. Returns the reservation's id. */
-    readonly reserve: (unit: Unit, amount: number) => Effect.Effect<string, BudgetExhausted | StoreError>;
-    readonly refund: (reservation: string) => Effect.Effect<void, StoreError>;
-    /** limit, spent (committed + left open by a crash), reserved now. */
-    readonly budget: (
+    /**
+     * Changes a limit (in whole parts; null: none) of the run, or of a stage, with its event where it differs. One below
+     * what is taken is refused.
+     */
+    readonly setLimit: (
       unit: Unit,
-    ) => Effect.Effect<
-      { readonly limit: number; readonly spent: number; readonly reserved: number },
-      StoreError
-    >;
+      limit: number | null,
+      stage?: number,
+    ) => Effect.Effect<void, StoreError | BudgetExhausted>;
+    /**
+     * Reserves before anything is spent, for the run and for a stage of it; fails without effect where a limit of either
+     * does not hold. Returns the reservation's id.
+     */
+    readonly reserve: (
+      amounts: Amounts,
+      stage?: number,
+    ) => Effect.Effect<string, BudgetExhausted | StoreError>;
+    /** Ends a reservation with what it came to; units that are not named come to everything. */
+    readonly commit: (reservation: string, actual?: Amounts) => Effect.Effect<void, StoreError>;
+    readonly refund: (reservation: string) => Effect.Effect<void, StoreError>;
+    /** limit, spent (committed + left open by a crash + what time took until now), reserved now; of the run. */
+    readonly budget: (unit: Unit) => Effect.Effect<Account, StoreError>;
+    /** All accounts of the run and of a stage: what a reservation of that stage must fit into. */
+    readonly accounts: (
+      stage: number,
+    ) => Effect.Effect<{ readonly run: Accounts; readonly stage: Accounts }, StoreError>;
 
     /**
-     * Inserts a round's candidates as `open`, commits the reservation of `generated` that they were written under and
-     * logs ProgramsGenerated, in one transaction. A candidate that is already there is left as it is.
+     * Inserts a round's candidates as `open`, commits the reservation that they were written under (`actual`: see
+     * `commit`) and logs ProgramsGenerated, in one transaction. A candidate that is already there is left as it is.
      */
     readonly addCandidates: (
       candidates: ReadonlyArray<Candidate>,
       reservation: string,
+      actual?: Amounts,
     ) => Effect.Effect<void, StoreError>;
     readonly candidates: (
       stage: number,
       round?: number,
     ) => Effect.Effect<ReadonlyArray<StoredCandidate>, StoreError>;
-    /** Reserves one verification for a candidate and marks it pending, in one transaction. */
+    /** Reserves one verification (and `also` beside it) for a candidate and marks it pending, in one transaction. */
     readonly reserveFor: (
       stage: number,
       round: number,
       slot: number,
+      also?: Amounts,
     ) => Effect.Effect<string, BudgetExhausted | StoreError>;
-    /** Commits a reservation with its verdict: ledger, candidate, cache (unless the outcome depends on timing) and events, in one transaction. */
+    /** Commits a reservation (`actual`: see `commit`) with its verdict: ledger, candidate, cache (unless the outcome depends on timing) and events, in one transaction. */
     readonly recordVerdict: (
       candidate: Candidate,
       reservation: string,
       verdict: Verdict,
+      actual?: Amounts,
     ) => Effect.Effect<void, StoreError>;
     /** Marks a candidate answered by the cache, for free. */
     readonly recordCached: (candidate: Candidate, verdict: Verdict) => Effect.Effect<void, StoreError>;

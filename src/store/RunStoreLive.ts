@@ -4,9 +4,11 @@
  * Opening takes the lock, commits what a dead process left reserved, folds the log and removes leftovers.
  */
 import * as Path from "node:path";
+import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
-import type { RunEvent, Unit } from "../domain/RunEvent.ts";
+import * as Budget from "../domain/Budget.ts";
+import type { RunEvent } from "../domain/RunEvent.ts";
 import * as CandidateRows from "./CandidateRows.ts";
 import * as Checkpoints from "./Checkpoints.ts";
 import { attempt, open as openDatabase } from "./Database.ts";
@@ -14,6 +16,7 @@ import * as Durable from "./Durable.ts";
 import * as EventRows from "./EventRows.ts";
 import * as Journal from "./Journal.ts";
 import * as LedgerRows from "./LedgerRows.ts";
+import { RUN } from "./LedgerTables.ts";
 import * as RunLock from "./RunLock.ts";
 import { BudgetExhausted, RunStore, StoreError } from "./RunStore.ts";
 import * as Tables from "./Tables.ts";
@@ -76,15 +79,22 @@ const make = Effect.fnUntraced(function* (options: Options) {
   }
   const checkpoints = yield* Checkpoints.make(journal, options.directory);
 
-  const setLimit = (unit: Unit, limit: number) =>
+  const setLimit = (unit: Budget.Unit, limit: number | null, stage: number = RUN) =>
     journal
       .commit((tx) => {
-        if (LedgerRows.totals(tx.db, unit).limit === limit) return null;
-        const refused = LedgerRows.setCeiling(tx, unit, limit);
-        if (refused === null) tx.emit({ _tag: "BudgetLimitChanged", unit, limit });
+        if (LedgerRows.ceiling(tx.db, unit, stage) === limit) return null;
+        const refused = LedgerRows.setCeiling(tx, unit, limit, stage);
+        const of = stage === RUN ? {} : { stage };
+        if (refused === null) tx.emit({ _tag: "BudgetLimitChanged", unit, limit, ...of });
         return refused;
       })
       .pipe(Effect.flatMap(orFail), Effect.asVoid);
+
+  const accounts = Effect.fnUntraced(function* (stage: number) {
+    const at = yield* Clock.currentTimeMillis;
+    const state = yield* journal.state;
+    return yield* attempt(() => LedgerRows.accounts(db, state, at, stage));
+  });
 
   return RunStore.of({
     runId: yield* attempt(() => Tables.runId(db)),
@@ -99,9 +109,12 @@ const make = Effect.fnUntraced(function* (options: Options) {
             });
           }
           if (event._tag === "RunStarted") {
-            for (const unit of ["verifications", "generated"] as const) {
-              const refused = LedgerRows.setCeiling(tx, unit, event.limits[unit]);
-              if (refused !== null) throw refused;
+            const limits = [event.limits, ...event.stages.map(({ limits: ofStage = {} }) => ofStage)];
+            for (const [i, of] of limits.entries()) {
+              for (const [unit, limit] of Budget.entries(of)) {
+                const refused = LedgerRows.setCeiling(tx, unit, limit, i - 1);
+                if (refused !== null) throw refused;
+              }
             }
           }
           tx.emit(event);
@@ -114,14 +127,16 @@ const make = Effect.fnUntraced(function* (options: Options) {
     state: journal.state,
 
     setLimit,
-    reserve: (unit, amount) =>
-      journal.commit((tx) => LedgerRows.reserve(tx, unit, amount)).pipe(Effect.flatMap(orFail)),
-    refund: (reservation) => journal.commit((tx) => LedgerRows.settle(tx, reservation, "refunded")),
-    budget: (unit) => attempt(() => LedgerRows.totals(db, unit)),
+    reserve: (amounts, stage) =>
+      journal.commit((tx) => LedgerRows.reserve(tx, amounts, stage)).pipe(Effect.flatMap(orFail)),
+    commit: (reservation, actual) => journal.commit((tx) => LedgerRows.commit(tx, reservation, actual)),
+    refund: (reservation) => journal.commit((tx) => LedgerRows.refund(tx, reservation)),
+    budget: (unit) => Effect.map(accounts(RUN), (run) => run[unit]),
+    accounts: (stage) => Effect.all({ run: accounts(RUN), stage: accounts(stage) }),
 
-    addCandidates: (candidates, reservation) =>
+    addCandidates: (candidates, reservation, actual) =>
       journal.commit((tx) => {
-        LedgerRows.settle(tx, reservation, "committed");
+        LedgerRows.commit(tx, reservation, actual);
         const first = candidates[0];
         if (CandidateRows.insert(tx, candidates) > 0 && first !== undefined) {
           tx.emit({
@@ -134,12 +149,12 @@ const make = Effect.fnUntraced(function* (options: Options) {
         }
       }),
     candidates: (stage, round) => attempt(() => CandidateRows.list(db, stage, round)),
-    reserveFor: (stage, round, slot) =>
+    reserveFor: (stage, round, slot, also) =>
       journal
-        .commit((tx) => CandidateRows.reserveFor(tx, { stage, round, slot }))
+        .commit((tx) => CandidateRows.reserveFor(tx, { stage, round, slot }, also))
         .pipe(Effect.flatMap(orFail)),
-    recordVerdict: (candidate, reservation, verdict) =>
-      journal.commit((tx) => CandidateRows.verified(tx, candidate, reservation, verdict)),
+    recordVerdict: (candidate, reservation, verdict, actual) =>
+      journal.commit((tx) => CandidateRows.verified(tx, candidate, reservation, verdict, actual)),
     recordCached: (candidate, verdict) =>
       journal.commit((tx) => CandidateRows.cached(tx, candidate, verdict)),
     recordFault: (candidate, reservation, reason) =>

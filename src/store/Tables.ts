@@ -1,14 +1,15 @@
 /**
  * The tables of a run's database, and the format version that guards them.
  *
- * The rules that must hold whatever the code does are in the database: the log has no gaps and is never
- * rewritten, totals change only through reservations, and spent + reserved never exceeds the limit.
+ * The rules that must hold whatever the code does are in the database: the log has no gaps and is never rewritten, and
+ * the ledger's own (LedgerTables.ts).
  */
 import type { Database } from "./Database.ts";
+import * as LedgerTables from "./LedgerTables.ts";
 import { StoreError } from "./RunStore.ts";
 
 /** Raised with every change that an older Drydock could not read. */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 const ddl = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -23,43 +24,6 @@ CREATE TRIGGER events_gapless BEFORE INSERT ON events
   BEGIN SELECT RAISE(ABORT, 'events: the sequence number must follow the last one'); END;
 CREATE TRIGGER events_keep BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events: never deleted'); END;
 CREATE TRIGGER events_fixed BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events: never changed'); END;
-
-CREATE TABLE budgets (
-  unit TEXT PRIMARY KEY CHECK (unit IN ('verifications', 'generated')),
-  ceiling INTEGER NOT NULL CHECK (ceiling >= 0),
-  spent INTEGER NOT NULL CHECK (spent >= 0),
-  reserved INTEGER NOT NULL CHECK (reserved >= 0),
-  CHECK (spent + reserved <= ceiling)
-) STRICT;
-INSERT INTO budgets (unit, ceiling, spent, reserved) VALUES ('verifications', 0, 0, 0), ('generated', 0, 0, 0);
-CREATE TRIGGER budgets_keep BEFORE DELETE ON budgets BEGIN SELECT RAISE(ABORT, 'budgets: never deleted'); END;
-CREATE TRIGGER budgets_spent BEFORE UPDATE ON budgets WHEN NEW.spent < OLD.spent
-  BEGIN SELECT RAISE(ABORT, 'budgets: what is spent stays spent'); END;
-
-CREATE TABLE reservations (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  unit TEXT NOT NULL REFERENCES budgets (unit),
-  amount INTEGER NOT NULL CHECK (amount > 0),
-  state TEXT NOT NULL CHECK (state IN ('reserved', 'committed', 'refunded')),
-  left_open INTEGER NOT NULL DEFAULT 0 CHECK (left_open IN (0, 1))
-) STRICT;
-CREATE TRIGGER reservations_new BEFORE INSERT ON reservations WHEN NEW.state <> 'reserved'
-  BEGIN SELECT RAISE(ABORT, 'reservations: begin as reserved'); END;
-CREATE TRIGGER reservations_take AFTER INSERT ON reservations
-  BEGIN UPDATE budgets SET reserved = reserved + NEW.amount WHERE unit = NEW.unit; END;
-CREATE TRIGGER reservations_once BEFORE UPDATE ON reservations
-  WHEN OLD.state <> 'reserved' OR NEW.state = 'reserved' OR NEW.amount <> OLD.amount OR NEW.unit <> OLD.unit
-  BEGIN SELECT RAISE(ABORT, 'reservations: settled once'); END;
-CREATE TRIGGER reservations_settle AFTER UPDATE ON reservations
-  BEGIN
-    UPDATE budgets SET
-      reserved = reserved - NEW.amount,
-      spent = spent + CASE NEW.state WHEN 'committed' THEN NEW.amount ELSE 0 END
-    WHERE unit = NEW.unit;
-  END;
-CREATE TRIGGER reservations_keep BEFORE DELETE ON reservations
-  BEGIN SELECT RAISE(ABORT, 'reservations: never deleted'); END;
-CREATE INDEX reservations_open ON reservations (id) WHERE state = 'reserved';
 
 CREATE TABLE candidates (
   stage INTEGER NOT NULL,
@@ -125,6 +89,8 @@ export const migrate = (db: Database): void => {
   const version = Number(db.all("PRAGMA user_version")[0]?.["user_version"]);
   // Its candidates keep a policy version each: the generators that need none came with format 2.
   if (version < 2) db.exec("ALTER TABLE candidates ADD COLUMN origin TEXT");
+  // Its ledger knows two units, and no stages.
+  if (version < 3) LedgerTables.migrate(db);
   db.exec(`PRAGMA user_version = ${FORMAT_VERSION}`);
 };
 
@@ -133,6 +99,7 @@ export const isEmpty = (db: Database): boolean => db.all("SELECT 1 FROM sqlite_m
 
 /** Creates the tables; call it inside a transaction. */
 export const create = (db: Database, runId: string): void => {
+  LedgerTables.create(db);
   db.exec(ddl);
   db.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
   db.exec(`PRAGMA user_version = ${FORMAT_VERSION}`);

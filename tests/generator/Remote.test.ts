@@ -94,7 +94,7 @@ describe("asking a completions server", () => {
       const server = yield* FakeServer.start(FakeServer.choices({ text: "x + 1\nmore" }));
       const config = settings(server.url, { apiKeyEnv: "ANY" });
       const [completion] = yield* using(config, ({ generate }) => generate(request()));
-      assert.deepStrictEqual(completion, { text: "x + 1", tokens: [], logProbs: [], finished: "stop" });
+      assert.deepInclude(completion, { text: "x + 1", tokens: [], logProbs: [], finished: "stop" });
       const { path, headers, body } = server.received[0];
       assert.strictEqual(path, "/v1/completions");
       assert.strictEqual(headers.authorization, `Bearer ${SECRET}`);

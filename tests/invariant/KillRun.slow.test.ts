@@ -56,9 +56,9 @@ const audit = Effect.fnUntraced(function* (note: string) {
   assert.deepStrictEqual(RunFold.replay(events), state, note);
   const { limit, spent, reserved } = state.budgets.verifications;
   assert.isAtMost(executed(), spent + reserved, `executed <= spent + reserved (${note})`);
-  assert.isAtMost(spent + reserved, limit, `spent + reserved <= limit (${note})`);
+  assert.isAtMost(spent + reserved, limit ?? 0, `spent + reserved <= limit (${note})`);
   const { generated } = state.budgets;
-  assert.isAtMost(generated.spent + generated.reserved, generated.limit, note);
+  assert.isAtMost(generated.spent + generated.reserved, generated.limit ?? 0, note);
   return state;
 }, Effect.scoped);
 

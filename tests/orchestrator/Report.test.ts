@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest";
 import type { RunEvent } from "../../src/domain/RunEvent.ts";
-import * as Report from "../../src/orchestrator/Report.ts";
+import * as Elapsed from "../../src/domain/Elapsed.ts";
 
 const at = (seconds: number, event: RunEvent) => ({ seconds, event });
 const progress: RunEvent = { _tag: "StageProgress", index: 0, done: 1, total: 9 };
@@ -33,6 +33,6 @@ describe("the seconds of a run", () => {
       at(5010, settled),
       at(5010, verdict),
     ].map(({ seconds, event }, i) => ({ seq: i + 1, at: seconds * 1000, event }));
-    assert.strictEqual(Report.activeSeconds(log), 20 + 5 + 7);
+    assert.strictEqual(Elapsed.activeSeconds(log), 20 + 5 + 7);
   });
 });

@@ -100,7 +100,7 @@ describe("commands of a run", () => {
       const store = yield* RunStore;
       const { submit } = yield* Commands;
       yield* store.append(started);
-      yield* store.reserve("generated", 4);
+      yield* store.reserve({ generated: 4 });
       yield* submit({ command: { _tag: "SetBudget", unit: "generated", limit: 3 }, from: "test" });
       yield* logged("CommandRefused");
       assert.strictEqual((yield* store.budget("generated")).limit, 10);

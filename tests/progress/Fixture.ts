@@ -163,7 +163,7 @@ const online = Effect.fnUntraced(function* (stage: number, random: Random.Random
       ...StoreFixture.candidate(round, slot),
       stage,
     }));
-    yield* store.addCandidates(candidates, yield* store.reserve("generated", 10));
+    yield* store.addCandidates(candidates, yield* store.reserve({ generated: 10 }));
     for (const candidate of candidates) {
       const passed = random.chance(0.3 + 0.1 * round);
       if (passed) solved++;

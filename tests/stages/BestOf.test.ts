@@ -8,7 +8,7 @@ import { Sandbox } from "../../src/sandbox/Sandbox.ts";
 import * as SandboxQuickJs from "../../src/sandbox/quickjs/SandboxQuickJs.ts";
 import * as BestOf from "../../src/stages/BestOf.ts";
 import * as Judges from "../../src/stages/Judges.ts";
-import { SafePoint, StopRequested } from "../../src/stages/SafePoint.ts";
+import { passing, SafePoint, StopRequested } from "../../src/stages/SafePoint.ts";
 import { headsOf, verifyRound } from "../../src/stages/VerifyRound.ts";
 import { RunStore } from "../../src/store/RunStore.ts";
 import * as Fixture from "../store/Fixture.ts";
@@ -46,11 +46,14 @@ const around = (passes: number, ran: Array<string>) => {
   let passed = 0;
   return Layer.mergeAll(
     compute,
-    Layer.succeed(SafePoint, {
-      pass: Effect.suspend(() =>
-        ++passed > passes ? Effect.fail(new StopRequested({ reason: "test" })) : Effect.void,
+    Layer.succeed(
+      SafePoint,
+      passing(
+        Effect.suspend(() =>
+          ++passed > passes ? Effect.fail(new StopRequested({ reason: "test" })) : Effect.void,
+        ),
       ),
-    }),
+    ),
     Layer.effect(
       Sandbox,
       Effect.map(Sandbox, (inner) =>
@@ -74,7 +77,7 @@ const bestOf = (random: number, judge: BestOf.BestOf["judge"] = "logProb"): Best
 const begin = Effect.gen(function* () {
   const store = yield* RunStore;
   yield* store.append(Fixture.started({ verifications: 100, generated: 100 }));
-  const reservation = yield* store.reserve("generated", TASKS * SAMPLES);
+  const reservation = yield* store.reserve({ generated: TASKS * SAMPLES });
   yield* store.addCandidates(
     Array.from({ length: TASKS * SAMPLES }, (_, slot) => {
       const [i, sample] = [Math.floor(slot / SAMPLES), slot % SAMPLES];

@@ -39,7 +39,7 @@ const written = Effect.gen(function* () {
     ["b", "c", "c", "old"],
   ];
   for (const [round, programs] of rounds.entries()) {
-    const reservation = yield* store.reserve("generated", programs.length);
+    const reservation = yield* store.reserve({ generated: programs.length });
     yield* store.addCandidates(
       programs.map((program, slot) => ({ ...Fixture.candidate(round, slot, program), taskId: "t0" })),
       reservation,

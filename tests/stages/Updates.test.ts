@@ -6,7 +6,7 @@ import { Compute } from "../../src/compute/Compute.ts";
 import * as ConfigFile from "../../src/config/ConfigFile.ts";
 import * as Report from "../../src/orchestrator/Report.ts";
 import * as Control from "../../src/stages/Control.ts";
-import { SafePoint } from "../../src/stages/SafePoint.ts";
+import { passing, SafePoint } from "../../src/stages/SafePoint.ts";
 import * as Updates from "../../src/stages/Updates.ts";
 import * as Fixture from "../store/Fixture.ts";
 
@@ -101,7 +101,7 @@ const scripted = (empty: ReadonlyArray<string>, asked: Array<string>) =>
           return empty.includes(training) ? { skipped: 1 } : { loss: 1 };
         }),
     }),
-    Layer.succeed(SafePoint, { pass: Effect.void }),
+    Layer.succeed(SafePoint, passing(Effect.void)),
   );
 
 const metrics = Effect.gen(function* () {

@@ -6,7 +6,7 @@ import * as Layer from "effect/Layer";
 import * as Random from "../../src/random/Random.ts";
 import { Sandbox } from "../../src/sandbox/Sandbox.ts";
 import * as SandboxQuickJs from "../../src/sandbox/quickjs/SandboxQuickJs.ts";
-import { SafePoint, StopRequested } from "../../src/stages/SafePoint.ts";
+import { passing, SafePoint, StopRequested } from "../../src/stages/SafePoint.ts";
 import { verifyRound } from "../../src/stages/VerifyRound.ts";
 import { RunStore } from "../../src/store/RunStore.ts";
 import * as Fixture from "../store/Fixture.ts";
@@ -29,11 +29,14 @@ const decide = decideWithin(Number.POSITIVE_INFINITY);
 const services = (n: number, executed: Array<string>, gate: Effect.Effect<void> = Effect.void) => {
   let passes = 0;
   return Layer.mergeAll(
-    Layer.succeed(SafePoint, {
-      pass: Effect.suspend(() =>
-        ++passes > n ? Effect.fail(new StopRequested({ reason: "test" })) : Effect.void,
+    Layer.succeed(
+      SafePoint,
+      passing(
+        Effect.suspend(() =>
+          ++passes > n ? Effect.fail(new StopRequested({ reason: "test" })) : Effect.void,
+        ),
       ),
-    }),
+    ),
     Layer.effect(
       Sandbox,
       Effect.map(Sandbox, (inner) =>
@@ -55,7 +58,7 @@ const quickJs = Effect.provide(SandboxQuickJs.layer({ workers: 2 }));
 const begin = Effect.gen(function* () {
   const store = yield* RunStore;
   yield* store.append(Fixture.started({ verifications: LIMIT, generated: 100 }));
-  const reservation = yield* store.reserve("generated", PROGRAMS);
+  const reservation = yield* store.reserve({ generated: PROGRAMS });
   yield* store.addCandidates(
     Array.from({ length: PROGRAMS }, (_, slot) => ({
       ...Fixture.candidate(0, slot),
@@ -88,7 +91,7 @@ describe("verifying a round", () => {
           const opened = Effect.gen(function* () {
             const { pass } = yield* SafePoint;
             const watched = pass.pipe(Effect.onError(() => Deferred.succeed(gate, undefined)));
-            return yield* Effect.flip(decide.pipe(Effect.provideService(SafePoint, { pass: watched })));
+            return yield* Effect.flip(decide.pipe(Effect.provideService(SafePoint, passing(watched))));
           });
           const stopped = yield* opened.pipe(Effect.provide(layer));
           const store = yield* RunStore;
@@ -164,7 +167,7 @@ describe("verifying a round", () => {
         Effect.gen(function* () {
           const store = yield* RunStore;
           yield* store.append(Fixture.started({ verifications: LIMIT, generated: 100 }));
-          const reservation = yield* store.reserve("generated", 2);
+          const reservation = yield* store.reserve({ generated: 2 });
           const one = { ...Fixture.candidate(0, 0), taskId: "t0", cacheKey: "same" };
           yield* store.addCandidates([one, { ...one, slot: 1 }], reservation);
           yield* store.reserveFor(0, 0, 0);

@@ -4,7 +4,7 @@ import * as Os from "node:os";
 import * as Path from "node:path";
 import * as Effect from "effect/Effect";
 import type { Scope } from "effect/Scope";
-import type { RunEvent } from "../../src/domain/RunEvent.ts";
+import type { Amounts } from "../../src/domain/Budget.ts";
 import type { Verdict } from "../../src/domain/Verdict.ts";
 import type { Candidate } from "../../src/store/RunStore.ts";
 import type { RunStore } from "../../src/store/RunStore.ts";
@@ -16,18 +16,18 @@ export const temporary = Effect.acquireRelease(
   (directory) => Effect.sync(() => Fs.rmSync(directory, { recursive: true, force: true })),
 );
 
-export const started = (limits: {
-  readonly verifications: number;
-  readonly generated: number;
-}): RunEvent => ({
-  _tag: "RunStarted",
+export const started = (limits: Amounts) => ({
+  _tag: "RunStarted" as const,
   runId: "run",
   name: "test",
   seed: 1,
   formatVersion: 1,
   backend: "none",
   sandbox: "none",
-  stages: [{ kind: "online", label: "online" }],
+  stages: [
+    { kind: "online", label: "online" },
+    { kind: "online", label: "second" },
+  ],
   limits,
   labelsOffline: 0,
 });

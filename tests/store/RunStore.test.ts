@@ -9,6 +9,7 @@ import * as Stream from "effect/Stream";
 import Libsql from "libsql";
 import type { RunEvent } from "../../src/domain/RunEvent.ts";
 import * as RunFold from "../../src/domain/RunFold.ts";
+import * as RunReader from "../../src/store/RunReader.ts";
 import { RunStore } from "../../src/store/RunStore.ts";
 import * as Fixture from "./Fixture.ts";
 
@@ -34,6 +35,8 @@ const foldIsFresh = Effect.gen(function* () {
   assert.strictEqual(yield* store.head, events.length);
   return events;
 });
+
+const FORMAT_2 = new URL("format2.sql", import.meta.url);
 
 describe("the log", () => {
   it.effect("numbers events from 1 without gaps, in the order of their commits", () =>
@@ -151,7 +154,7 @@ describe("the budget", () => {
       Effect.gen(function* () {
         const store = yield* RunStore;
         yield* store.append(started({ verifications: 17, generated: 100 }));
-        const generated = yield* store.reserve("generated", 60);
+        const generated = yield* store.reserve({ generated: 60 });
         const all = Array.from({ length: 60 }, (_, slot) => candidate(0, slot));
         yield* store.addCandidates(all, generated);
         const results = yield* Effect.forEach(
@@ -189,8 +192,8 @@ describe("the budget", () => {
       Effect.gen(function* () {
         const store = yield* RunStore;
         yield* store.setLimit("verifications", 4);
-        const a = yield* store.reserve("verifications", 3);
-        assert.strictEqual((yield* Effect.flip(store.reserve("verifications", 2)))._tag, "BudgetExhausted");
+        const a = yield* store.reserve({ verifications: 3 });
+        assert.strictEqual((yield* Effect.flip(store.reserve({ verifications: 2 })))._tag, "BudgetExhausted");
         const below = yield* Effect.flip(store.setLimit("verifications", 2));
         assert.deepInclude(below, { _tag: "BudgetExhausted", limit: 2, taken: 3 });
         yield* store.refund(a);
@@ -202,7 +205,10 @@ describe("the budget", () => {
         assert.strictEqual(yield* store.head, before, "an unchanged limit is no event");
         yield* store.setLimit("verifications", 2);
         for (const amount of [0, -1, 1.5, Number.NaN]) {
-          assert.strictEqual((yield* Effect.flip(store.reserve("verifications", amount)))._tag, "StoreError");
+          assert.strictEqual(
+            (yield* Effect.flip(store.reserve({ verifications: amount })))._tag,
+            "StoreError",
+          );
         }
         yield* foldIsFresh;
       }),
@@ -219,7 +225,7 @@ describe("the budget", () => {
           yield* store.append(started({ verifications: 10, generated: 10 }));
           yield* store.addCandidates(
             [candidate(0, 0), candidate(0, 1)],
-            yield* store.reserve("generated", 2),
+            yield* store.reserve({ generated: 2 }),
           );
           yield* store.reserveFor(0, 0, 0);
         }),
@@ -259,7 +265,7 @@ describe("the budget", () => {
         Effect.gen(function* () {
           const store = yield* RunStore;
           yield* store.append(started({ verifications: 2, generated: 2 }));
-          yield* store.refund(yield* store.reserve("verifications", 1));
+          yield* store.refund(yield* store.reserve({ verifications: 1 }));
         }),
       );
       const db = new Libsql(Path.join(directory, "run.db"));
@@ -272,14 +278,13 @@ describe("the budget", () => {
         }
         assert.match(message, why, sql);
       };
-      refused(
-        "INSERT INTO reservations (unit, amount, state) VALUES ('verifications', 3, 'reserved')",
-        /CHECK/,
-      );
-      refused(
-        "INSERT INTO reservations (unit, amount, state) VALUES ('verifications', 1, 'committed')",
-        /begin as/,
-      );
+      db.exec("INSERT INTO reservations (stage, state) VALUES (0, 'reserved')");
+      const hold = (unit: string, amount: number): string =>
+        `INSERT INTO amounts (reservation, unit, amount) VALUES (2, '${unit}', ${amount})`;
+      refused(hold("verifications", 3), /above the limit/);
+      refused(hold("verifications", 0), /CHECK/);
+      refused(hold("wallSeconds", 1), /CHECK/);
+      refused("INSERT INTO reservations (stage, state) VALUES (0, 'committed')", /begin as/);
       refused("UPDATE budgets SET spent = 3 WHERE unit = 'verifications'", /CHECK/);
       refused("UPDATE reservations SET state = 'committed' WHERE id = 1", /settled once/);
       refused("DELETE FROM reservations", /never deleted/);
@@ -291,8 +296,29 @@ describe("the budget", () => {
         `INSERT INTO verdicts (key, verdict, origin) VALUES ('k', '{"outcome":"TimedOut"}', 'x')`,
         /CHECK/,
       );
-      db.exec("INSERT INTO reservations (unit, amount, state) VALUES ('verifications', 2, 'reserved')");
+      // A stage's own limit, in its own account.
+      db.exec("INSERT INTO budgets (stage, unit, ceiling) VALUES (0, 'cpuSeconds', 5)");
+      refused(hold("cpuSeconds", 6), /above the limit/);
+      db.exec(hold("cpuSeconds", 5));
+      db.exec(hold("verifications", 2));
+      refused("UPDATE budgets SET ceiling = 4 WHERE stage = 0 AND unit = 'cpuSeconds'", /CHECK/);
+      refused("UPDATE amounts SET amount = 1 WHERE reservation = 2", /of an open reservation/);
+      refused("UPDATE amounts SET spent = 6 WHERE reservation = 2 AND unit = 'cpuSeconds'", /CHECK/);
+      refused("DELETE FROM amounts", /never deleted/);
+      db.exec("UPDATE amounts SET spent = 1 WHERE reservation = 2 AND unit = 'cpuSeconds'");
       db.exec("UPDATE reservations SET state = 'committed' WHERE id = 2");
+      assert.deepStrictEqual(
+        db.prepare("SELECT spent, reserved FROM budgets WHERE unit = 'cpuSeconds' ORDER BY stage").all(),
+        [
+          { spent: 1, reserved: 0 },
+          { spent: 1, reserved: 0 },
+        ],
+      );
+      refused("UPDATE amounts SET spent = 0 WHERE reservation = 2", /of an open reservation/);
+      refused(hold("generated", 1), /of an open reservation/);
+      // Time that is up ends reservations of the run and of the stage alike.
+      db.exec("UPDATE budgets SET ceiling = 10, elapsed = 10 WHERE stage = -1 AND unit = 'wallSeconds'");
+      refused("INSERT INTO reservations (stage, state) VALUES (0, 'reserved')", /the time is over/);
       refused("UPDATE budgets SET spent = 0 WHERE unit = 'verifications'", /stays spent/);
       db.close();
     }).pipe(Effect.scoped),
@@ -306,7 +332,7 @@ describe("candidates and the cache", () => {
         const store = yield* RunStore;
         yield* store.append(started({ verifications: 10, generated: 10 }));
         const [a, slow, repeat] = [candidate(0, 0, "a"), candidate(0, 1, "slow"), candidate(0, 2, "a")];
-        yield* store.addCandidates([a, slow, repeat], yield* store.reserve("generated", 3));
+        yield* store.addCandidates([a, slow, repeat], yield* store.reserve({ generated: 3 }));
         assert.deepStrictEqual((yield* store.state).counts.unique, 2);
         yield* store.recordVerdict(a, yield* store.reserveFor(0, 0, 0), verdict("Passed"));
         yield* store.recordVerdict(slow, yield* store.reserveFor(0, 0, 1), verdict("TimedOut"));
@@ -351,9 +377,9 @@ describe("candidates and the cache", () => {
       Effect.gen(function* () {
         const store = yield* RunStore;
         yield* store.append(started({ verifications: 10, generated: 10 }));
-        yield* store.addCandidates([candidate(0, 0)], yield* store.reserve("generated", 1));
+        yield* store.addCandidates([candidate(0, 0)], yield* store.reserve({ generated: 1 }));
         yield* store.recordVerdict(candidate(0, 0), yield* store.reserveFor(0, 0, 0), verdict("Passed"));
-        yield* store.addCandidates([candidate(0, 0, "another")], yield* store.reserve("generated", 1));
+        yield* store.addCandidates([candidate(0, 0, "another")], yield* store.reserve({ generated: 1 }));
         const [only, ...others] = yield* store.candidates(0);
         assert.strictEqual(others.length, 0);
         assert.strictEqual(only?.program, "program 0/0");
@@ -368,7 +394,10 @@ describe("candidates and the cache", () => {
       Effect.gen(function* () {
         const store = yield* RunStore;
         yield* store.append(started({ verifications: 2, generated: 10 }));
-        yield* store.addCandidates([candidate(0, 0), candidate(0, 1)], yield* store.reserve("generated", 2));
+        yield* store.addCandidates(
+          [candidate(0, 0), candidate(0, 1)],
+          yield* store.reserve({ generated: 2 }),
+        );
         const a = yield* store.reserveFor(0, 0, 0);
         yield* store.refund(a);
         yield* store.recordFault(candidate(0, 0), a, "no container started");
@@ -481,7 +510,7 @@ describe("a run directory", () => {
       db.exec("PRAGMA user_version = 99");
       db.close();
       const error = yield* Effect.flip(session(directory, RunStore));
-      assert.include(error.reason, "was written by a newer Drydock (run format 99; this one reads up to 2)");
+      assert.include(error.reason, "was written by a newer Drydock (run format 99; this one reads up to 3)");
       assert.include(error.remedy, "update Drydock");
       assert.isFalse(Fs.existsSync(Path.join(directory, "lock")));
     }).pipe(Effect.scoped),
@@ -490,15 +519,8 @@ describe("a run directory", () => {
   it.effect("of the format before remote generators is taken over with its candidates", () =>
     Effect.gen(function* () {
       const directory = yield* temporary;
-      yield* session(
-        directory,
-        Effect.gen(function* () {
-          const store = yield* RunStore;
-          yield* store.append(started({ verifications: 2, generated: 2 }));
-          yield* store.addCandidates([candidate(0, 0)], yield* store.reserve("generated", 1));
-        }),
-      );
       const db = new Libsql(Path.join(directory, "run.db"));
+      db.exec(Fs.readFileSync(FORMAT_2, "utf8"));
       db.exec("ALTER TABLE candidates DROP COLUMN origin");
       db.exec("PRAGMA user_version = 1");
       db.close();
@@ -506,17 +528,67 @@ describe("a run directory", () => {
         directory,
         Effect.gen(function* () {
           const store = yield* RunStore;
-          yield* store.addCandidates([candidate(0, 1)], yield* store.reserve("generated", 1));
+          yield* store.addCandidates([candidate(1, 0)], yield* store.reserve({ generated: 1 }));
           const found = yield* store.candidates(0);
           assert.deepStrictEqual(
-            found.map(({ slot, policyVersion, origin }) => [slot, policyVersion, origin]),
+            found.map(({ round, slot, policyVersion, origin }) => [round, slot, policyVersion, origin]),
             [
-              [0, 1, undefined],
-              [1, 1, undefined],
+              [0, 0, 1, undefined],
+              [0, 1, 1, undefined],
+              [0, 2, 1, undefined],
+              [0, 3, 1, undefined],
+              [1, 0, 1, undefined],
             ],
           );
         }),
       );
+    }).pipe(Effect.scoped),
+  );
+
+  it.effect("of the format with two units is taken over with its ledger, and goes on", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporary;
+      const file = Path.join(directory, "run.db");
+      const old = new Libsql(file);
+      old.exec(Fs.readFileSync(FORMAT_2, "utf8"));
+      old.close();
+      // Read from outside it is as it was.
+      const before = yield* Effect.scoped(Effect.flatMap(RunReader.open(directory), ({ state }) => state));
+      assert.deepStrictEqual(before.budgets.verifications, { limit: 5, spent: 2, reserved: 1 });
+      yield* session(
+        directory,
+        Effect.gen(function* () {
+          const store = yield* RunStore;
+          // What was open when its process died is spent.
+          assert.deepStrictEqual(yield* store.budget("verifications"), { limit: 5, spent: 3, reserved: 0 });
+          assert.deepStrictEqual(yield* store.budget("generated"), { limit: 10, spent: 6, reserved: 0 });
+          assert.deepStrictEqual((yield* store.budget("cpuSeconds")).limit, null);
+          const { budgets } = yield* store.state;
+          assert.deepStrictEqual(budgets.verifications, yield* store.budget("verifications"));
+          const found = yield* store.candidates(0, 0);
+          assert.deepStrictEqual(
+            found.map(({ decision }) => decision),
+            ["verified", "fault", "fault", "pending"],
+          );
+          // A settled reservation stays settled, and new ones have new ids.
+          assert.include((yield* Effect.flip(store.refund("r2"))).reason, "is not open");
+          yield* store.setLimit("cpuSeconds", 1000);
+          const id = yield* store.reserve({ verifications: 1, cpuSeconds: 900 }, 0);
+          assert.strictEqual(id, "r7");
+          yield* store.commit(id, { cpuSeconds: 200 });
+          assert.deepStrictEqual(yield* store.budget("cpuSeconds"), { limit: 1000, spent: 200, reserved: 0 });
+          yield* store.reserve({ verifications: 1 });
+          assert.strictEqual(
+            (yield* Effect.flip(store.reserve({ verifications: 1 })))._tag,
+            "BudgetExhausted",
+          );
+        }),
+        "open",
+      );
+      const db = new Libsql(file);
+      assert.deepStrictEqual(db.prepare("PRAGMA foreign_key_check").all(), []);
+      assert.deepStrictEqual(db.prepare("SELECT name FROM sqlite_master WHERE name LIKE 'old%'").all(), []);
+      db.close();
     }).pipe(Effect.scoped),
   );
 

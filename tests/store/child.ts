@@ -20,7 +20,7 @@ const main = Effect.gen(function* () {
   yield* tick("open");
   const before = yield* store.candidates(0);
   for (let round = (before.at(-1)?.round ?? -1) + 1; ; round++) {
-    const reservation = yield* store.reserve("generated", 5);
+    const reservation = yield* store.reserve({ generated: 5 });
     yield* tick("generating");
     const slots = Array.from({ length: 5 }, (_, slot) => Fixture.candidate(round, slot));
     yield* store.addCandidates(slots, reservation);

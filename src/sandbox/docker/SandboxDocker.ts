@@ -106,14 +106,12 @@ export const make = Effect.fn("SandboxDocker.make")(function* (
         Effect.asSome,
         Effect.catchTag("SandboxFault", () => Effect.succeedNone),
       );
-      const judgement =
-        Option.isSome(first) && isSettled(first.value)
-          ? first.value
-          : yield* Effect.andThen(tally.retried, attempt);
+      const again = Option.isNone(first) || !isSettled(first.value);
+      const judgement = again ? yield* Effect.andThen(tally.retried, attempt) : first.value;
       if (judgement.kind === "fault") {
         return yield* new SandboxFault({ reason: `${task.id}: ${judgement.reason}` });
       }
-      return judgement.verdict;
+      return { ...judgement.verdict, ...(again ? { attempts: 2 } : {}) };
     },
     tally.verification,
     Effect.tapErrorTag("SandboxFault", () => Isolation.stillThere(row, base)),

@@ -117,10 +117,9 @@ export const make = Effect.fnUntraced(function* (
     const first = yield* Effect.option(tried);
     const settled = (ending: Ending): boolean => ending.kind === "report" && !ending.report.starved;
     // A fault, a silent worker and a starved one each get a second chance; only then does the program answer for it.
-    const ending =
-      Option.isSome(first) && settled(first.value)
-        ? first.value
-        : yield* Effect.andThen(tally.retried, tried);
+    const again = Option.isNone(first) || !settled(first.value);
+    const ending = again ? yield* Effect.andThen(tally.retried, tried) : first.value;
+    const attempts = again ? { attempts: 2 } : {};
     const testsTotal = testCount(task.tests);
     if (ending.kind === "silent") {
       const detail = "gave no control back until after the time limit";
@@ -131,6 +130,7 @@ export const make = Effect.fnUntraced(function* (
         testsTotal,
         cpuSeconds: limits.cpuSeconds,
         wallSeconds,
+        ...attempts,
         detail,
       };
     }
@@ -141,7 +141,13 @@ export const make = Effect.fnUntraced(function* (
       });
     }
     const failing = firstFailing === undefined ? undefined : TestOrder.order(task.tests)[firstFailing];
-    return { ...rest, outcome, testsTotal, ...(failing === undefined ? {} : { firstFailing: failing }) };
+    return {
+      ...rest,
+      outcome,
+      testsTotal,
+      ...attempts,
+      ...(failing === undefined ? {} : { firstFailing: failing }),
+    };
   }, tally.verification);
 
   const metrics = Effect.sync(() => {

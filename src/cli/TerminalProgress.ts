@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
 import * as Ref from "effect/Ref";
 import * as Schedule from "effect/Schedule";
+import * as Budget from "../domain/Budget.ts";
 import type { RunState, StageState } from "../domain/RunState.ts";
 import { alarm, duration, percent } from "./Output.ts";
 import * as Screen from "./Screen.ts";
@@ -22,7 +23,12 @@ const detail = (state: RunState): string => {
   const budget = state.budgets.verifications;
   if (stage.kind === "online") {
     const { generated, cacheHits, passed, verified } = state.counts;
-    return `verified ${budget.spent}/${budget.limit} · written ${generated} · cache ${cacheHits} · passed ${passed} of ${verified + cacheHits}${state.validation === null ? "" : ` · validation ${percent(state.validation.passAt1)}`}`;
+    const others = Budget.units.flatMap((unit) => {
+      const { limit, spent } = state.budgets[unit];
+      if (limit === null || unit === "verifications" || unit === "generated") return [];
+      return ` · ${Budget.nameOf(unit)} ${Budget.show(unit, spent)}/${Budget.show(unit, limit)}`;
+    });
+    return `verified ${budget.spent}/${budget.limit}${others.join("")} · written ${generated} · cache ${cacheHits} · passed ${passed} of ${verified + cacheHits}${state.validation === null ? "" : ` · validation ${percent(state.validation.passAt1)}`}`;
   }
   const last = Object.entries(state.metrics).filter(([, m]) => m.index === state.stage);
   const figures = last.map(([id, m]) => {

@@ -10,11 +10,13 @@
 import * as Effect from "effect/Effect";
 import * as Command from "effect/cli/Command";
 import { bench } from "./cli/Bench.ts";
+import { budget } from "./cli/Budget.ts";
 import { config } from "./cli/Config.ts";
 import { data } from "./cli/Data.ts";
 import { doctor } from "./cli/Doctor.ts";
 import { evaluate } from "./cli/Eval.ts";
 import { generate } from "./cli/Generate.ts";
+import { pause } from "./cli/Pause.ts";
 import { planCommand } from "./cli/Plan.ts";
 import { policy } from "./cli/Policy.ts";
 import { resume } from "./cli/Resume.ts";
@@ -23,6 +25,7 @@ import { sandbox } from "./cli/Sandbox.ts";
 import { select } from "./cli/Select.ts";
 import { serve } from "./cli/Serve.ts";
 import { start } from "./cli/Start.ts";
+import { stop } from "./cli/Stop.ts";
 import { train } from "./cli/Train.ts";
 import { watch } from "./cli/Watch.ts";
 import { VERSION } from "./cli/Version.ts";
@@ -37,6 +40,9 @@ const drydock = Command.make("drydock").pipe(
     resume,
     runs,
     watch,
+    budget,
+    pause,
+    stop,
     evaluate,
     select,
     generate,

@@ -1,4 +1,4 @@
-/** `drydock resume RUN`: goes on from the latest checkpoint. */
+/** `drydock resume RUN`: lifts a pause; a run that no process runs goes on from its latest checkpoint. */
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import * as Argument from "effect/cli/Argument";
@@ -7,10 +7,11 @@ import * as ConfigFile from "../config/ConfigFile.ts";
 import * as Report from "../orchestrator/Report.ts";
 import * as RunDirectory from "../store/RunDirectory.ts";
 import * as RunReader from "../store/RunReader.ts";
-import { json } from "./Output.ts";
+import { json, print } from "./Output.ts";
 import * as RunSession from "./RunSession.ts";
 import { root } from "./RunsRoot.ts";
 import * as Screen from "./Screen.ts";
+import * as Steering from "./Steering.ts";
 import { overrides, withSlots } from "./Train.ts";
 
 /** The report of a run that has finished; null for any other. */
@@ -20,6 +21,17 @@ const reportOf = Effect.fnUntraced(function* (directory: string) {
   const last = events.at(-1)?.event;
   return last?._tag === "RunFinished" ? { ...Report.make(events), seconds: last.seconds } : null;
 }, Effect.scoped);
+
+/** Lifts the pause of a run that a process runs; false where there is none to lift. */
+const unpaused = Effect.fnUntraced(function* (directory: string) {
+  if ((yield* RunDirectory.holder(directory)) === null) return false;
+  const { status } = yield* Effect.scoped(
+    Effect.flatMap(RunReader.open(directory), (reader) => reader.state),
+  );
+  if (status !== "paused") return false;
+  yield* Steering.tell(directory, { _tag: "Resume" });
+  return true;
+});
 
 export const resume = Command.make(
   "resume",
@@ -32,6 +44,9 @@ export const resume = Command.make(
   },
   Effect.fn(function* (options) {
     const directory = yield* RunDirectory.find(options.run, options.root);
+    if (yield* unpaused(directory)) {
+      return yield* print(options.json, { run: options.run, done: "resume" }, () => "The run goes on.");
+    }
     const finished = yield* reportOf(directory);
     if (finished !== null) {
       Screen.say(`${directory} has finished: there is nothing to go on with. Its report:`);
@@ -45,7 +60,7 @@ export const resume = Command.make(
     yield* RunSession.session(changed, { directory, json: options.json });
   }),
 ).pipe(
-  Command.withDescription("Go on with a run that was stopped or that crashed"),
+  Command.withDescription("Go on with a run that was paused or stopped, or that crashed"),
   Command.withExamples([
     { command: "drydock resume 2026-01-31-120000-default-a1b2", description: "Go on with a run" },
   ]),

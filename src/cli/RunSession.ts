@@ -22,6 +22,7 @@ import * as SandboxGuard from "../orchestrator/SandboxGuard.ts";
 import * as ProgressServer from "../progress/ProgressServer.ts";
 import * as SandboxFor from "../sandbox/SandboxFor.ts";
 import * as Slots from "../sandbox/Slots.ts";
+import * as ControlFile from "../store/ControlFile.ts";
 import { Commands } from "../store/Commands.ts";
 import * as RunDirectory from "../store/RunDirectory.ts";
 import { RunStore } from "../store/RunStore.ts";
@@ -114,6 +115,7 @@ const body = Effect.fn("RunSession.body")(function* (
   const store = yield* RunStore;
   const commands = yield* Commands;
   const server = yield* ProgressServer.ProgressServer;
+  yield* ControlFile.hold(store.directory, { url: server.url, token: server.token });
   Screen.say(
     `Run ${store.runId}\n  ${server.url}   (to steer it from there: ${server.url}#${server.token})\n  Ctrl-C stops at the next safe point`,
   );

@@ -7,6 +7,9 @@ export const RunCommand = Schema.Union([
   Schema.TaggedStruct("Resume", {}),
   /** Stop at the next safe point; the run can be resumed. */
   Schema.TaggedStruct("Stop", {}),
-  Schema.TaggedStruct("SetBudget", { unit: Unit, limit: Schema.Int }),
+  /** A limit of the run, in units (seconds and not milliseconds). */
+  Schema.TaggedStruct("SetBudget", { unit: Unit, limit: Schema.Finite }),
+  /** So many units more, or, below 0, fewer. */
+  Schema.TaggedStruct("AddBudget", { unit: Unit, amount: Schema.Finite }),
 ]);
 export type RunCommand = typeof RunCommand.Type;

@@ -11,9 +11,10 @@ import * as Layer from "effect/Layer";
 import * as Option from "effect/Option";
 import * as Ref from "effect/Ref";
 import * as Semaphore from "effect/Semaphore";
+import * as Budget from "../domain/Budget.ts";
 import { SafePoint, StopRequested } from "../stages/SafePoint.ts";
 import { Commands, type Submitted } from "../store/Commands.ts";
-import { RunStore } from "../store/RunStore.ts";
+import { RunStore, StoreError } from "../store/RunStore.ts";
 
 /** Provides SafePoint and reads the commands of the run for as long as its scope lives. */
 export const layer = Layer.effect(
@@ -51,7 +52,10 @@ export const layer = Layer.effect(
           yield* running.open;
           return;
         case "SetBudget":
-          yield* store.setLimit(command.unit, command.limit);
+          yield* store.setLimit(command.unit, Budget.toParts(command.unit, command.limit));
+          return;
+        case "AddBudget":
+          yield* raise(store, command);
           return;
       }
     });
@@ -59,15 +63,16 @@ export const layer = Layer.effect(
     yield* commands.take.pipe(
       Effect.flatMap((submitted) =>
         turn.withPermit(handle(submitted)).pipe(
+          Effect.as(null),
           // A command that cannot be carried out (a limit below what is spent) must not end the run.
-          Effect.catch((error) =>
-            Effect.ignore(
-              store.append({
-                _tag: "CommandRefused",
-                command: JSON.stringify(submitted.command),
-                reason: describe(error),
-              }),
-            ),
+          Effect.catch((error) => {
+            const reason = describe(error);
+            const command = JSON.stringify(submitted.command);
+            const refused = store.append({ _tag: "CommandRefused", command, reason });
+            return Effect.as(Effect.ignore(refused), reason);
+          }),
+          Effect.tap((reason) =>
+            submitted.outcome === undefined ? Effect.void : Deferred.succeed(submitted.outcome, reason),
           ),
         ),
       ),
@@ -101,12 +106,34 @@ export const layer = Layer.effect(
   }),
 );
 
-const describe = (error: {
+/** Changes a limit by so many units. */
+export const raise = Effect.fnUntraced(function* (
+  store: Pick<RunStore["Service"], "budget" | "setLimit">,
+  { unit, amount }: { readonly unit: Budget.Unit; readonly amount: number },
+) {
+  const { limit } = yield* store.budget(unit);
+  if (limit === null) {
+    return yield* new StoreError({
+      reason: `there is no limit of ${unit} to add to`,
+      remedy: `set one: drydock budget RUN --set ${unit}=N`,
+    });
+  }
+  yield* store.setLimit(unit, limit + Budget.toParts(unit, amount));
+});
+
+/** Why a command is not carried out, for a person. */
+export const describe = (error: {
   readonly _tag: string;
+  readonly unit?: Budget.Unit;
   readonly limit?: number;
   readonly taken?: number;
   readonly reason?: string;
-}): string =>
-  error._tag === "BudgetExhausted"
-    ? `${error.taken} are spent or reserved already, a limit of ${error.limit} is below that`
-    : (error.reason ?? error._tag);
+  readonly remedy?: string;
+}): string => {
+  const { unit = "verifications", limit = 0, taken = 0, reason, remedy } = error;
+  if (error._tag !== "BudgetExhausted") {
+    return [reason ?? error._tag, remedy].filter((part) => part !== undefined).join("; ");
+  }
+  const show = (parts: number): string => Budget.show(unit, parts);
+  return `${show(taken)} ${unit} are spent or reserved already, a limit of ${show(limit)} is below that`;
+};

@@ -125,10 +125,16 @@ export const serve = Effect.fnUntraced(function* (socket: WebSocket, from: strin
       if (!sameToken(given.token, token)) {
         return yield* error("token", "the token is wrong; the run printed it when it started");
       }
-      if (!(yield* served.submit({ command, from }))) {
+      const outcome = yield* Deferred.make<string | null>();
+      const who = given.as === undefined ? from : `${given.as} (${from})`;
+      if (!(yield* served.submit({ command, from: who, outcome }))) {
         return yield* error("busy", "too many commands wait to be carried out; try again");
       }
       yield* send(Wire.frame({ type: "ack", id }));
+      yield* Deferred.await(outcome).pipe(
+        Effect.flatMap((refused) => send(Wire.frame({ type: "result", id, refused }))),
+        Effect.forkChild,
+      );
     });
 
   const commands = Effect.forever(

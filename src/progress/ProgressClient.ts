@@ -206,47 +206,67 @@ export const events = (options: Follow): Stream.Stream<LoggedEvent, ProgressErro
     }),
   );
 
-/** Gives a run a command; succeeds when the run has it. */
-export const command = Effect.fn("ProgressClient.command")(function* (options: {
-  readonly url: string;
-  readonly token: string;
-  readonly command: RunCommand;
-}) {
-  const url = yield* address(options.url);
-  const answer = yield* Effect.scoped(
+/** One connection that says hello (and more), until a frame is what is wanted. */
+const ask = Effect.fnUntraced(function* <A>(
+  given: string,
+  frames: ReadonlyArray<Wire.ClientFrame>,
+  wanted: (frame: Wire.ServerFrame) => A | null,
+) {
+  const url = yield* address(given);
+  return yield* Effect.scoped(
     Effect.gen(function* () {
       const socket = yield* Effect.acquireRelease(
         Effect.sync(() => new WebSocket(url, { perMessageDeflate: false, handshakeTimeout: 10_000 })),
         (it) => Effect.sync(() => it.terminate()),
       );
-      return yield* Effect.callback<Wire.ServerFrame, ProgressError>((resume) => {
+      return yield* Effect.callback<A, ProgressError>((resume) => {
         const fail = (reason: string): void => resume(Effect.fail(noAnswer(url, reason)));
         socket.on("error", (error) => fail(error.message));
         socket.on("close", (code, why) => fail(why.toString("utf8") || `closed with ${code}`));
         socket.on("message", (data) => {
-          const frame = Wire.parseServer((data as Buffer).toString("utf8"));
-          if (frame.type === "ack" || frame.type === "error") resume(Effect.succeed(frame));
+          const found = wanted(Wire.parseServer((data as Buffer).toString("utf8")));
+          if (found !== null) resume(Effect.succeed(found));
         });
         socket.on("open", () => {
-          // No event has this tag twice in a run: next to nothing of the log comes back.
-          socket.send(JSON.stringify({ type: "hello", from: 0, filter: ["RunFinished"] }));
-          socket.send(
-            JSON.stringify({ type: "command", id: "1", token: options.token, command: options.command }),
-          );
+          for (const frame of frames) socket.send(JSON.stringify(frame));
         });
       });
     }),
   ).pipe(
     Effect.timeoutOrElse({
       duration: "10 seconds",
-      orElse: () => Effect.fail(noAnswer(url, "no answer to the command within 10 s")),
+      orElse: () => Effect.fail(noAnswer(url, "no answer within 10 s")),
     }),
   );
-  if (answer.type === "error") {
-    return yield* new ProgressError({
-      reason: `the run refused the command: ${answer.message}`,
-      remedy:
-        answer.code === "token" ? "give the token that the run printed when it started" : "try it again",
-    });
-  }
+});
+
+/** No event has this tag twice in a run: next to nothing of the log comes back. */
+const quiet = { type: "hello", from: 0, filter: ["RunFinished"] } as const;
+
+/** The state of a run now. */
+export const state = (url: string) =>
+  ask(url, [{ ...quiet, state: true }], (frame) => (frame.type === "state" ? frame.state : null));
+
+/** Gives a run a command; succeeds when it is carried out. */
+export const command = Effect.fn("ProgressClient.command")(function* (options: {
+  readonly url: string;
+  readonly token: string;
+  readonly command: RunCommand;
+  /** What the client calls itself in the log. */
+  readonly as?: string;
+}) {
+  const { token, as } = options;
+  const given = { type: "command", id: "1", token, command: options.command } as const;
+  const answer = yield* ask(options.url, [quiet, as === undefined ? given : { ...given, as }], (frame) =>
+    frame.type === "result" || frame.type === "error" ? frame : null,
+  );
+  if (answer.type === "result" && answer.refused === null) return;
+  const reason = answer.type === "result" ? answer.refused : answer.message;
+  return yield* new ProgressError({
+    reason: `the run refused the command: ${reason}`,
+    remedy:
+      answer.type === "error" && answer.code === "token"
+        ? "give the token that the run printed when it started"
+        : "the run goes on as it was; try it again with another value",
+  });
 });

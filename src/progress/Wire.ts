@@ -7,6 +7,7 @@
  *                                              {type:"state", state}            the fold, if asked for
  *                                              {type:"heartbeat", head}
  *     {type:"command", id, token, command}  -> {type:"ack", id} | {type:"error", id, code, message}
+ *                                              {type:"result", id, refused}     once it is carried out, or refused
  */
 import { Ajv2020 } from "ajv/dist/2020.js";
 import * as Schema from "effect/Schema";
@@ -49,6 +50,8 @@ export const Command = Schema.Struct({
   /** Chosen by the client; comes back in the answer. */
   id: Schema.String.check(Schema.isMaxLength(64)),
   token: Schema.String.check(Schema.isMaxLength(256)),
+  /** What the client calls itself: written into the log with its address. */
+  as: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(100))),
   command: RunCommand,
 });
 export type Command = typeof Command.Type;
@@ -67,6 +70,8 @@ export type ServerFrame =
   | { readonly type: "state"; readonly state: RunState }
   | { readonly type: "heartbeat"; readonly head: number }
   | { readonly type: "ack"; readonly id: string }
+  /** The command is carried out (null), or refused, and why. */
+  | { readonly type: "result"; readonly id: string; readonly refused: string | null }
   | {
       readonly type: "error";
       readonly id?: string;

@@ -3,6 +3,7 @@
  * that the orchestrator alone reads. Bounded, so that a client cannot fill memory.
  */
 import * as Context from "effect/Context";
+import type * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import * as Queue from "effect/Queue";
@@ -10,8 +11,10 @@ import type { RunCommand } from "../domain/RunCommand.ts";
 
 export interface Submitted {
   readonly command: RunCommand;
-  /** Who gave it: "terminal" or a client's address. */
+  /** Who gave it: "terminal", or what a client calls itself and its address. */
   readonly from: string;
+  /** Completed once the command is carried out (null), or with why it is not. */
+  readonly outcome?: Deferred.Deferred<string | null>;
 }
 
 export class Commands extends Context.Service<

@@ -4,7 +4,7 @@ import * as Os from "node:os";
 import * as Path from "node:path";
 import * as Effect from "effect/Effect";
 import type { Scope } from "effect/Scope";
-import type { Amounts } from "../../src/domain/Budget.ts";
+import type { Amounts, Prices } from "../../src/domain/Budget.ts";
 import type { Verdict } from "../../src/domain/Verdict.ts";
 import type { Candidate } from "../../src/store/RunStore.ts";
 import type { RunStore } from "../../src/store/RunStore.ts";
@@ -15,6 +15,10 @@ export const temporary = Effect.acquireRelease(
   Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "drydock-store-"))),
   (directory) => Effect.sync(() => Fs.rmSync(directory, { recursive: true, force: true })),
 );
+
+/** What the processes that are killed may spend (child.ts), and what things cost them. */
+export const LIMITS = { verifications: 300, generated: 4000, cpuSeconds: 500_000, money: 400_000_000 };
+export const prices: Prices = { verification: 0.5, cpuSecond: 0.1, thousandTokens: 1, hour: 2 };
 
 export const started = (limits: Amounts) => ({
   _tag: "RunStarted" as const,

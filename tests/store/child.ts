@@ -1,46 +1,84 @@
 /**
- * A process that spends a budget until it is killed: `child.ts DIRECTORY SEED COUNTFILE`.
+ * A process that spends a budget until it is killed: `child.ts DIRECTORY SEED COUNTFILE [quickjs]`.
  *
- * Before each "execution" it adds a line to COUNTFILE, which knows nothing of the ledger; it prints a line at every
- * step, so that the parent can kill it at any of them.
+ * Before each execution it adds a line to COUNTFILE, which knows nothing of the ledger; it prints a line at every
+ * step, so that the parent can kill it at any of them. With `quickjs` programs are run in QuickJS; else none is, and
+ * what they would have taken is drawn.
  */
 import * as Fs from "node:fs";
 import * as Effect from "effect/Effect";
+import * as Costs from "../../src/domain/Costs.ts";
+import type { Task } from "../../src/domain/Task.ts";
+import type { Verdict } from "../../src/domain/Verdict.ts";
+import type { SandboxError } from "../../src/sandbox/Sandbox.ts";
 import * as Random from "../../src/random/Random.ts";
 import { RunStore } from "../../src/store/RunStore.ts";
 import * as Fixture from "./Fixture.ts";
 
-const [directory = "", seed = "", countFile = ""] = process.argv.slice(2);
+const [directory = "", seed = "", countFile = "", engine = ""] = process.argv.slice(2);
 const tick = (what: string) => Effect.sync(() => Fs.writeSync(1, `${what}\n`));
+
+const costs = Costs.verifications(
+  { cpuSeconds: 1, wallSeconds: 5, memoryBytes: 2 ** 26, outputBytes: 2 ** 16 },
+  Fixture.prices,
+);
+
+/** f(1) must be 1. */
+const task: Task = {
+  id: "t",
+  source: "test",
+  split: "train",
+  language: "javascript",
+  statement: "",
+  entryPoint: "f",
+  tests: { kind: "call", cases: [{ args: [1], expected: 1 }], visible: 0 },
+};
+
+type Run = (slot: number) => Effect.Effect<Verdict, SandboxError>;
+
+/** Loaded where it is wanted alone: most of these processes live for a moment. */
+const quickJs = Effect.gen(function* () {
+  const engine = yield* Effect.promise(() => import("../../src/sandbox/quickjs/SandboxQuickJs.ts"));
+  const { verify } = yield* engine.make({ workers: 2 });
+  return ((slot) => verify(task, `const f = (x) => x + ${slot % 2};`)) satisfies Run;
+});
+
+const drawn =
+  (random: Random.Random): Run =>
+  () =>
+    Effect.sync(() => ({
+      ...Fixture.verdict(random.chance(0.5) ? "Passed" : "TimedOut"),
+      cpuSeconds: random.int(1500) / 1000,
+    }));
 
 const main = Effect.gen(function* () {
   const store = yield* RunStore;
   const random = Random.make(seed);
-  if ((yield* store.head) === 0) yield* store.append(Fixture.started({ verifications: 40, generated: 1000 }));
+  const run: Run = engine === "quickjs" ? yield* quickJs : drawn(random);
+  if ((yield* store.head) === 0)
+    yield* store.append({ ...Fixture.started(Fixture.LIMITS), prices: Fixture.prices });
   yield* tick("open");
   const before = yield* store.candidates(0);
   for (let round = (before.at(-1)?.round ?? -1) + 1; ; round++) {
-    const reservation = yield* store.reserve({ generated: 5 });
+    const reservation = yield* store.reserve(Costs.programs(5, 8, Fixture.prices), 0);
     yield* tick("generating");
     const slots = Array.from({ length: 5 }, (_, slot) => Fixture.candidate(round, slot));
-    yield* store.addCandidates(slots, reservation);
+    yield* store.addCandidates(slots, reservation, Costs.written(5, 15, Fixture.prices));
     yield* tick("generated");
     yield* Effect.forEach(
       slots,
       Effect.fnUntraced(function* (candidate) {
-        const id = yield* store.reserveFor(0, round, candidate.slot);
+        const id = yield* store.reserveFor(0, round, candidate.slot, costs.worst(task));
         yield* tick("reserved");
         if (random.chance(0.1)) return yield* store.refund(id);
         Fs.appendFileSync(countFile, `${round}/${candidate.slot}\n`);
         yield* tick("executed");
         yield* Effect.yieldNow;
         if (random.chance(0.1)) yield* store.recordFault(candidate, id, "chance");
-        else
-          yield* store.recordVerdict(
-            candidate,
-            id,
-            Fixture.verdict(random.chance(0.5) ? "Passed" : "TimedOut"),
-          );
+        else {
+          const verdict = yield* run(candidate.slot);
+          yield* store.recordVerdict(candidate, id, verdict, costs.actual(task, verdict));
+        }
         yield* tick("recorded");
       }),
       { concurrency: 3, discard: true },

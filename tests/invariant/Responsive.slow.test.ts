@@ -139,4 +139,29 @@ describe("while steps run in a worker thread, events and answers are on time", (
       }).pipe(Effect.provide(ComputeWorker.layer)),
     120_000,
   );
+
+  it.live("a pause, a limit and their taking back are carried out, and answered", () =>
+    Effect.gen(function* () {
+      const store = yield* RunStore;
+      const { url, token } = yield* ProgressServer;
+      yield* store.append(StoreFixture.started({ verifications: 10, generated: 10 }));
+      const client = yield* Fixture.greeted(url, { from: yield* store.head });
+      const commands = [
+        { _tag: "Pause" },
+        { _tag: "SetBudget", unit: "cpuSeconds", limit: 60 },
+        { _tag: "AddBudget", unit: "cpuSeconds", amount: 1 },
+        { _tag: "Resume" },
+      ];
+      const answers: Array<number> = [];
+      for (let i = 0; i < 24; i++) {
+        const asked = performance.now();
+        yield* client.send({ type: "command", id: String(i), token, as: "test", command: commands[i % 4] });
+        const answer = yield* client.nextOf("result");
+        answers.push(performance.now() - asked);
+        assert.deepInclude(answer, { id: String(i), refused: null });
+      }
+      console.log(`commands carried out and answered ${told(answers)}`);
+      assert.isAtMost(median(answers), 100);
+    }).pipe((body) => Effect.flatMap(served, (layer) => Effect.provide(body, layer))),
+  );
 });

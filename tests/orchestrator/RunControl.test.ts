@@ -2,10 +2,13 @@ import * as Fs from "node:fs";
 import * as Os from "node:os";
 import * as Path from "node:path";
 import { afterAll, assert, describe, it } from "@effect/vitest";
+import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
 import * as Layer from "effect/Layer";
 import * as Stream from "effect/Stream";
+import type { Unit } from "../../src/domain/Budget.ts";
+import type { RunCommand } from "../../src/domain/RunCommand.ts";
 import type { RunEvent } from "../../src/domain/RunEvent.ts";
 import * as Report from "../../src/orchestrator/Report.ts";
 import * as RunControl from "../../src/orchestrator/RunControl.ts";
@@ -108,6 +111,63 @@ describe("commands of a run", () => {
       yield* logged("BudgetLimitChanged");
       assert.strictEqual((yield* store.budget("generated")).limit, 5);
       yield* (yield* SafePoint).pass;
+    }).pipe(Effect.provide(services())),
+  );
+
+  it.live("once a pause is answered nothing is reserved until it is taken back, whoever is on the way", () =>
+    Effect.gen(function* () {
+      const store = yield* RunStore;
+      const { submit } = yield* Commands;
+      const safePoint = yield* SafePoint;
+      yield* store.append({ ...started, limits: { verifications: 100_000, generated: 10 } });
+      const answered = Effect.fnUntraced(function* (command: RunCommand) {
+        const outcome = yield* Deferred.make<string | null>();
+        yield* submit({ command, from: "ann@desk/1", outcome });
+        assert.isNull(yield* Deferred.await(outcome));
+        return (yield* store.budget("verifications")).reserved;
+      });
+      const spend = yield* Effect.forkChild(
+        Effect.forEach(
+          [1, 2, 3, 4],
+          () =>
+            Effect.forever(
+              Effect.andThen(safePoint.reserving(store.reserve({ verifications: 1 })), Effect.yieldNow),
+            ),
+          { concurrency: "unbounded", discard: true },
+        ),
+      );
+      for (let i = 0; i < 3; i++) {
+        const before = yield* answered({ _tag: "Pause" });
+        yield* Effect.repeat(Effect.yieldNow, { times: 8 });
+        assert.strictEqual((yield* store.budget("verifications")).reserved, before);
+        yield* answered({ _tag: "Resume" });
+        yield* Effect.repeat(Effect.yieldNow, { times: 8 });
+        assert.isAbove((yield* store.budget("verifications")).reserved, before);
+      }
+      yield* Fiber.interrupt(spend);
+      const received = (yield* Report.allEvents).flatMap(({ event }) =>
+        event._tag === "CommandReceived" ? [event.from] : [],
+      );
+      assert.deepStrictEqual(new Set(received), new Set(["ann@desk/1"]));
+    }).pipe(Effect.provide(services())),
+  );
+
+  it.live("a limit is raised by so many units; what has none cannot be", () =>
+    Effect.gen(function* () {
+      const store = yield* RunStore;
+      const { submit } = yield* Commands;
+      yield* store.append({ ...started, limits: { verifications: 10, generated: 10, cpuSeconds: 1500 } });
+      const answer = Effect.fnUntraced(function* (unit: Unit, amount: number) {
+        const outcome = yield* Deferred.make<string | null>();
+        yield* submit({ command: { _tag: "AddBudget", unit, amount }, from: "test", outcome });
+        return yield* Deferred.await(outcome);
+      });
+      assert.isNull(yield* answer("cpuSeconds", 2.5));
+      assert.strictEqual((yield* store.budget("cpuSeconds")).limit, 4000);
+      assert.isNull(yield* answer("verifications", -3));
+      assert.strictEqual((yield* store.budget("verifications")).limit, 7);
+      assert.match((yield* answer("money", 1)) ?? "", /there is no limit of money to add to; set one/);
+      assert.match((yield* answer("verifications", -8)) ?? "", /a limit of -1 verifications/);
     }).pipe(Effect.provide(services())),
   );
 });

@@ -196,8 +196,23 @@ describe("commands", () => {
         const command = { _tag: "SetBudget", unit: "verifications", limit: 50 } as const;
         const error = yield* Effect.flip(ProgressClient.command({ url, token: "no", command }));
         assert.match(error.reason, /token is wrong/);
-        yield* ProgressClient.command({ url, token, command });
-        assert.deepStrictEqual((yield* (yield* Commands).take).command, command);
+        const { take } = yield* Commands;
+        // Who carries it out says what came of it, and the client waits for that.
+        const carryOut = (refused: string | null) =>
+          Effect.forkChild(
+            Effect.gen(function* () {
+              const taken = yield* take;
+              assert.deepStrictEqual(taken.command, command);
+              assert.match(taken.from, /^ann@desk\/1 \(.*127\.0\.0\.1:\d+\)$/);
+              if (taken.outcome !== undefined) yield* Deferred.succeed(taken.outcome, refused);
+            }),
+          );
+        yield* carryOut(null);
+        yield* ProgressClient.command({ url, token, command, as: "ann@desk/1" });
+        yield* carryOut("40 are spent");
+        const refused = yield* Effect.flip(ProgressClient.command({ url, token, command, as: "ann@desk/1" }));
+        assert.strictEqual(refused.reason, "the run refused the command: 40 are spent");
+        assert.strictEqual((yield* ProgressClient.state(url)).budgets.verifications.limit, 40);
       }),
     ),
   );

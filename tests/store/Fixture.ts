@@ -17,7 +17,7 @@ export const temporary = Effect.acquireRelease(
 );
 
 /** What the processes that are killed may spend (child.ts), and what things cost them. */
-export const LIMITS = { verifications: 300, generated: 4000, cpuSeconds: 500_000, money: 400_000_000 };
+export const LIMITS = { verifications: 220, generated: 4000, cpuSeconds: 500_000, money: 400_000_000 };
 export const prices: Prices = { verification: 0.5, cpuSecond: 0.1, thousandTokens: 1, hour: 0 };
 
 export const started = (limits: Amounts) => ({

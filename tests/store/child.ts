@@ -38,8 +38,8 @@ type Run = (slot: number) => Effect.Effect<Verdict, SandboxError>;
 
 /** Loaded where it is wanted alone: most of these processes live for a moment. */
 const quickJs = Effect.gen(function* () {
-  const engine = yield* Effect.promise(() => import("../../src/sandbox/quickjs/SandboxQuickJs.ts"));
-  const { verify } = yield* engine.make({ workers: 2 });
+  const loaded = yield* Effect.promise(() => import("../../src/sandbox/quickjs/SandboxQuickJs.ts"));
+  const { verify } = yield* loaded.make({ workers: 2 });
   return ((slot) => verify(task, `const f = (x) => x + ${slot % 2};`)) satisfies Run;
 });
 

@@ -129,6 +129,8 @@ export const program = (language: Language, source: string, options: Options = {
   const keep = options.keep ?? [];
   const form = (text: string, parsed: Syntax.Parsed): string =>
     write(significant(language, text, parsed, keep));
+  // To Python a byte order mark is no blank but an error, which Lezer reads over.
+  if (language === "python" && source.includes("\ufeff")) return source;
   const parsed = Syntax.parse(language, source);
   if (parsed.error === null) return form(source, parsed);
   if (language !== "cpp") return source;

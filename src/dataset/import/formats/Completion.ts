@@ -19,10 +19,12 @@ export const parts = (completion: string, keep: "none" | "think" | "prose"): Par
     .map((part) => part.trim())
     .filter((part) => part !== "")
     .join("\n\n");
-  return { program: trimmed(program), ...(reasoning === "" ? {} : { reasoning }) };
+  // A completion that is nothing but a program stays as it is.
+  const whole = block === undefined && rest === text;
+  return { program: whole ? text : trimmed(program), ...(reasoning === "" ? {} : { reasoning }) };
 };
 
-/** Without blank lines at the beginning, whose first line may be indented, and at the end. */
+/** Without blank lines at the beginning, after which the first line may be indented, and at the end. */
 const trimmed = (program: string): string => program.replace(/^(?:[ \t]*\n)+/, "").trimEnd();
 
 /** A thought that was never ended is all that there is. Templates may have put the first tag into the prompt. */

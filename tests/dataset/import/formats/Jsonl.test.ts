@@ -89,6 +89,28 @@ describe("Drydock's own lines", () => {
     );
   });
 
+  it("come back from tables, where what has no fixed shape is text", () => {
+    const asText = (record: object) =>
+      Object.fromEntries(
+        Object.entries(record).map(([name, value]) => [
+          name,
+          ["tests", "limits", "meta", "datasetLabel"].includes(name)
+            ? JSON.stringify(value)
+            : (value as unknown),
+        ]),
+      );
+    fc.assert(
+      fc.property(task, attempt, (one, tried) => {
+        assert.deepStrictEqual(read([asText(one), asText(tried)]), {
+          tasks: [one],
+          attempts: [tried],
+          flaws: [],
+          leftOut: {},
+        });
+      }),
+    );
+  });
+
   it("are refused with the field that is wrong", () => {
     const flaws = read([
       { taskId: "a", program: "x" },

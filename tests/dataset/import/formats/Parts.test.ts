@@ -191,8 +191,8 @@ describe("a completion", () => {
   });
 
   it("is all of the text where there is no block", () => {
-    assert.deepStrictEqual(parts("    return a\r\n", "think"), { program: "    return a" });
-    assert.deepStrictEqual(parts("\n\n    x = 1\n    return x\n\n", "think"), {
+    assert.deepStrictEqual(parts("    return a\r\n\n", "think"), { program: "    return a\n\n" });
+    assert.deepStrictEqual(parts("<think></think>\n \n    x = 1\n    return x\n\n", "think"), {
       program: "    x = 1\n    return x",
     });
     assert.deepStrictEqual(parts("so: <b></think>print(1)", "think"), {

@@ -30,8 +30,8 @@ describe("TRL's rows", () => {
     assert.deepStrictEqual(tasks, []);
     const common = { taskId: "sums/1", origin: "trl", labelSource: "dataset" as const };
     assert.deepStrictEqual(attempts, [
-      { ...common, program: "def f(a, b):\n    return a + b", outcome: "Passed" },
-      { ...common, program: "def f(a, b):\n    return a - b", outcome: "WrongAnswer" },
+      { ...common, program: "def f(a, b):\n    return a + b\n", outcome: "Passed" },
+      { ...common, program: "def f(a, b):\n    return a - b\n", outcome: "WrongAnswer" },
       {
         ...common,
         program: "def f(a, b): return b + a",

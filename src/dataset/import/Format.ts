@@ -93,6 +93,8 @@ interface About {
   /** Records bring their task with them, the same one with each of its attempts: only the first is kept. */
   readonly repeatsTasks?: boolean;
   readonly folder?: Folder;
+  /** Of the data files in a folder those that are read, in their order. Absent: all, by their names. */
+  readonly files?: (paths: ReadonlyArray<string>) => ReadonlyArray<string>;
 }
 
 export interface Definition<Row> extends About {

@@ -77,7 +77,12 @@ export const open = (
   Effect.map(
     Effect.forEach(paths, (path) =>
       attempted(path, () =>
-        Open.sources(path, { dialect: format.json ?? "plain", bounds, folder: format.folder }),
+        Open.sources(path, {
+          dialect: format.json ?? "plain",
+          bounds,
+          folder: format.folder,
+          ...(format.files === undefined ? {} : { files: format.files }),
+        }),
       ),
     ),
     (each) => each.flat(),

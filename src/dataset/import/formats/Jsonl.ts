@@ -2,6 +2,7 @@
  * Drydock's own tasks and attempts as docs/datasets.md describes them: JSON lines, or the parquet files that
  * `drydock data export` writes, where what has no fixed shape is JSON text.
  */
+import * as Path from "node:path";
 import * as Result from "effect/Result";
 import * as Schema from "effect/Schema";
 import { Attempt } from "../../../domain/Attempt.ts";
@@ -47,6 +48,13 @@ const convert = (record: Row): Format.Converted => {
     : { flaws: [Format.schemaFlaw(task.failure.issue, row)] };
 };
 
+/** Of a dataset's directory the tasks, and then the attempts at them. */
+const files = (paths: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const called = (name: string) => paths.filter((path) => Path.basename(path).startsWith(`${name}.`));
+  const own = [...called("tasks"), ...called("attempts")];
+  return own.length > 0 ? own : paths;
+};
+
 export const jsonl = Format.make({
   name: "jsonl",
   title: "Drydock's tasks and attempts",
@@ -54,6 +62,7 @@ export const jsonl = Format.make({
   url: "docs/datasets.md",
   gives: "tasks and attempts",
   row: Row,
+  files,
   looksLike: (record) =>
     ("taskId" in record && "program" in record && "origin" in record) ||
     ("id" in record && "split" in record && "entryPoint" in record && "tests" in record),

@@ -17,6 +17,8 @@ export interface Options {
   readonly bounds: Bounds;
   /** How the format is released as a folder, where it is. */
   readonly folder: Folder | undefined;
+  /** Which of a folder's data files are read, and in which order. */
+  readonly files?: (paths: ReadonlyArray<string>) => ReadonlyArray<string>;
 }
 
 /** What data files are called, in a folder that is no record of its own. */
@@ -39,7 +41,8 @@ export const sources = async (path: string, options: Options): Promise<ReadonlyA
   if (options.folder !== undefined && (await options.folder.recognises(path))) {
     return [FolderSource.make(path, options.folder)];
   }
-  const files = dataFiles(path);
+  const all = dataFiles(path);
+  const files = options.files?.(all) ?? all;
   if (files.length === 0) {
     const holds = options.folder === undefined ? "" : `, nor ${options.folder.holds}`;
     throw new Bytes.Fault({

@@ -19,7 +19,8 @@ const reportOf = Effect.fnUntraced(function* (directory: string) {
   const reader = yield* RunReader.open(directory);
   const events = yield* Report.readAll(reader);
   const last = events.at(-1)?.event;
-  return last?._tag === "RunFinished" ? { ...Report.make(events), seconds: last.seconds } : null;
+  // The report as it was written: of all that came before the run said that it had finished.
+  return last?._tag === "RunFinished" ? Report.make(events.slice(0, -1)) : null;
 }, Effect.scoped);
 
 /** Lifts the pause of a run that a process runs; false where there is none to lift. */

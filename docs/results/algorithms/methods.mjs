@@ -139,10 +139,11 @@ const grpo = (config, learningRate, steps = 4, shares = undefined) =>
     onPolicy,
     shares,
   );
-const rft = (learningRate, steps, shares = undefined) =>
+/** `pace`: steps a round, or sequences for each new episode. */
+const rft = (learningRate, pace, shares = undefined) =>
   fromScratch(
     { sft },
-    [{ training: "sft", steps, learningRate }],
+    [{ training: "sft", learningRate, ...pace }],
     { retain: { offline: false, online: "all" } },
     shares,
   );
@@ -150,9 +151,9 @@ const LEAVE_ONE_OUT = { advantage: "leave-one-out" };
 
 /** Online alone, from the base policy, without a label. */
 export const baselines = {
-  rft: rft(3e-4, 20),
-  grpo: grpo({}, 5e-4),
-  rloo: grpo(LEAVE_ONE_OUT, 5e-4),
+  rft: rft(1e-4, { updateToData: 4 }),
+  grpo: grpo({}, 1e-4),
+  rloo: grpo(LEAVE_ONE_OUT, 1e-4),
 };
 
 /** What the baselines' settings were chosen from, on seed 1 after 300 and 1,000 verifications. */
@@ -165,7 +166,13 @@ export const tuning = {
   "grpo 2e-4, no KL, clip 0.28": grpo({ kl: 0, clipHigh: 0.28, normalise: "token" }, 2e-4, 4, TUNED),
   "rloo 2e-4": grpo(LEAVE_ONE_OUT, 2e-4, 4, TUNED),
   "rloo 5e-4": grpo(LEAVE_ONE_OUT, 5e-4, 4, TUNED),
-  "rft 3e-4, 20 steps": rft(3e-4, 20, TUNED),
-  "rft 5e-4, 20 steps": rft(5e-4, 20, TUNED),
-  "rft 5e-4, 40 steps": rft(5e-4, 40, TUNED),
+  "grpo 5e-5": grpo({}, 5e-5, 4, TUNED),
+  "grpo 1e-4, 8 steps": grpo({}, 1e-4, 8, TUNED),
+  "rloo 1e-4": grpo(LEAVE_ONE_OUT, 1e-4, 4, TUNED),
+  "rft 3e-4, 20 steps": rft(3e-4, { steps: 20 }, TUNED),
+  "rft 5e-4, 20 steps": rft(5e-4, { steps: 20 }, TUNED),
+  "rft 1e-4, 20 steps": rft(1e-4, { steps: 20 }, TUNED),
+  "rft 3e-4, 2 for each": rft(3e-4, { updateToData: 2 }, TUNED),
+  "rft 3e-4, 4 for each": rft(3e-4, { updateToData: 4 }, TUNED),
+  "rft 1e-4, 4 for each": rft(1e-4, { updateToData: 4 }, TUNED),
 };

@@ -141,13 +141,10 @@ const canonical = (value: unknown): string | undefined => {
       return joined(items(value), type, (texts) => texts);
     case "set":
     case "frozenset":
-      return joined(body, "set", (texts) => texts.sort());
+      // Equal items are one, as Python would read them; an honest answer has none.
+      return joined(body, "set", (texts) => [...new Set(texts)].sort());
     case "dict":
-      return joined(
-        pairs(value)?.map(([key, item]) => [key, item]),
-        "dict",
-        (texts) => texts.sort(),
-      );
+      return canonicalDict(pairs(value));
     default:
       return undefined;
   }
@@ -166,6 +163,22 @@ const joined = (
     texts.push(text);
   }
   return `${name}(${arrange(texts).join(",")})`;
+};
+
+/** Of equal keys the last one's value counts. */
+const canonicalDict = (
+  entries: ReadonlyArray<readonly [unknown, unknown]> | undefined,
+): string | undefined => {
+  if (entries === undefined) return undefined;
+  const texts = new Map<string, string>();
+  for (const [key, item] of entries) {
+    const [name, text] = [canonical(key), canonical(item)];
+    if (name === undefined || text === undefined) return undefined;
+    texts.set(name, text);
+  }
+  return `dict(${Array.from(texts, ([name, text]) => `${name}:${text}`)
+    .sort()
+    .join(",")})`;
 };
 
 const canonicalNumber = (number: Numeric): string | undefined => {

@@ -46,7 +46,8 @@ const trainOne = async (folder, { name, seed, config, keep }) => {
     process.exitCode = 1;
     return;
   }
-  fs.copyFileSync(made, report);
+  fs.copyFileSync(made, `${report}.tmp`);
+  fs.renameSync(`${report}.tmp`, report);
   if (!keep) fs.rmSync(runs, { recursive: true });
   const figures = JSON.parse(fs.readFileSync(report, "utf8"))
     .evaluations.map((e) => `${e.stage}@${e.temperature} ${(100 * e.passAt1).toFixed(1)}`)

@@ -7,13 +7,12 @@
 //
 // Reports land in DIR/METHOD-DATA-seedS.json; table.mjs prints them. Data, model, steps and methods are those of
 // docs/results/algorithms with 360 labels, from the shipped base policy.
-import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { parseArgs } from "node:util";
 import { methods as all, steps } from "../algorithms/methods.mjs";
+import { drydock, here, trainAll } from "../runner.mjs";
 
-const root = path.resolve(import.meta.dirname, "../../..");
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -33,7 +32,7 @@ if (values.work === undefined || !["prepare", "train"].includes(kind)) {
 const work = path.resolve(values.work);
 fs.mkdirSync(work, { recursive: true });
 
-const shipped = path.join(root, "datasets/js-compose");
+const shipped = here("datasets/js-compose");
 const kinds = {
   mutants: ["mutants"],
   renames: ["renames"],
@@ -41,18 +40,6 @@ const kinds = {
   fresh: ["renames,reformats", "--names", "fresh"],
 };
 const dataset = (data) => (data === "none" ? shipped : path.join(work, `js-compose-${data}`));
-
-const drydock = (args) =>
-  new Promise((resolve) => {
-    const child = spawn(process.execPath, ["bin/drydock.mjs", ...args], { cwd: root });
-    let said = "";
-    const hear = (data) => {
-      said = (said + data).slice(-4000);
-    };
-    child.stdout.on("data", hear);
-    child.stderr.on("data", hear);
-    child.on("close", (code) => resolve({ code, said }));
-  });
 
 const prepare = async () => {
   for (const [data, made] of Object.entries(kinds)) {
@@ -75,7 +62,7 @@ const config = (name, data, seed) => {
   return {
     name: "augment",
     seed,
-    policy: { path: path.join(root, "policies/js-compose"), prompt: "plain", stop: ["\n"] },
+    policy: { path: here("policies/js-compose"), prompt: "plain", stop: ["\n"] },
     dataset: { kind: "drydock", path: dataset(data) },
     limit: { validation: 100 },
     compute: {
@@ -94,41 +81,18 @@ const config = (name, data, seed) => {
   };
 };
 
-const run = async (name, data, seed) => {
-  const slug = `${name.replaceAll(/[^A-Za-z0-9]+/g, "_")}-${data}-seed${seed}`;
-  const report = path.join(work, `${slug}.json`);
-  if (fs.existsSync(report)) return;
-  const file = path.join(work, `${slug}.config.json`);
-  const runs = path.join(work, `${slug}.runs`);
-  fs.rmSync(runs, { recursive: true, force: true });
-  fs.writeFileSync(file, JSON.stringify(config(name, data, seed), null, 2));
-  const started = Date.now();
-  const { code, said } = await drydock(["train", file, "--output", runs]);
-  const [directory] = fs.existsSync(runs) ? fs.readdirSync(runs) : [];
-  const made = directory === undefined ? "" : path.join(runs, directory, "report.json");
-  if (code !== 0 || !fs.existsSync(made)) {
-    console.error(`FAILED ${slug} (exit ${code})\n${said}`);
-    process.exitCode = 1;
-    return;
-  }
-  fs.copyFileSync(made, `${report}.tmp`);
-  fs.renameSync(`${report}.tmp`, report);
-  fs.rmSync(runs, { recursive: true });
-  const figures = JSON.parse(fs.readFileSync(report, "utf8"))
-    .evaluations.map((e) => `${e.stage}@${e.temperature} ${(100 * e.passAt1).toFixed(1)}`)
-    .join("  ");
-  console.log(`${slug} ${((Date.now() - started) / 1000).toFixed(0)} s  ${figures}`);
-};
-
 await prepare();
 if (kind === "train") {
   const names = values.only.split(";");
-  const data = values.data.split(",");
-  const queue = values.seeds
+  const specs = values.seeds
     .split(",")
-    .flatMap((seed) => names.flatMap((name) => data.map((of) => [name, of, Number(seed)])));
-  const worker = async () => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) await run(...next);
-  };
-  await Promise.all(Array.from({ length: Number(values.jobs) }, worker));
+    .map(Number)
+    .flatMap((seed) =>
+      names.flatMap((name) =>
+        values.data
+          .split(",")
+          .map((data) => ({ name: `${name}-${data}`, seed, config: config(name, data, seed) })),
+      ),
+    );
+  await trainAll(work, specs, Number(values.jobs));
 }

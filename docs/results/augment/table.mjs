@@ -1,9 +1,8 @@
 // Prints the Markdown tables of the effect of augmentation from its reports.
 //   node docs/results/augment/table.mjs FOLDER
 // FOLDER holds METHOD-DATA-seedS.json, as run.mjs leaves them.
-import * as fs from "node:fs";
-import * as path from "node:path";
 import * as interval from "../interval.mjs";
+import { reportsOf } from "../runner.mjs";
 
 const [folder] = process.argv.slice(2);
 if (folder === undefined) {
@@ -16,16 +15,14 @@ const COLUMNS = [
   ["greedy", 0, (e) => e.passAt1],
   ["pass@10, T=1", 1, (e) => e.passAt10],
 ];
-const runs = fs.readdirSync(folder).flatMap((file) => {
-  const match = /^(\w+)-(none|mutants|renames|both|fresh)-seed(\d+)\.json$/.exec(file);
-  if (match === null) return [];
-  const report = JSON.parse(fs.readFileSync(path.join(folder, file), "utf8"));
-  return [{ method: match[1], data: match[2], seed: Number(match[3]), report }];
+const runs = reportsOf(folder).flatMap(({ method: name, seed, report }) => {
+  const match = /^(.*)-(none|mutants|renames|both|fresh)$/.exec(name);
+  return match === null ? [] : [{ method: match[1], data: match[2], seed, report }];
 });
 // SFT is measured within the runs that go on to a critic.
 const rows = runs.flatMap(({ method, data, seed, report }) =>
   [...new Set(report.evaluations.map(({ stage }) => stage))].map((stage) => ({
-    method: stage === "sft" ? "sft" : method === "cql" ? "cql tilt" : method.replaceAll("_", " "),
+    method: stage === "sft" ? "sft" : method === "cql" ? "cql tilt" : method.replaceAll("-", " "),
     data,
     seed,
     labels: report.labels.offline,

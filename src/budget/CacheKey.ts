@@ -3,6 +3,9 @@
  *
  * Program text (exact, or its normal form), task id, language, entry point, tests, limits, and the sandbox's identity (engine, image,
  * judge version). Statement, split and reference solution do not change a verdict and are left out.
+ *
+ * Runs share verdicts by these keys (store/SharedVerdicts.ts), and so do versions of Drydock: whoever changes what goes
+ * into a key, the normal form (syntax/Normalise.ts) included, gives it a new number.
  */
 import { createHash } from "node:crypto";
 import type { Task } from "../domain/Task.ts";

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Layer from "effect/Layer";
 import * as ComputeWorker from "../compute/ComputeWorker.ts";
-import { programLimits, type RunConfig } from "../config/RunConfig.ts";
+import { programLimits, type RunConfig, sharedVerdicts } from "../config/RunConfig.ts";
 import * as SandboxMetrics from "../domain/SandboxMetrics.ts";
 import * as GeneratorFor from "../generator/GeneratorFor.ts";
 import * as PolicyFiles from "../model/directory/Policy.ts";
@@ -27,6 +27,7 @@ import { Commands } from "../store/Commands.ts";
 import * as RunDirectory from "../store/RunDirectory.ts";
 import { RunStore } from "../store/RunStore.ts";
 import * as RunStoreLive from "../store/RunStoreLive.ts";
+import * as SharedVerdicts from "../store/SharedVerdicts.ts";
 import * as Backend from "./Backend.ts";
 import { duration, percent, print, table } from "./Output.ts";
 import * as Problem from "./Problem.ts";
@@ -185,9 +186,11 @@ export const session = Effect.fn("RunSession.session")(function* (
   const languages = new Set(loaded.tasks.map(({ language }) => language));
   const { slots = Slots.byDefault(config.compute.threads), javascript: wanted, runtime } = config.sandbox;
   const javascript = SandboxFor.javascriptFor(wanted, loaded.tasks);
+  const verdicts = sharedVerdicts(config);
   const shared = Layer.mergeAll(
     RunStoreLive.layer({ directory, mode: created === null ? "open" : "create" }),
     Commands.layer,
+    verdicts === null ? Layer.empty : SharedVerdicts.layer(verdicts),
   );
   const services = Layer.mergeAll(
     ComputeWorker.layer,

@@ -122,6 +122,10 @@ export const describe = (before: RunState.RunState, { event }: LoggedEvent): str
       return `failed: ${event.reason}${event.remedy === "" ? "" : `\n  What to do: ${event.remedy}`}`;
     case "RunFinished":
       return `finished in ${duration(event.seconds)}`;
+    case "SharedVerdictsRead":
+      return event.answered === 0
+        ? null
+        : `${label}: other runs' verdicts answer ${event.answered} of ${event.asked} programs`;
     case "BudgetReserved":
     case "BudgetCommitted":
     case "BudgetRefunded":

@@ -75,7 +75,8 @@ export const resolve = Effect.fnUntraced(function* (
     }
     return found ?? value;
   };
-  const { dataset } = config;
+  const { dataset, sandbox } = config;
+  const { file: shared, ...sharing } = sandbox.sharedVerdicts;
   const resolved: RunConfig = {
     ...config,
     policy: { ...config.policy, path: find(config.policy.path, ["policy", "path"], "policy directory") },
@@ -89,6 +90,10 @@ export const resolve = Effect.fnUntraced(function* (
               find(p, ["dataset", "labelled", i], "file of labelled attempts"),
             ),
           },
+    sandbox: {
+      ...sandbox,
+      sharedVerdicts: { ...sharing, ...(shared === undefined ? {} : { file: Path.resolve(cwd, shared) }) },
+    },
     output: Path.resolve(cwd, config.output),
   };
   if (issues.length > 0) return yield* new ConfigError({ file, issues });

@@ -136,6 +136,21 @@ const Compute = Schema.Struct({
   ),
 });
 
+const SharedVerdicts = Schema.Struct({
+  use: or(
+    Schema.Literals(["off", "evaluations", "all"]),
+    "evaluations",
+    "What verdicts of other runs answer: nothing; programs of evaluations, which changes no result; or training programs too, for free, so that what a run learns also depends on the runs before it.",
+  ),
+  entries: or(Positive, 100_000, "Verdicts that are kept; the least recently used go first."),
+  file: Schema.optionalKey(
+    describe(
+      Label,
+      "The cache's file; left out: verdicts.db in `output`. Relative to the current directory.",
+    ),
+  ),
+});
+
 const Sandbox = Schema.Struct({
   slots: Schema.optionalKey(
     describe(
@@ -158,6 +173,7 @@ const Sandbox = Schema.Struct({
     "normalised",
     "Programs that share one verdict: also those that differ only in comments, spacing and names of their own, or exact repeats alone.",
   ),
+  sharedVerdicts: or(SharedVerdicts, {}, "The verdict cache that runs share."),
   javascript: or(
     Schema.Literals(["quickjs", "node"]),
     "quickjs",
@@ -261,6 +277,12 @@ export const programLimits = ({
   memoryBytes,
   outputBytes,
 }: RunConfig["sandbox"]): Limits => ({ cpuSeconds, wallSeconds, memoryBytes, outputBytes });
+
+/** The file of the verdict cache that runs share, and how much it holds; null: the run has no part in it. */
+export const sharedVerdicts = ({ sandbox, output }: RunConfig) => {
+  const { use, entries, file = `${output}/verdicts.db` } = sandbox.sharedVerdicts;
+  return use === "off" ? null : { file, entries };
+};
 
 /** The temperatures that an evaluation samples at; the first is that of the guard and of the tilt. */
 export const temperatures = ({ temperature }: Evaluation): ReadonlyArray<number> =>

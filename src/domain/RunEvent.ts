@@ -50,6 +50,8 @@ export const EvaluationResult = Schema.Struct({
   tilt: Schema.Number,
   verifications: Schema.Int,
   cacheHits: Schema.Int,
+  /** Cache hits that other runs' verdicts answered. */
+  sharedHits: Schema.optionalKey(Schema.Int),
   /** By level of difficulty, where tasks have one. */
   byDifficulty: Schema.optionalKey(Schema.Record(Schema.String, Level)),
   /** Where it was asked for: best of the samples, by judge. */
@@ -70,6 +72,13 @@ const Reservation = {
   also: Schema.optionalKey(Amounts),
   stage: Schema.optionalKey(Schema.Int),
 };
+
+/**
+ * What answered a program without a sandbox run: a program with the same text, or one that is equal but for names and
+ * spacing, judged before in the run or in its offline data; that it certainly does not compile; another run's verdict.
+ */
+export const Free = Schema.Literals(["repeat", "equal", "syntax", "shared"]);
+export type Free = typeof Free.Type;
 
 export const RunEvent = Schema.Union([
   Schema.TaggedStruct("RunStarted", {
@@ -142,6 +151,15 @@ export const RunEvent = Schema.Union([
     testsPassed: Schema.Int,
     testsTotal: Schema.Int,
     cached: Schema.Boolean,
+    /** Of a cached one. */
+    by: Schema.optionalKey(Free),
+  }),
+  /** The verdict cache that runs share was asked about a round's programs, once; the answers are the run's own now. */
+  Schema.TaggedStruct("SharedVerdictsRead", {
+    index: Schema.Int,
+    round: Schema.Int,
+    asked: Schema.Int,
+    answered: Schema.Int,
   }),
   Schema.TaggedStruct("SandboxFaulted", {
     index: Schema.Int,

@@ -160,6 +160,8 @@ const apply = (state: RunState, at: number, event: RunEvent): RunState => {
         ...(event.cached ? { cacheHits: 1 } : { verified: 1 }),
         passed: event.outcome === "Passed" ? 1 : 0,
       });
+    case "SharedVerdictsRead":
+      return { ...state, lastSharedRead: { ...state.lastSharedRead, [event.index]: event.round } };
     case "SandboxFaulted":
       return withCounts(state, { faults: 1 });
     case "RoundFinished":

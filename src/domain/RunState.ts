@@ -100,6 +100,8 @@ export interface RunState {
   /** Last round that finished, and the last one rolled back, by stage: a resumed round's are counted once. */
   readonly lastRound: { readonly [index: string]: number };
   readonly lastRollback: { readonly [index: string]: number };
+  /** Last round for which the verdicts of other runs were read, by stage. */
+  readonly lastSharedRead: { readonly [index: string]: number };
   readonly policyVersion: number;
   readonly tilt: number;
   readonly labelsOffline: number;
@@ -145,6 +147,7 @@ export const initial: RunState = {
   rollbacks: 0,
   lastRound: {},
   lastRollback: {},
+  lastSharedRead: {},
   policyVersion: 0,
   tilt: 0,
   labelsOffline: 0,

@@ -4,6 +4,7 @@ import { type Task, testCount } from "../domain/Task.ts";
 import type { Verdict } from "../domain/Verdict.ts";
 import { RunStore, type StoredCandidate } from "../store/RunStore.ts";
 import * as Broken from "../syntax/Broken.ts";
+import { SYNTAX } from "./FreeAnswers.ts";
 
 const verdictOf = (task: Task, reason: string): Verdict => ({
   outcome: "CompileError",
@@ -26,7 +27,7 @@ export const answer = Effect.fn("BrokenPrograms.answer")(function* (
       const reason = task === undefined || decision !== "open" ? null : Broken.reason(task.language, program);
       return task === undefined || reason === null
         ? []
-        : [{ key: cacheKey, verdict: verdictOf(task, reason), origin: "syntax" }];
+        : [{ key: cacheKey, verdict: verdictOf(task, reason), origin: SYNTAX }];
     }),
   );
 });

@@ -14,7 +14,9 @@ import type { Outcome, Verdict } from "../domain/Verdict.ts";
 import * as Random from "../random/Random.ts";
 import { Sandbox } from "../sandbox/Sandbox.ts";
 import { RunStore } from "../store/RunStore.ts";
+import { SharedVerdicts } from "../store/SharedVerdicts.ts";
 import * as CircuitBreaker from "./CircuitBreaker.ts";
+import { SHARED } from "./FreeAnswers.ts";
 import * as Monitors from "./Monitors.ts";
 import * as Rerank from "./Rerank.ts";
 import { rollout, type RolloutItem } from "./Rollout.ts";
@@ -42,7 +44,7 @@ export interface MeasureOptions {
   readonly onProgress?: (done: number) => Effect.Effect<void>;
 }
 
-/** Verdicts of distinct (task, program) pairs, from the cache where it has them. */
+/** Verdicts of distinct (task, program) pairs, from the run's cache where it has them, then from that of all runs. */
 const verdicts = Effect.fn("Evaluate.verdicts")(function* (
   pairs: ReadonlyArray<{ readonly key: string; readonly task: Task; readonly program: string }>,
 ) {
@@ -51,17 +53,18 @@ const verdicts = Effect.fn("Evaluate.verdicts")(function* (
   const safePoint = yield* SafePoint;
   const known = new Map<string, Verdict>();
   const fresh: Array<{ readonly key: string; readonly verdict: Verdict; readonly origin: string }> = [];
-  let cacheHits = 0;
   let faults = 0;
+  for (const { key } of pairs) {
+    const cached = yield* store.cacheGet(key);
+    if (cached !== null) known.set(key, cached.verdict);
+  }
+  const own = known.size;
+  const shared = yield* SharedVerdicts;
+  const found = yield* shared.get(pairs.flatMap(({ key }) => (known.has(key) ? [] : [key])));
+  for (const [key, verdict] of found) known.set(key, verdict);
   yield* Effect.forEach(
-    pairs,
+    pairs.filter(({ key }) => !known.has(key)),
     Effect.fnUntraced(function* ({ key, task, program }) {
-      const cached = yield* store.cacheGet(key);
-      if (cached !== null) {
-        cacheHits++;
-        known.set(key, cached);
-        return;
-      }
       yield* safePoint.pass;
       const verdict = yield* sandbox
         .verify(task, program)
@@ -74,9 +77,12 @@ const verdicts = Effect.fn("Evaluate.verdicts")(function* (
     }),
     { concurrency: sandbox.parallelism, discard: true },
   );
-  yield* store.cachePut(fresh);
+  const answered = Array.from(found, ([key, verdict]) => ({ key, verdict, origin: SHARED }));
+  yield* store.cachePut([...fresh, ...answered]);
+  yield* shared.put(fresh);
   yield* CircuitBreaker.check(faults, fresh.length + faults);
-  return { known, cacheHits, faults, verifications: fresh.length + faults };
+  const verifications = fresh.length + faults;
+  return { known, cacheHits: own + found.size, sharedHits: found.size, faults, verifications };
 });
 
 /** Samples programs for tasks and judges them. */
@@ -112,6 +118,7 @@ export const measure = Effect.fn("Evaluate.measure")(function* (
     completions,
     verifications: judged.verifications,
     cacheHits: judged.cacheHits + (completions.length - distinct.size),
+    sharedHits: judged.sharedHits,
     faults: judged.faults,
   };
 });
@@ -216,6 +223,7 @@ export const run = Effect.fn("Evaluate.run")(function* (context: RunContext, opt
       tilt: options.tilt,
       verifications: measured.verifications,
       cacheHits: measured.cacheHits,
+      ...(measured.sharedHits === 0 ? {} : { sharedHits: measured.sharedHits }),
       ...(levels === null ? {} : { byDifficulty: levels }),
       ...(judged === null ? {} : { rerank: judged.rerank }),
       figures: { ...written, ...judged?.figures },

@@ -21,6 +21,7 @@ import * as BestOf from "./BestOf.ts";
 import * as BrokenPrograms from "./BrokenPrograms.ts";
 import * as Choosing from "./Choosing.ts";
 import * as CircuitBreaker from "./CircuitBreaker.ts";
+import * as FreeAnswers from "./FreeAnswers.ts";
 import * as Guard from "./Guard.ts";
 import * as Judges from "./Judges.ts";
 import * as Memory from "./Memory.ts";
@@ -147,6 +148,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
       if (candidates.length === 0) continue;
     }
     yield* BrokenPrograms.answer(tasks, candidates);
+    yield* FreeAnswers.readShared(context, { index, round }, headsOf(candidates));
     const choice =
       stage.bestOf === null
         ? null
@@ -165,7 +167,8 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
       // The best of n has a share of its own that is verified whole.
       share: choice === null ? stage.selection.random : 0,
     });
-    yield* verifyRound(tasks, candidates, { slots: Choosing.slots(selected), most, costs });
+    const judged = FreeAnswers.judgedBefore(context, tasks, [...earlier, ...history]);
+    yield* verifyRound(tasks, candidates, { slots: Choosing.slots(selected), most, costs, judged });
     candidates = yield* store.candidates(index, round);
     const ran = candidates.filter(({ decision }) => decision === "verified" || decision === "fault");
     yield* CircuitBreaker.check(ran.filter(({ decision }) => decision === "fault").length, ran.length);

@@ -12,6 +12,8 @@ import type { Task } from "../domain/Task.ts";
 import type { Verdict } from "../domain/Verdict.ts";
 import { Sandbox } from "../sandbox/Sandbox.ts";
 import { type Decision, RunStore, type StoreError, type StoredCandidate } from "../store/RunStore.ts";
+import { SharedVerdicts } from "../store/SharedVerdicts.ts";
+import * as FreeAnswers from "./FreeAnswers.ts";
 import { SafePoint, type StopRequested } from "./SafePoint.ts";
 
 /** Candidates by program, in the order of their slots. */
@@ -43,7 +45,7 @@ export const undecided = Effect.fn("VerifyRound.undecided")(function* (
     decision === "cached"
       ? Effect.succeed(false)
       : decision === "open"
-        ? Effect.map(store.cacheGet(cacheKey), (verdict) => verdict === null)
+        ? Effect.map(store.cacheGet(cacheKey), (known) => known === null)
         : Effect.succeed(true),
   );
 });
@@ -55,6 +57,8 @@ export interface Choice {
   readonly most: number;
   /** What verifications take beside themselves; left out: nothing. */
   readonly costs?: Costs;
+  /** What was judged before the round; left out: nothing. */
+  readonly judged?: FreeAnswers.Judged;
 }
 
 /** Decisions that took a verification from the budget. */
@@ -76,6 +80,7 @@ export const verifyRound = Effect.fn("VerifyRound.verifyRound")(function* (
   const store = yield* RunStore;
   const sandbox = yield* Sandbox;
   const safePoint = yield* SafePoint;
+  const shared = yield* SharedVerdicts;
   const first = candidates[0];
   if (first === undefined) return;
 
@@ -85,22 +90,25 @@ export const verifyRound = Effect.fn("VerifyRound.verifyRound")(function* (
   const affordable = Budget.times([accounts.run, accounts.stage], { verifications: 1 });
   let left = Math.min(affordable + paidFor(heads), choice.most);
   const chosen: Array<StoredCandidate> = [];
-  const answer = (key: string, verdict: Verdict) =>
-    Effect.forEach(
-      (byKey.get(key) ?? []).filter(({ decision }) => decision === "open"),
-      (candidate) => store.recordCached(candidate, verdict),
-      { discard: true },
-    );
+  /** `origin`: of a verdict that was there; null: the program's first candidate was paid for. */
+  const answer = Effect.fnUntraced(function* (key: string, verdict: Verdict, origin: string | null) {
+    const group = byKey.get(key) ?? [];
+    const by = FreeAnswers.restOn(group, origin, choice.judged ?? null);
+    for (const [i, candidate] of group.entries()) {
+      const asks = candidate.decision === "open" && (origin !== null || i > 0);
+      if (asks) yield* store.recordCached(candidate, verdict, by[i]);
+    }
+  });
   // Which programs the last of the budget goes to is settled before any runs: it must not depend on timing.
   const place = new Map(choice.slots.map((slot, i) => [slot, i]));
   const placeOf = ({ slot }: StoredCandidate): number => place.get(slot) ?? heads.length;
   const ordered = [...heads].sort((a, b) => placeOf(a) - placeOf(b));
   for (const head of ordered) {
     const before = paid.has(head.decision);
-    const cached = yield* store.cacheGet(head.cacheKey);
-    if (cached !== null) yield* answer(head.cacheKey, cached);
+    const known = yield* store.cacheGet(head.cacheKey);
+    if (known !== null) yield* answer(head.cacheKey, known.verdict, known.origin);
     if (before) left -= 1;
-    else if (cached === null && head.decision === "open" && left > 0 && place.has(head.slot)) {
+    else if (known === null && head.decision === "open" && left > 0 && place.has(head.slot)) {
       left -= 1;
       chosen.push(head);
     }
@@ -159,8 +167,8 @@ export const verifyRound = Effect.fn("VerifyRound.verifyRound")(function* (
       );
     if (verdict === null) return;
     yield* store.recordVerdict(head, reservation, verdict, costs?.actual(task, verdict));
-    const repeats = (byKey.get(head.cacheKey) ?? []).slice(1);
-    yield* Effect.forEach(repeats, (candidate) => store.recordCached(candidate, verdict), { discard: true });
+    yield* shared.put([{ key: head.cacheKey, verdict }]);
+    yield* answer(head.cacheKey, verdict, null);
   });
   yield* Effect.forEach(chosen, verify, { concurrency: sandbox.parallelism, discard: true });
   if (stopped !== null) return yield* Effect.fail<StopRequested>(stopped);

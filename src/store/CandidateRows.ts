@@ -1,6 +1,7 @@
 /** Candidates and the verdict cache as rows. */
 import * as Schema from "effect/Schema";
 import type { Amounts } from "../domain/Budget.ts";
+import type { Free } from "../domain/RunEvent.ts";
 import { isTimingDependent, Verdict } from "../domain/Verdict.ts";
 import type { Database, Row } from "./Database.ts";
 import type { Tx } from "./Journal.ts";
@@ -9,6 +10,7 @@ import {
   type BudgetExhausted,
   type Candidate,
   type Decision,
+  type Known,
   type StoredCandidate,
   StoreError,
 } from "./RunStore.ts";
@@ -124,7 +126,7 @@ export const reserveFor = (tx: Tx, key: Key, also: Amounts = {}): string | Budge
   return reservation;
 };
 
-const emitVerdict = (tx: Tx, candidate: Candidate, verdict: Verdict, cached: boolean): void =>
+const emitVerdict = (tx: Tx, candidate: Candidate, verdict: Verdict, by: Free | null): void =>
   tx.emit({
     _tag: "VerdictRecorded",
     index: candidate.stage,
@@ -134,7 +136,8 @@ const emitVerdict = (tx: Tx, candidate: Candidate, verdict: Verdict, cached: boo
     outcome: verdict.outcome,
     testsPassed: verdict.testsPassed,
     testsTotal: verdict.testsTotal,
-    cached,
+    cached: by !== null,
+    ...(by === null ? {} : { by }),
   });
 
 export const verified = (
@@ -148,12 +151,12 @@ export const verified = (
   move(tx, candidate, "pending", "verified", { verdict });
   const origin = candidate.origin ?? `policy:${candidate.policyVersion}`;
   cachePut(tx, [{ key: candidate.cacheKey, verdict, origin }]);
-  emitVerdict(tx, candidate, verdict, false);
+  emitVerdict(tx, candidate, verdict, null);
 };
 
-export const cached = (tx: Tx, candidate: Candidate, verdict: Verdict): void => {
+export const cached = (tx: Tx, candidate: Candidate, verdict: Verdict, by: Free): void => {
   move(tx, candidate, "open", "cached", { verdict });
-  emitVerdict(tx, candidate, verdict, true);
+  emitVerdict(tx, candidate, verdict, by);
 };
 
 export const fault = (tx: Tx, candidate: Candidate, reservation: string, reason: string): void => {
@@ -176,16 +179,15 @@ export const unverified = (tx: Tx, stage: number, round: number): void => {
   );
 };
 
-export const cacheGet = (db: Database, key: string): Verdict | null => {
-  const row = db.all("SELECT verdict FROM verdicts WHERE key = ?", [key])[0];
-  return row === undefined ? null : fromText(String(row["verdict"]));
+export const cacheGet = (db: Database, key: string): Known | null => {
+  const row = db.all("SELECT verdict, origin FROM verdicts WHERE key = ?", [key])[0];
+  return row === undefined
+    ? null
+    : { verdict: fromText(String(row["verdict"])), origin: String(row["origin"]) };
 };
 
 /** Keeps the first verdict of a key; one that depends on timing is never kept. */
-export const cachePut = (
-  tx: Tx,
-  entries: ReadonlyArray<{ readonly key: string; readonly verdict: Verdict; readonly origin: string }>,
-): void => {
+export const cachePut = (tx: Tx, entries: ReadonlyArray<Known & { readonly key: string }>): void => {
   for (const { key, verdict, origin } of entries) {
     if (isTimingDependent(verdict.outcome)) continue;
     tx.db.all("INSERT INTO verdicts (key, verdict, origin) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [

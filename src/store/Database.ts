@@ -23,8 +23,15 @@ export interface Database {
   readonly close: () => void;
 }
 
-/** Milliseconds that a statement waits for another process's lock. */
+/** Milliseconds that a statement waits for another process's lock, and with it this thread. */
 const BUSY_MILLIS = 5000;
+
+export interface OpenOptions {
+  readonly readOnly: boolean;
+  readonly busyMillis?: number;
+  /** NORMAL: what was committed last may be lost with the machine's power, but nothing breaks. */
+  readonly synchronous?: "FULL" | "NORMAL";
+}
 
 const orIgnore = (body: () => void): void => {
   try {
@@ -35,14 +42,14 @@ const orIgnore = (body: () => void): void => {
 };
 
 /** Opens a database; `readOnly` never writes to it and fails where there is none. */
-export const open = (file: string, options: { readonly readOnly: boolean }): Database => {
+export const open = (file: string, options: OpenOptions): Database => {
   if (options.readOnly && !Fs.existsSync(file)) {
     throw new StoreError({
       reason: `there is no run database at ${file}`,
       remedy: "give the directory of a run; `drydock runs` lists them",
     });
   }
-  const db = new Libsql(file, { timeout: BUSY_MILLIS });
+  const db = new Libsql(file, { timeout: options.busyMillis ?? BUSY_MILLIS });
   const statements = new Map<string, ReturnType<typeof db.prepare>>();
   // Values always go as one array: libsql takes a lone null for a record of named values.
   // `.all` always: `.get` adds a `_metadata` key, and leaves its statement open.
@@ -84,7 +91,7 @@ export const open = (file: string, options: { readonly readOnly: boolean }): Dat
     db.exec("PRAGMA query_only = ON");
   } else {
     all("PRAGMA journal_mode = WAL");
-    db.exec("PRAGMA synchronous = FULL");
+    db.exec(`PRAGMA synchronous = ${options.synchronous ?? "FULL"}`);
     db.exec("PRAGMA foreign_keys = ON");
   }
   return self;
@@ -110,13 +117,16 @@ const remedyFor = (code: string): string => {
   return "this is unexpected: keep the run directory and report it";
 };
 
+/** The code of an error of SQLite or of the file system; "" where it has none. */
+export const codeOf = (error: unknown): string =>
+  typeof error === "object" && error !== null && "code" in error && typeof error.code === "string"
+    ? error.code
+    : "";
+
 export const toStoreError = (error: unknown): StoreError => {
   if (error instanceof StoreError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  const code =
-    typeof error === "object" && error !== null && "code" in error && typeof error.code === "string"
-      ? error.code
-      : "";
+  const code = codeOf(error);
   return new StoreError({
     reason: code === "" || message.includes(code) ? message : `${message} (${code})`,
     remedy: remedyFor(code === "" && message.includes("Unable to open") ? "CANTOPEN" : code),

@@ -15,7 +15,7 @@ import type * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
 import type * as Stream from "effect/Stream";
 import { type Account, type Accounts, type Amounts, Unit } from "../domain/Budget.ts";
-import type { LoggedEvent, RunEvent } from "../domain/RunEvent.ts";
+import type { Free, LoggedEvent, RunEvent } from "../domain/RunEvent.ts";
 import type { RunState } from "../domain/RunState.ts";
 import type { Outcome, Verdict } from "../domain/Verdict.ts";
 
@@ -60,6 +60,12 @@ export interface StoredCandidate extends Candidate {
   readonly outcome: Outcome | null;
   /** CPU seconds of its verdict. */
   readonly cpuSeconds: number | null;
+}
+
+/** A verdict of the cache and who it is from: a version of the policy, the dataset, "evaluation", "syntax", "shared". */
+export interface Known {
+  readonly verdict: Verdict;
+  readonly origin: string;
 }
 
 export interface CheckpointRecord {
@@ -145,8 +151,12 @@ export class RunStore extends Context.Service<
       verdict: Verdict,
       actual?: Amounts,
     ) => Effect.Effect<void, StoreError>;
-    /** Marks a candidate answered by the cache, for free. */
-    readonly recordCached: (candidate: Candidate, verdict: Verdict) => Effect.Effect<void, StoreError>;
+    /** Marks a candidate answered by the cache, for free; `by`: what that rests on. */
+    readonly recordCached: (
+      candidate: Candidate,
+      verdict: Verdict,
+      by: Free,
+    ) => Effect.Effect<void, StoreError>;
     /** The sandbox failed twice. The reservation is committed (the program may have run) unless the caller refunded it before. */
     readonly recordFault: (
       candidate: Candidate,
@@ -156,10 +166,14 @@ export class RunStore extends Context.Service<
     /** Every candidate of the round that is still open is left unverified, for good. */
     readonly recordUnverified: (stage: number, round: number) => Effect.Effect<void, StoreError>;
 
-    readonly cacheGet: (key: string) => Effect.Effect<Verdict | null, StoreError>;
-    /** For labels that were paid for elsewhere (the offline dataset) and for evaluations. A known key is kept; outcomes that depend on timing are left out. */
+    readonly cacheGet: (key: string) => Effect.Effect<Known | null, StoreError>;
+    /**
+     * For labels that were paid for elsewhere (the offline dataset, another run) and for evaluations, with events in the
+     * same transaction. A known key is kept; outcomes that depend on timing are left out.
+     */
     readonly cachePut: (
-      entries: ReadonlyArray<{ readonly key: string; readonly verdict: Verdict; readonly origin: string }>,
+      entries: ReadonlyArray<Known & { readonly key: string }>,
+      ...events: ReadonlyArray<RunEvent>
     ) => Effect.Effect<void, StoreError>;
 
     /** Runs `write` on a temporary directory, syncs and renames it, then records it with its event; keeps the last few and every named one. */

@@ -155,15 +155,20 @@ const make = Effect.fnUntraced(function* (options: Options) {
         .pipe(Effect.flatMap(orFail)),
     recordVerdict: (candidate, reservation, verdict, actual) =>
       journal.commit((tx) => CandidateRows.verified(tx, candidate, reservation, verdict, actual)),
-    recordCached: (candidate, verdict) =>
-      journal.commit((tx) => CandidateRows.cached(tx, candidate, verdict)),
+    recordCached: (candidate, verdict, by) =>
+      journal.commit((tx) => CandidateRows.cached(tx, candidate, verdict, by)),
     recordFault: (candidate, reservation, reason) =>
       journal.commit((tx) => CandidateRows.fault(tx, candidate, reservation, reason)),
     recordUnverified: (stage, round) => journal.commit((tx) => CandidateRows.unverified(tx, stage, round)),
 
     cacheGet: (key) => attempt(() => CandidateRows.cacheGet(db, key)),
-    cachePut: (entries) =>
-      entries.length === 0 ? Effect.void : journal.commit((tx) => CandidateRows.cachePut(tx, entries)),
+    cachePut: (entries, ...events) =>
+      entries.length + events.length === 0
+        ? Effect.void
+        : journal.commit((tx) => {
+            CandidateRows.cachePut(tx, entries);
+            for (const event of events) tx.emit(event);
+          }),
 
     saveCheckpoint: checkpoints.save,
     latestCheckpoint: checkpoints.latest,

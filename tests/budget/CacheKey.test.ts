@@ -1,3 +1,5 @@
+import type * as Schema from "effect/Schema";
+import * as fc from "fast-check";
 import { assert, describe, it } from "vitest";
 import * as CacheKey from "../../src/budget/CacheKey.ts";
 import type { Task } from "../../src/domain/Task.ts";
@@ -50,6 +52,44 @@ for (const [name, make] of Object.entries({ exact: CacheKey.exact, normalised: C
       assert.strictEqual(new Set([key, ...others]).size, others.length + 1);
     });
   });
+
+/** Everything that a verdict depends on, from small sets, so that equal ones come up. */
+const parts = fc.record({
+  id: fc.constantFrom("t", "u"),
+  language: fc.constantFrom("javascript" as const, "python" as const),
+  entryPoint: fc.constantFrom("f", "g"),
+  expected: fc.constantFrom<Schema.Json>(1, "1", 1.5, [1], [1, 2], { a: 1 }, { a: "1" }, null),
+  counts: fc.constantFrom(undefined, true),
+  cpuSeconds: fc.constantFrom(1, 2),
+  program: fc.constantFrom("const f = (x) => x", "const f = (x) => x ", "f"),
+  sandbox: fc.constantFrom("quickjs/1", "quickjs/1 ", "docker/2"),
+});
+const keyOf = (p: typeof parts extends fc.Arbitrary<infer A> ? A : never, statement: string): string => {
+  const { id, language, entryPoint, expected, counts, cpuSeconds } = p;
+  const task: Task = {
+    id,
+    language,
+    entryPoint,
+    statement,
+    source: statement,
+    split: statement === "" ? "test" : "train",
+    tests: { kind: "call", cases: [{ args: [1], expected }], visible: 0, ...(counts ? { counts } : {}) },
+    limits: { cpuSeconds, wallSeconds: 5, memoryBytes: 1, outputBytes: 1 },
+  };
+  return CacheKey.exact(task, p.program, p.sandbox);
+};
+
+describe("CacheKey of any two programs", () => {
+  it("is the same if and only if all that a verdict depends on is", () => {
+    fc.assert(
+      fc.property(parts, parts, fc.boolean(), fc.string(), (a, other, same, statement) => {
+        const b = same ? { ...a } : other;
+        assert.strictEqual(keyOf(a, "") === keyOf(b, statement), JSON.stringify(a) === JSON.stringify(b));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
 
 describe("CacheKey of the normal form", () => {
   const task: Task = {

@@ -59,6 +59,20 @@ const replaced = (from: string, to: string): string => {
 };
 
 describe("RunConfig", () => {
+  it.effect("shares verdicts in a file of the runs' directory, another one, or not at all", () =>
+    Effect.gen(function* () {
+      const of = (sharedVerdicts: string) =>
+        ConfigFile.parseText(
+          "run.json",
+          replaced('"seed": 1,', `"seed": 1, "output": "/o", "sandbox": { ${sharedVerdicts} },`),
+        ).pipe(Effect.map(RunConfig.sharedVerdicts));
+      assert.deepStrictEqual(yield* of(""), { file: "/o/verdicts.db", entries: 100_000 });
+      const other = '"sharedVerdicts": { "use": "all", "entries": 5, "file": "/x.db" }';
+      assert.deepStrictEqual(yield* of(other), { file: "/x.db", entries: 5 });
+      assert.strictEqual(yield* of('"sharedVerdicts": { "use": "off" }'), null);
+    }),
+  );
+
   it.effect("fills in defaults", () =>
     Effect.gen(function* () {
       const config = yield* ConfigFile.parseText("run.json", full);

@@ -13,14 +13,14 @@ import * as TinyRun from "./TinyRun.ts";
 export type Change = Readonly<Record<string, unknown>>;
 
 /** A run from its beginning to its end. */
-export const whole = Effect.fn(function* (folder: string, change: Change = {}) {
+export const whole = Effect.fn(function* (folder: string, change: Change = {}, sandbox = TinyRun.sandbox) {
   const config = yield* TinyRun.configure(folder, change);
   const { directory } = yield* TinyRun.create(config);
   return yield* Effect.gen(function* () {
     const report = yield* TinyRun.go(config);
     const store = yield* RunStore;
     return { directory, report, events: yield* Report.allEvents, state: yield* store.state };
-  }).pipe(Effect.provide(TinyRun.services(directory)));
+  }).pipe(Effect.provide(TinyRun.services(directory, sandbox)));
 });
 
 /** Waits until so many events of a kind were committed. */

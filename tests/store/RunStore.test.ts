@@ -336,9 +336,12 @@ describe("candidates and the cache", () => {
         assert.deepStrictEqual((yield* store.state).counts.unique, 2);
         yield* store.recordVerdict(a, yield* store.reserveFor(0, 0, 0), verdict("Passed"));
         yield* store.recordVerdict(slow, yield* store.reserveFor(0, 0, 1), verdict("TimedOut"));
-        assert.deepStrictEqual(yield* store.cacheGet(a.cacheKey), verdict("Passed"));
+        assert.deepStrictEqual(yield* store.cacheGet(a.cacheKey), {
+          verdict: verdict("Passed"),
+          origin: "policy:1",
+        });
         assert.strictEqual(yield* store.cacheGet(slow.cacheKey), null);
-        yield* store.recordCached(repeat, verdict("Passed"));
+        yield* store.recordCached(repeat, verdict("Passed"), "repeat");
         yield* store.cachePut([
           { key: a.cacheKey, verdict: verdict("WrongAnswer"), origin: "dataset" },
           { key: "memory", verdict: verdict("OutOfMemory"), origin: "dataset" },
@@ -348,9 +351,10 @@ describe("candidates and the cache", () => {
             origin: "dataset",
           },
         ]);
-        assert.strictEqual((yield* store.cacheGet(a.cacheKey))?.outcome, "Passed", "the first verdict stays");
+        const kept = yield* store.cacheGet(a.cacheKey);
+        assert.strictEqual(kept?.verdict.outcome, "Passed", "the first verdict stays");
         assert.strictEqual(yield* store.cacheGet("memory"), null);
-        assert.strictEqual((yield* store.cacheGet("other"))?.detail, "x is not defined");
+        assert.strictEqual((yield* store.cacheGet("other"))?.verdict.detail, "x is not defined");
         const stored = yield* store.candidates(0, 0);
         assert.deepStrictEqual(
           stored.map(({ decision, outcome }) => [decision, outcome]),

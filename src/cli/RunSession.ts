@@ -68,6 +68,37 @@ const rerankTable = (report: Report): ReadonlyArray<string> => {
     : [table(["policy", "decoding", "best of", "by log-prob", "by critic's score", "by both"], rows)];
 };
 
+/** "12 (4 %)" of so many. */
+const share = (part: number, whole: number): string =>
+  whole === 0 ? String(part) : `${part} (${percent(part / whole)})`;
+
+/** What was spared and what was not worth it, where programs were written online. */
+const savingsTable = ({ generated, savings }: Report): ReadonlyArray<string> => {
+  if (generated === 0) return [];
+  const { free, tests, verdicts } = savings;
+  return [
+    table(
+      [
+        "free: repeats",
+        "equal programs",
+        "syntax",
+        "other runs",
+        "tests not run",
+        "same outcome as before",
+        "changed nothing",
+      ],
+      [
+        [
+          ...[free.repeat, free.equal, free.syntax, free.shared].map(String),
+          share(tests.skipped, tests.run + tests.skipped),
+          share(verdicts.sameOutcome, verdicts.paid),
+          share(verdicts.unchanged, verdicts.paid),
+        ],
+      ],
+    ),
+  ];
+};
+
 /** The report as a table for people. */
 export const reportTable = (report: Report): string => {
   const rows = report.evaluations.map((e) => [
@@ -97,6 +128,7 @@ export const reportTable = (report: Report): string => {
         ],
       ],
     ),
+    ...savingsTable(report),
     ...(report.sandbox === null ? [] : [`Sandboxes: ${SandboxMetrics.describe(report.sandbox)}`]),
   ].join("\n");
 };

@@ -150,6 +150,8 @@ export const RunEvent = Schema.Union([
     outcome: Outcome,
     testsPassed: Schema.Int,
     testsTotal: Schema.Int,
+    /** Of one that was paid for: tests that were begun, where the sandbox told. */
+    testsRun: Schema.optionalKey(Schema.Int),
     cached: Schema.Boolean,
     /** Of a cached one. */
     by: Schema.optionalKey(Free),
@@ -212,6 +214,10 @@ export const RunEvent = Schema.Union([
     passed: Schema.Int,
     unverified: Schema.Int,
     solvedTasks: Schema.Int,
+    /** Of `verified`, by what their verdicts changed; see stages/Changes.ts. */
+    sameOutcome: Schema.optionalKey(Schema.Int),
+    unusable: Schema.optionalKey(Schema.Int),
+    unchanged: Schema.optionalKey(Schema.Int),
   }),
   /** How the sandboxes are doing since this process opened them, after a round, or (-1) after an evaluation. */
   Schema.TaggedStruct("SandboxMeasured", { index: Schema.Int, round: Schema.Int, metrics: SandboxMetrics }),

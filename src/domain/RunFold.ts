@@ -7,7 +7,7 @@
 import { type Account, type Accounts, type Amounts, entries, noAccounts, type Unit } from "./Budget.ts";
 import * as Elapsed from "./Elapsed.ts";
 import type { LoggedEvent, RunEvent } from "./RunEvent.ts";
-import { type Counts, initial, type RunState, type StageState } from "./RunState.ts";
+import { type Counts, initial, type RunState, type Savings, type StageState } from "./RunState.ts";
 
 const withStage = (state: RunState, index: number, change: Partial<StageState>): RunState => ({
   ...state,
@@ -48,6 +48,28 @@ const withCounts = (state: RunState, add: Partial<Counts>): RunState => {
   const counts: { -readonly [K in keyof Counts]: number } = { ...state.counts };
   for (const [key, value] of Object.entries(add)) counts[key as keyof Counts] += value;
   return { ...state, counts };
+};
+
+type Of<T extends RunEvent["_tag"]> = Extract<RunEvent, { readonly _tag: T }>;
+
+const withVerdict = (savings: Savings, event: Of<"VerdictRecorded">): Savings => {
+  const { by, testsRun = 0, testsTotal } = event;
+  if (by !== undefined) return { ...savings, free: { ...savings.free, [by]: savings.free[by] + 1 } };
+  // A program that did not begin a test could have run none: nothing was spared.
+  if (testsRun === 0) return savings;
+  return { ...savings, tests: savings.tests + testsTotal, testsRun: savings.testsRun + testsRun };
+};
+
+const withRound = (savings: Savings, event: Of<"RoundFinished">): Savings => {
+  const { verified, sameOutcome, unusable = 0, unchanged = 0 } = event;
+  if (sameOutcome === undefined) return savings;
+  return {
+    ...savings,
+    verdicts: savings.verdicts + verified,
+    sameOutcome: savings.sameOutcome + sameOutcome,
+    unusable: savings.unusable + unusable,
+    unchanged: savings.unchanged + unchanged,
+  };
 };
 
 /**
@@ -156,10 +178,13 @@ const apply = (state: RunState, at: number, event: RunEvent): RunState => {
       return { ...state, stageBudgets: { ...state.stageBudgets, [stage]: ofStage } };
     }
     case "VerdictRecorded":
-      return withCounts(state, {
-        ...(event.cached ? { cacheHits: 1 } : { verified: 1 }),
-        passed: event.outcome === "Passed" ? 1 : 0,
-      });
+      return {
+        ...withCounts(state, {
+          ...(event.cached ? { cacheHits: 1 } : { verified: 1 }),
+          passed: event.outcome === "Passed" ? 1 : 0,
+        }),
+        savings: withVerdict(state.savings, event),
+      };
     case "SharedVerdictsRead":
       return { ...state, lastSharedRead: { ...state.lastSharedRead, [event.index]: event.round } };
     case "SandboxFaulted":
@@ -167,6 +192,7 @@ const apply = (state: RunState, at: number, event: RunEvent): RunState => {
     case "RoundFinished":
       return {
         ...withCounts(state, { unverified: isNew(state.lastRound, event) ? event.unverified : 0 }),
+        savings: isNew(state.lastRound, event) ? withRound(state.savings, event) : state.savings,
         lastRound: { ...state.lastRound, [event.index]: event.round },
         round: event.round,
         solvedTasks: event.solvedTasks,

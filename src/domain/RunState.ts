@@ -1,7 +1,7 @@
 /** Run state: what the events of a run say together (RunFold.ts), as plain data. */
 import { type Accounts, initialAccounts, type Prices } from "./Budget.ts";
 import type { SandboxMetrics } from "./SandboxMetrics.ts";
-import type { EvaluationResult } from "./RunEvent.ts";
+import type { EvaluationResult, Free } from "./RunEvent.ts";
 
 export type Status = "starting" | "running" | "paused" | "stopped" | "failed" | "finished";
 
@@ -48,6 +48,20 @@ export interface Counts {
   readonly unverified: number;
 }
 
+/** What verifications were spared, and what those that were made came to. */
+export interface Savings {
+  /** Programs of online rounds that were answered without a sandbox, by what answered them. */
+  readonly free: { readonly [F in Free]: number };
+  /** Tests of the programs that were paid for and began: those of the tasks, and of these those that were begun. */
+  readonly tests: number;
+  readonly testsRun: number;
+  /** Of the verdicts that were paid for, in rounds whose log says so: all, and by what they changed (stages/Changes.ts). */
+  readonly verdicts: number;
+  readonly sameOutcome: number;
+  readonly unusable: number;
+  readonly unchanged: number;
+}
+
 export interface RunState {
   readonly runId: string;
   readonly name: string;
@@ -76,6 +90,7 @@ export interface RunState {
   /** In order; one that a resumed run measures again replaces the earlier one. */
   readonly evaluations: ReadonlyArray<{ readonly index: number; readonly result: EvaluationResult }>;
   readonly counts: Counts;
+  readonly savings: Savings;
   /** Online round that finished last, and training tasks solved by then. */
   readonly round: number | null;
   readonly solvedTasks: number;
@@ -138,6 +153,15 @@ export const initial: RunState = {
   unsureMillis: 0,
   evaluations: [],
   counts: { generated: 0, unique: 0, cacheHits: 0, verified: 0, passed: 0, faults: 0, unverified: 0 },
+  savings: {
+    free: { repeat: 0, equal: 0, syntax: 0, shared: 0 },
+    tests: 0,
+    testsRun: 0,
+    verdicts: 0,
+    sameOutcome: 0,
+    unusable: 0,
+    unchanged: 0,
+  },
   round: null,
   solvedTasks: 0,
   validation: null,

@@ -27,6 +27,8 @@ export const Verdict = Schema.Struct({
   testsTotal: Schema.Int,
   /** Index of the first failing test in the task's own numbering, where one failed. */
   firstFailing: Schema.optionalKey(Schema.Int),
+  /** Tests that were begun, where the sandbox can tell: 0 where the program does not compile or load. */
+  testsRun: Schema.optionalKey(Schema.Int),
   cpuSeconds: Schema.Number,
   wallSeconds: Schema.Number,
   /** Runs that it took, where one before told nothing of the program; the other figures are of the last. */

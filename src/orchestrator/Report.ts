@@ -39,6 +39,7 @@ export interface Report {
   /** Programs written online. */
   readonly generated: number;
   readonly faults: number;
+  readonly savings: Savings;
   /** What the sandboxes of the last process did; null where nothing was run. */
   readonly sandbox: SandboxMetrics | null;
   readonly rollbacks: number;
@@ -48,6 +49,36 @@ export interface Report {
   /** Seconds of work: time between the run's stop and its resumption is not counted. */
   readonly seconds: number;
 }
+
+/** Sandbox runs that were not needed, and verdicts that were (docs/verification.md). */
+export interface Savings {
+  /** Programs of online rounds that were answered without a sandbox, by what answered them. */
+  readonly free: RunState.Savings["free"];
+  /** Programs of evaluations: run in a sandbox, answered without, and of these by other runs' verdicts. */
+  readonly evaluations: { readonly run: number; readonly answered: number; readonly shared: number };
+  /** Of the programs that were paid for and began: tests that were begun, and those that the first failure spared. */
+  readonly tests: { readonly run: number; readonly skipped: number };
+  /** Verdicts that were paid for, and what they changed (stages/Changes.ts). */
+  readonly verdicts: Pick<RunState.Savings, "sameOutcome" | "unusable" | "unchanged"> & {
+    readonly paid: number;
+  };
+}
+
+const savingsOf = ({ savings, evaluations }: RunState.RunState): Savings => {
+  const { free, tests, testsRun, verdicts, sameOutcome, unusable, unchanged } = savings;
+  const sum = (of: (result: EvaluationResult) => number): number =>
+    evaluations.reduce((total, { result }) => total + of(result), 0);
+  return {
+    free,
+    evaluations: {
+      run: sum(({ verifications }) => verifications),
+      answered: sum(({ cacheHits }) => cacheHits),
+      shared: sum(({ sharedHits = 0 }) => sharedHits),
+    },
+    tests: { run: testsRun, skipped: tests - testsRun },
+    verdicts: { paid: verdicts, sameOutcome, unusable, unchanged },
+  };
+};
 
 const PAGE = 5000;
 
@@ -98,6 +129,7 @@ export const make = (events: ReadonlyArray<LoggedEvent>): Report => {
     cacheHits: state.counts.cacheHits,
     generated: state.counts.generated,
     faults: state.counts.faults,
+    savings: savingsOf(state),
     sandbox: state.sandboxMetrics,
     rollbacks: state.rollbacks,
     alarms: state.alarms,

@@ -19,6 +19,7 @@ import { Generator } from "../generator/Generator.ts";
 import { RunStore, type StoredCandidate } from "../store/RunStore.ts";
 import * as BestOf from "./BestOf.ts";
 import * as BrokenPrograms from "./BrokenPrograms.ts";
+import * as Changes from "./Changes.ts";
 import * as Choosing from "./Choosing.ts";
 import * as CircuitBreaker from "./CircuitBreaker.ts";
 import * as FreeAnswers from "./FreeAnswers.ts";
@@ -61,12 +62,19 @@ const earlierStages = Effect.fnUntraced(function* (context: RunContext, index: n
   return (yield* Effect.forEach(before, (stage) => store.candidates(stage))).flat();
 });
 
-/** Tasks with a passing program in the offline data or in what was written. */
+/** Outcomes of the problems, from the offline data and from what was written. */
+const outcomesOf = (context: RunContext, written: History) => [
+  ...context.offline.flatMap(({ taskId, reward }) =>
+    reward === null ? [] : [{ taskId, passed: reward === 1 }],
+  ),
+  ...written.flatMap(({ taskId, outcome }) =>
+    outcome === null ? [] : [{ taskId, passed: outcome === "Passed" }],
+  ),
+];
+
+/** Tasks with a passing program among these. */
 const solvedBy = (context: RunContext, written: History): ReadonlySet<string> =>
-  new Set([
-    ...context.offline.filter((e) => e.reward === 1).map(({ taskId }) => taskId),
-    ...written.filter((c) => c.outcome === "Passed").map(({ taskId }) => taskId),
-  ]);
+  new Set(outcomesOf(context, written).flatMap(({ taskId, passed }) => (passed ? [taskId] : [])));
 
 /** Runs rounds until the budget, the cap on programs or the number of rounds is reached. */
 export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, spec: OnlineSpec<E>) {
@@ -172,6 +180,11 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
     candidates = yield* store.candidates(index, round);
     const ran = candidates.filter(({ decision }) => decision === "verified" || decision === "fault");
     yield* CircuitBreaker.check(ran.filter(({ decision }) => decision === "fault").length, ran.length);
+    const changes = Changes.of(
+      outcomesOf(context, [...earlier, ...history]),
+      candidates,
+      Changes.learningOf(trainings, stage.updates),
+    );
     history = [...history, ...candidates];
     const added = yield* Memory.grow(context, stage, candidates);
     if (choice !== null) {
@@ -194,6 +207,7 @@ export const run = Effect.fn("Online.run")(function* <E>(context: RunContext, sp
         passed: candidates.filter(({ outcome }) => outcome === "Passed").length,
         unverified: candidates.filter(({ outcome }) => outcome === null).length,
         solvedTasks: solvedBy(context, [...earlier, ...history]).size,
+        ...changes,
       },
       yield* SandboxFigures.event(index, round),
     );

@@ -136,6 +136,7 @@ const emitVerdict = (tx: Tx, candidate: Candidate, verdict: Verdict, by: Free | 
     outcome: verdict.outcome,
     testsPassed: verdict.testsPassed,
     testsTotal: verdict.testsTotal,
+    ...(by !== null || verdict.testsRun === undefined ? {} : { testsRun: verdict.testsRun }),
     cached: by !== null,
     ...(by === null ? {} : { by }),
   });

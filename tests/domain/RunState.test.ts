@@ -188,6 +188,59 @@ describe("RunState", () => {
     );
   });
 
+  it("sums what was spared and what verdicts changed, a round once", () => {
+    const verdict = (more: object): RunEvent => ({
+      _tag: "VerdictRecorded",
+      index: 2,
+      round: 0,
+      slot: 0,
+      taskId: "t",
+      outcome: "WrongAnswer",
+      testsPassed: 0,
+      testsTotal: 10,
+      cached: false,
+      ...more,
+    });
+    const round: RunEvent = {
+      _tag: "RoundFinished",
+      index: 2,
+      round: 0,
+      verified: 3,
+      cacheHits: 3,
+      passed: 1,
+      unverified: 0,
+      solvedTasks: 9,
+      sameOutcome: 2,
+      unusable: 2,
+      unchanged: 1,
+    };
+    const { savings } = RunFold.replay(
+      log(
+        started,
+        verdict({ testsRun: 1 }),
+        verdict({ testsRun: 10, outcome: "Passed" }),
+        // It did not compile, and of the other nothing is known: neither could have run a test.
+        verdict({ testsRun: 0 }),
+        verdict({}),
+        verdict({ cached: true, by: "repeat" }),
+        verdict({ cached: true, by: "shared" }),
+        // Of a log from before answers were told apart.
+        verdict({ cached: true }),
+        round,
+        round,
+      ),
+    );
+    assert.deepStrictEqual(savings, {
+      free: { repeat: 1, equal: 0, syntax: 0, shared: 1 },
+      tests: 20,
+      testsRun: 11,
+      verdicts: 3,
+      sameOutcome: 2,
+      unusable: 2,
+      unchanged: 1,
+    });
+  });
+
   it("counts a round that a resumed run finishes again once", () => {
     const round: RunEvent = {
       _tag: "RoundFinished",

@@ -81,6 +81,18 @@ describe("choosing what is verified", () => {
         assert.isTrue(of(events, "RoundFinished").some(({ unverified }) => unverified > 0));
         const verified = of(events, "VerdictRecorded").filter(({ cached }) => !cached).length;
         assert.strictEqual(verified, BUDGET);
+        // The report tells what answered the others, and what the verdicts changed.
+        const { free, tests, verdicts } = report.savings;
+        assert.strictEqual(
+          Object.values(free).reduce((a, b) => a + b, 0),
+          report.cacheHits,
+        );
+        assert.strictEqual(verdicts.paid, BUDGET);
+        // A critic learns from every verdict; each of the tasks has two tests.
+        assert.deepInclude(verdicts, { unusable: 0, unchanged: 0 });
+        assert.isAbove(tests.run, 0);
+        assert.isAtMost(tests.run + tests.skipped, 2 * BUDGET);
+        assert.strictEqual((tests.run + tests.skipped) % 2, 0);
       }),
     120_000,
   );

@@ -50,6 +50,24 @@ const hello = { ready: true };
 const said = (passed: number, word: string, detail = "") => [{ passed, outcome: word, detail }];
 
 describe("SlotVerdict", () => {
+  it("says how many tests were begun, and nothing where that cannot be told", () => {
+    const begun = (tests: Tests, what: Seen): number | undefined => {
+      const judged = SlotVerdict.judge(rules, tests, limits, what);
+      return judged.kind === "fault" ? -1 : judged.verdict.testsRun;
+    };
+    // Calls are all asked, whatever was answered; a program that ended while it was asked began that one.
+    assert.strictEqual(begun(calls, seen([hello, { r: 7 }, { r: 2 }])), 2);
+    assert.strictEqual(begun(calls, seen([hello], { ended: { exit: 1 }, errors: "NameError: x" })), 1);
+    assert.strictEqual(begun(calls, seen([{ ready: false, e: "NameError: x" }])), 0);
+    // A checker stops at the first failure.
+    assert.strictEqual(begun(checked, seen(said(0, "WrongAnswer"))), 1);
+    assert.strictEqual(begun(checked, seen(said(1, "WrongAnswer"))), 2);
+    assert.strictEqual(begun(checked, seen(said(1, "RuntimeError", "NameError: x"))), 2);
+    assert.strictEqual(begun(checked, seen(said(2, "Passed"))), 2);
+    assert.strictEqual(begun(checked, seen(said(0, "CompileError", "SyntaxError: x"))), 0);
+    assert.strictEqual(begun(checked, seen(said(0, "RuntimeError", "NameError: x"))), undefined);
+  });
+
   it("passes only on the expected answers or the checker's word", () => {
     assert.strictEqual(outcome(calls, seen([hello, { r: 1 }, { r: 2 }])), "Passed 2");
     assert.strictEqual(outcome(checked, seen(said(2, "Passed"))), "Passed 2");

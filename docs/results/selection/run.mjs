@@ -136,6 +136,45 @@ const print = () => {
       ]);
     }
   }
+  printSavings(methods, reports);
+};
+/** What was spared, and what of what was paid for changed nothing: means over the seeds. */
+const printSavings = (methods, reports) => {
+  const columns = [
+    ["programs written", ({ generated }) => generated],
+    ["verified", ({ budget }) => budget.verifications.spent],
+    ["repeats", ({ savings }) => savings.free.repeat],
+    ["equal programs", ({ savings }) => savings.free.equal],
+    ["syntax", ({ savings }) => savings.free.syntax],
+    ["other runs", ({ savings }) => savings.free.shared],
+    ["tests not run", ({ savings: { tests } }) => share(tests.skipped, tests.run + tests.skipped)],
+    ["same outcome", ({ savings: { verdicts } }) => share(verdicts.sameOutcome, verdicts.paid)],
+    ["no update learns from it", ({ savings: { verdicts } }) => share(verdicts.unusable, verdicts.paid)],
+    ["changed nothing", ({ savings: { verdicts } }) => share(verdicts.unchanged, verdicts.paid)],
+  ];
+  console.log(
+    "\nProgram by program, means over the seeds: answered without a sandbox; tests that a first failure spared; and what the verdicts changed (docs/verification.md)\n",
+  );
+  row(["strategy", "seeds", ...columns.map(([name]) => name)]);
+  row(Array(columns.length + 2).fill("---"));
+  for (const method of methods) {
+    // Reports from before savings were counted have none.
+    const of = reports.filter(({ method: its, report }) => its === method && report.savings !== undefined);
+    row([
+      method,
+      of.length,
+      ...columns.map(([, value]) => mean(of.map(({ report }) => value(report)).filter((x) => x !== null))),
+    ]);
+  }
+};
+/** A share as "12.3 %"; null of nothing. */
+const share = (part, whole) => (whole === 0 ? null : { percent: (100 * part) / whole });
+const mean = (list) => {
+  if (list.length === 0) return "-";
+  const isShare = typeof list[0] === "object";
+  const values = list.map((x) => (isShare ? x.percent : x));
+  const value = values.reduce((a, b) => a + b, 0) / values.length;
+  return `${value.toFixed(1)}${isShare ? " %" : ""}`;
 };
 const summary = (list) => (list.length === 0 ? "-" : interval.summary(list));
 const row = (cells) => console.log(`| ${cells.join(" | ")} |`);

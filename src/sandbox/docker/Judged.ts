@@ -107,6 +107,7 @@ const notCompiled = (task: Task, compiled: Protocol.Compiled, limits: Limits): J
     testsPassed: 0,
     testsTotal: testCount(task.tests),
     ...(testCount(task.tests) > 0 ? { firstFailing: 0 } : {}),
+    testsRun: 0,
     cpuSeconds: compiled.cpuSeconds,
     wallSeconds: compiled.wallSeconds,
     detail: whyNot(compiled).slice(0, 300),

@@ -28,12 +28,14 @@ export interface Result {
   /** Which test that was, in the task's numbering; absent where it was none of them. */
   readonly firstFailing?: number | undefined;
   readonly output?: string | undefined;
+  /** Tests that were begun; absent where that cannot be told. */
+  readonly run?: number | undefined;
 }
 
 export const fault = (reason: string, retry: boolean): Judgement => ({ kind: "fault", reason, retry });
 
 export const conclude = (
-  { total, passed, failure, firstFailing, output }: Result,
+  { total, passed, failure, firstFailing, output, run }: Result,
   { cpuSeconds, wallSeconds, memoryBytes }: Pick<Seen, "cpuSeconds" | "wallSeconds" | "memoryBytes">,
 ): Judgement => ({
   kind: "verdict",
@@ -43,6 +45,7 @@ export const conclude = (
     testsPassed: passed,
     testsTotal: total,
     ...(firstFailing === undefined ? {} : { firstFailing }),
+    ...(run === undefined ? {} : { testsRun: run }),
     cpuSeconds,
     wallSeconds,
     memoryBytes,

@@ -26,11 +26,17 @@ export const judge = (rules: CallAnswer.Rules, tests: Tests, limits: Limits, see
     : judgeChecker(tests, limits, parsed.messages, seen);
 };
 
-/** A run that ended at test `passed`, all before it passed; behind the last one where all did. */
-const stopped = (tests: Tests, seen: Seen, passed: number, failure: Failure | undefined): Judgement => {
+/** A run that ended at test `passed`, all before it passed; behind the last one where all did. `run`: tests begun. */
+const stopped = (
+  tests: Tests,
+  seen: Seen,
+  passed: number,
+  failure: Failure | undefined,
+  run?: number,
+): Judgement => {
   const total = testCount(tests);
   const firstFailing = failure !== undefined && passed < total ? passed : undefined;
-  return conclude({ total, passed, failure, firstFailing, output: seen.output }, seen);
+  return conclude({ total, passed, failure, firstFailing, output: seen.output, run }, seen);
 };
 
 const killedFromOutside = (seen: Seen): Judgement =>
@@ -54,7 +60,7 @@ const judgeCalls = (
     const said = hello["e"];
     const error = Ending.raised(typeof said === "string" ? said : "an error that is no text");
     const failure: Failure = hello["stage"] === "compile" ? { ...error, outcome: "CompileError" } : error;
-    return stopped(tests, seen, 0, failure);
+    return stopped(tests, seen, 0, failure, 0);
   }
   const accepts = CallAnswer.judge(rules, tests);
   const total = testCount(tests);
@@ -67,9 +73,17 @@ const judgeCalls = (
     if (failure === undefined) passed += 1;
     else first ??= { firstFailing: index, failure };
   }
-  if (first !== undefined) return conclude({ total, passed, ...first, output: seen.output }, seen);
+  // All calls are asked, whatever is answered: the program's process knows of no failure.
+  const run = Math.min(total, answers.length + (gone === undefined ? 0 : 1));
+  if (first !== undefined) return conclude({ total, passed, ...first, output: seen.output, run }, seen);
   const more = answers.length > total ? malformed("more answers than calls") : undefined;
-  return stopped(tests, seen, passed, more ?? (seen.killed === "output" ? Ending.outputLimit : undefined));
+  return stopped(
+    tests,
+    seen,
+    passed,
+    more ?? (seen.killed === "output" ? Ending.outputLimit : undefined),
+    run,
+  );
 };
 
 /** What is wrong with the answer to the task's test `index`. */
@@ -109,14 +123,22 @@ const judgeChecker = (
   const { passed, outcome, detail, first } = said;
   const failed = (failure: Failure): Judgement => {
     const firstFailing = first ?? (passed < total ? passed : undefined);
-    return conclude({ total, passed, failure, firstFailing, output: seen.output }, seen);
+    const run = tests.counts === true ? undefined : begunOf(said, total);
+    return conclude({ total, passed, failure, firstFailing, output: seen.output, run }, seen);
   };
   if (outcome === "BadTest") return fault(`the task's tests fail by themselves: ${detail}`, false);
   if (outcome === "Gone") return gone === undefined ? killedFromOutside(seen) : failed(gone);
   if (outcome === "RuntimeError") return failed(Ending.raised(detail));
   if (outcome !== "Passed") return failed({ outcome, detail });
   if (passed !== total) return fault("the checker miscounted", false);
-  return stopped(tests, seen, passed, seen.killed === "output" ? Ending.outputLimit : undefined);
+  return stopped(tests, seen, passed, seen.killed === "output" ? Ending.outputLimit : undefined, passed);
+};
+
+/** Tests that a checker began, which stops at the first failure; undefined where the program may have ended before. */
+const begunOf = ({ passed, outcome }: typeof CheckerVerdict.Type, total: number): number | undefined => {
+  if (outcome === "CompileError") return 0;
+  if (passed === 0 && (outcome === "RuntimeError" || outcome === "Gone")) return undefined;
+  return Math.min(total, passed + 1);
 };
 
 const malformed = (detail: string): Failure => ({ outcome: "Malformed", detail });

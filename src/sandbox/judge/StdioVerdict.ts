@@ -67,11 +67,12 @@ export const judge = (tests: StdioTests, limits: Limits, seen: Seen): Judgement 
   if (place === -1) {
     return frames.length < total
       ? fault(`the supervisor ran ${frames.length} of ${total} tests (${seen.errors})`, true)
-      : conclude({ total, passed: total }, seen);
+      : conclude({ total, passed: total, run: total }, seen);
   }
   const failure = failures[place];
   const passed = tests.counts === true ? failures.filter((f) => f === undefined).length : place;
-  return conclude({ total, passed, failure, firstFailing: order[place], output: frames[place]?.out }, seen);
+  const result = { total, passed, failure, firstFailing: order[place], output: frames[place]?.out };
+  return conclude({ ...result, run: frames.length }, seen);
 };
 
 const framesOf = (seen: Seen): ReadonlyArray<TestFrame> | undefined => {

@@ -37,6 +37,7 @@ export interface Report {
   /** "BadTest": the tests failed by themselves, which says nothing about the program. */
   readonly outcome: Outcome | "BadTest";
   readonly testsPassed: number;
+  readonly testsRun: number;
   /** Places in the job's tests. */
   readonly firstFailing?: number;
   readonly detail?: string;
@@ -117,6 +118,7 @@ export const run = (
   const kind = job.tests.kind;
   const total = kind === "call" ? job.tests.cases.length : job.tests.asserts.length;
   let passed = 0;
+  let testsRun = 0;
   let first: { readonly index: number; readonly failure: Failure } | undefined;
   const note = (index: number, failure: Failure | undefined): void => {
     if (failure === undefined) passed += 1;
@@ -131,6 +133,7 @@ export const run = (
         ? calls(subject, job.tests.cases)
         : asserts(realms, subject, job, stop, stopped);
     for (let index = 0; index < total; index++) {
+      testsRun += 1;
       note(index, test(index));
       if (subject.over || (first !== undefined && !job.counts)) break;
     }
@@ -142,6 +145,7 @@ export const run = (
     report: {
       outcome: first?.failure.outcome ?? "Passed",
       testsPassed: passed,
+      testsRun,
       ...(first === undefined || total === 0 ? {} : { firstFailing: first.index }),
       ...(first === undefined ? {} : { detail: first.failure.detail }),
       output: broken ? "" : subject.printed(),

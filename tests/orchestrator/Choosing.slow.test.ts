@@ -90,7 +90,6 @@ describe("choosing what is verified", () => {
         assert.strictEqual(verdicts.paid, BUDGET);
         // A critic learns from every verdict; each of the tasks has two tests.
         assert.deepInclude(verdicts, { unusable: 0, unchanged: 0 });
-        assert.isAbove(tests.run, 0);
         assert.isAtMost(tests.run + tests.skipped, 2 * BUDGET);
         assert.strictEqual((tests.run + tests.skipped) % 2, 0);
       }),

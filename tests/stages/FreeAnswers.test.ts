@@ -93,6 +93,9 @@ describe("other runs' verdicts", () => {
           );
           const store = yield* RunStore;
           assert.strictEqual((yield* store.budget("verifications")).spent, PROGRAMS - 2);
+          const { free, tests, testsRun } = (yield* store.state).savings;
+          assert.deepStrictEqual(free, { repeat: 0, equal: 0, syntax: 0, shared: 2 });
+          assert.deepStrictEqual([tests, testsRun], [PROGRAMS - 2, PROGRAMS - 2]);
           assert.deepStrictEqual(yield* store.cacheGet("key-4"), {
             verdict: Fixture.verdict("WrongAnswer"),
             origin: "shared",

@@ -7,7 +7,6 @@
  */
 import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
-import type { Task } from "../domain/Task.ts";
 import * as Overlap from "./Overlap.ts";
 import { normalise } from "./Statement.ts";
 
@@ -25,23 +24,33 @@ export class Contaminated extends Schema.TaggedError<Contaminated>()("Contaminat
 }
 
 export interface Same {
-  readonly evaluated: Task;
-  readonly trained: Task;
+  readonly evaluated: Overlap.Problem;
+  readonly trained: Overlap.Problem;
   readonly by: "id" | "statement";
 }
 
-/** Pairs of an evaluated task and the training task that it equals. */
+/**
+ * Pairs of an evaluated task and the training task that it equals, the last one of several. The training tasks are
+ * gone through once.
+ */
 export const overlap = (
-  trainTasks: ReadonlyArray<Task>,
-  evalTasks: ReadonlyArray<Task>,
+  trainTasks: Iterable<Overlap.Problem>,
+  evalTasks: ReadonlyArray<Overlap.Problem>,
 ): ReadonlyArray<Same> => {
-  const ids = new Map(trainTasks.map((task) => [task.id, task]));
-  const statements = new Map(trainTasks.map((task) => [normalise(task.statement), task]));
+  const ids = new Map<string, Overlap.Problem | null>(evalTasks.map(({ id }) => [id, null]));
+  const statements = new Map<string, Overlap.Problem | null>(
+    evalTasks.map(({ statement }) => [normalise(statement), null]),
+  );
+  for (const trained of trainTasks) {
+    if (ids.has(trained.id)) ids.set(trained.id, trained);
+    const statement = normalise(trained.statement);
+    if (statements.has(statement)) statements.set(statement, trained);
+  }
   return evalTasks.flatMap((evaluated): ReadonlyArray<Same> => {
     const same = ids.get(evaluated.id);
-    if (same !== undefined) return [{ evaluated, trained: same, by: "id" }];
+    if (same) return [{ evaluated, trained: same, by: "id" }];
     const alike = statements.get(normalise(evaluated.statement));
-    return alike === undefined ? [] : [{ evaluated, trained: alike, by: "statement" }];
+    return alike ? [{ evaluated, trained: alike, by: "statement" }] : [];
   });
 };
 
@@ -58,10 +67,13 @@ const isRefused = ({ statement, solution }: Overlap.Pair): boolean =>
   statement.share >= REFUSED.statementAlone ||
   (statement.share >= REFUSED.statement && (solution?.share ?? 0) >= REFUSED.solution);
 
-/** All pairs that share enough, the equal ones first, then by what they share. */
+/**
+ * All pairs that share enough, the equal ones first, then by what they share. The training tasks are gone through
+ * twice, and only those of a pair are held.
+ */
 export const pairs = (
-  trainTasks: ReadonlyArray<Task>,
-  evalTasks: ReadonlyArray<Task>,
+  trainTasks: Iterable<Overlap.Problem>,
+  evalTasks: ReadonlyArray<Overlap.Problem>,
   options: Overlap.Options = Overlap.OPTIONS,
 ): ReadonlyArray<Pair> => {
   const equal = overlap(trainTasks, evalTasks);
@@ -104,8 +116,8 @@ export type Mode = "refuse" | "exact" | "report";
 
 /** Fails where a task is both trained on and evaluated; what the mode lets pass is a warning in the log. */
 export const check = Effect.fnUntraced(function* (
-  trainTasks: ReadonlyArray<Task>,
-  evalTasks: ReadonlyArray<Task>,
+  trainTasks: Iterable<Overlap.Problem>,
+  evalTasks: ReadonlyArray<Overlap.Problem>,
   mode: Mode = "refuse",
 ): Effect.fn.Return<void, Contaminated> {
   const found = pairs(trainTasks, evalTasks, {

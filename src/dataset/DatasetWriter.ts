@@ -1,5 +1,5 @@
 /**
- * Writes a dataset directory in Arrow segments, as a stream: memory holds one segment of each table and the tasks' ids.
+ * Writes a dataset directory in Arrow segments, as a stream: memory holds one segment of each table and a hash of each task's id.
  *
  * It writes into DIRECTORY.partial and renames that into place when it is whole, so that DIRECTORY is never half-made.
  * After a `commit` an interrupted writer can be resumed, and ends with the same bytes as one that was not.
@@ -13,6 +13,7 @@ import type { Attempt } from "../domain/Attempt.ts";
 import type { Split, Task } from "../domain/Task.ts";
 import { taskFault } from "./Checks.ts";
 import { DatasetError } from "./DatasetError.ts";
+import { Keys } from "./Keys.ts";
 import * as Manifest from "./Manifest.ts";
 import * as Columns from "./store/Columns.ts";
 import * as Disk from "./store/Disk.ts";
@@ -124,7 +125,7 @@ export const make = Effect.fn("DatasetWriter.make")(function* (
           : taskFault(task);
         if (fault !== undefined) throw new DatasetError({ path: directory, ...fault });
         add(Columns.tasks, tasks, task, `task "${task.id}"`);
-        ids.add(task.id);
+        ids.add(task.id, 0);
         splits[task.split] += 1;
       }),
     attempt: (attempt) =>
@@ -174,7 +175,7 @@ export const make = Effect.fn("DatasetWriter.make")(function* (
 interface Opened {
   readonly tasks: TableWriter;
   readonly attempts: TableWriter;
-  readonly ids: Set<string>;
+  readonly ids: Keys;
   readonly splits: Record<Split, number>;
   readonly resumed: Schema.Json | null;
 }
@@ -194,10 +195,10 @@ const opened = (directory: string, partial: string, options: Options, disk: Disk
   else removeStale(partial, commit, disk);
   for (const part of ["tasks", "attempts", Journal.JOURNAL]) disk.makeDirectory(nodePath.join(partial, part));
 
-  const ids = new Set<string>();
+  const ids = new Keys();
   const splits: Record<Split, number> = { train: 0, validation: 0, test: 0 };
   const count = (id: Columns.Cell, split: Columns.Cell): void => {
-    if (typeof id === "string") ids.add(id);
+    if (typeof id === "string") ids.add(id, 0);
     if (split === "train" || split === "validation" || split === "test") splits[split] += 1;
   };
   const table = <R>(of: Columns.Table<R>): TableWriter => {

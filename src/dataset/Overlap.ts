@@ -11,6 +11,16 @@ import * as Normalise from "../syntax/Normalise.ts";
 import * as MinHash from "./curate/MinHash.ts";
 import { normalise } from "./Statement.ts";
 
+/** What is looked at of a task; its tests, which may be large, need not be held. */
+export type Problem = Pick<Task, "id" | "language" | "statement" | "reference">;
+
+export const problemOf = ({ id, language, statement, reference }: Task): Problem => ({
+  id,
+  language,
+  statement,
+  ...(reference === undefined ? {} : { reference }),
+});
+
 export interface Options {
   /** Words an n-gram of statements, tokens one of solutions. */
   readonly words: number;
@@ -19,8 +29,8 @@ export interface Options {
   readonly leastStatement: number;
   readonly leastSolution: number;
   readonly statementAlone: number;
-  /** Solutions of a task beside its reference: programs that pass. */
-  readonly solutions: ReadonlyMap<string, ReadonlyArray<string>>;
+  /** Solutions of a task beside its reference: programs that pass. Asked for tasks of which enough is shared. */
+  readonly solutions: (taskId: string) => ReadonlyArray<string>;
 }
 
 /** Five words: MBPP's statements have fifteen, and with ten one word changed leaves next to nothing shared. */
@@ -30,7 +40,7 @@ export const OPTIONS: Options = {
   leastStatement: 0.5,
   leastSolution: 0.8,
   statementAlone: 0.8,
-  solutions: new Map(),
+  solutions: () => [],
 };
 
 export interface Shared {
@@ -42,14 +52,14 @@ export interface Shared {
 }
 
 export interface Pair {
-  readonly evaluated: Task;
-  readonly trained: Task;
+  readonly evaluated: Problem;
+  readonly trained: Problem;
   readonly statement: Shared;
   /** null where one of the two has no solution. */
   readonly solution: Shared | null;
 }
 
-const words = (task: Task): ReadonlyArray<string> => {
+const words = (task: Problem): ReadonlyArray<string> => {
   const text = normalise(task.statement);
   return text === "" ? [] : text.split(" ");
 };
@@ -117,15 +127,15 @@ interface Program {
   readonly grams: MinHash.HashSet;
 }
 
-/** Solutions in their normal form, made when they are first asked for. */
+/** Solutions in their normal form, made when they are first asked for, and held no longer than their task. */
 const solutionsOf = (options: Options) => {
-  const known = new Map<Task, ReadonlyArray<Program>>();
-  return (task: Task): ReadonlyArray<Program> => {
+  const known = new WeakMap<Problem, ReadonlyArray<Program>>();
+  return (task: Problem): ReadonlyArray<Program> => {
     const there = known.get(task);
     if (there !== undefined) return there;
     const programs = new Set([
       ...(task.reference === undefined ? [] : [task.reference]),
-      ...(options.solutions.get(task.id) ?? []),
+      ...options.solutions(task.id),
     ]);
     const made = [...programs].map((program): Program => {
       const tokens = Normalise.tokens(task.language, program);
@@ -158,7 +168,7 @@ const shared = (value: number, a: ReadonlyArray<string>, b: ReadonlyArray<string
   return { share: value, run: run.join(" "), length: run.length };
 };
 
-const withRuns = (evaluated: Task, trained: Task, statement: number, best: Best | null): Pair => ({
+const withRuns = (evaluated: Problem, trained: Problem, statement: number, best: Best | null): Pair => ({
   evaluated,
   trained,
   statement: shared(statement, words(evaluated), words(trained)),
@@ -166,7 +176,7 @@ const withRuns = (evaluated: Task, trained: Task, statement: number, best: Best 
 });
 
 /** What two tasks share. */
-export const compare = (trained: Task, evaluated: Task, options: Options = OPTIONS): Pair => {
+export const compare = (trained: Problem, evaluated: Problem, options: Options = OPTIONS): Pair => {
   const a = grams(words(evaluated), options.words);
   const b = grams(words(trained), options.words);
   const solutions = solutionsOf(options);
@@ -178,38 +188,35 @@ export const compare = (trained: Task, evaluated: Task, options: Options = OPTIO
 /**
  * Pairs that share enough. An index of the evaluated statements' n-grams is held; the training tasks are gone through
  * once, and only what shares enough of a statement has its solutions looked at.
+ *
+ * Who shares a part of n n-grams has one of any n less that part plus one of them: the rarest are asked for, as those
+ * that every task has ("write a function to find") would name all (prefix filtering: Chaudhuri et al. 2006).
  */
 export const pairs = (
-  trainTasks: Iterable<Task>,
-  evalTasks: ReadonlyArray<Task>,
+  trainTasks: Iterable<Problem>,
+  evalTasks: ReadonlyArray<Problem>,
   options: Options = OPTIONS,
 ): ReadonlyArray<Pair> => {
   const index = new Map<number, Array<number>>();
-  const sizes = evalTasks.map((task, number) => {
+  const sets = evalTasks.map((task, number) => {
     const set = grams(words(task), options.words);
     for (const hash of set) {
       const places = index.get(hash);
       if (places === undefined) index.set(hash, [number]);
       else places.push(number);
     }
-    return set.length;
+    return set;
   });
   const solutions = solutionsOf(options);
   const least = Math.min(options.leastStatement, options.statementAlone);
   const out: Array<Pair> = [];
-  const counts = new Uint32Array(evalTasks.length);
   for (const trained of trainTasks) {
     const set = grams(words(trained), options.words);
-    const touched: Array<number> = [];
-    for (const hash of set) {
-      for (const number of index.get(hash) ?? []) {
-        if (counts[number] === 0) touched.push(number);
-        counts[number]++;
-      }
-    }
-    for (const number of touched) {
-      const statement = share(counts[number], set.length, sizes[number]);
-      counts[number] = 0;
+    const rarest = Array.from(set, (hash) => index.get(hash) ?? [])
+      .sort((a, b) => a.length - b.length)
+      .slice(0, set.length - Math.max(1, Math.ceil(least * set.length - 1e-9)) + 1);
+    for (const number of [...new Set(rarest.flat())].sort((a, b) => a - b)) {
+      const statement = share(common(set, sets[number]), set.length, sets[number].length);
       if (statement < least) continue;
       const evaluated = evalTasks[number];
       const best =

@@ -135,16 +135,18 @@ describe("Overlap", () => {
     const text = fc
       .array(fc.constantFrom("sort", "list", "sum", "the", "of"), { minLength: 1, maxLength: 12 })
       .map((w) => w.join(" "));
+    const texts = fc.array(text, { maxLength: 6 });
     fc.assert(
-      fc.property(fc.array(text, { maxLength: 6 }), fc.array(text, { maxLength: 6 }), (some, others) => {
+      fc.property(texts, texts, fc.constantFrom(0.1, 0.5, 0.8, 1), (some, others, least) => {
+        const options = { ...Overlap.OPTIONS, words: 2, statementAlone: least };
         const train = some.map((s, i) => task(`t${i}`, s));
         const held = others.map((s, i) => task(`e${i}`, s));
         const all = train
-          .flatMap((t) => held.map((e) => Overlap.compare(t, e)))
-          .filter(({ statement: s }) => s.share >= 0.8);
+          .flatMap((t) => held.map((e) => Overlap.compare(t, e, options)))
+          .filter(({ statement: s }) => s.share >= least);
         const ids = (pairs: ReadonlyArray<Overlap.Pair>) =>
           pairs.map(({ evaluated, trained: t }) => `${t.id} ${evaluated.id}`);
-        assert.sameMembers(ids(Overlap.pairs(train, held)), ids(all));
+        assert.sameMembers(ids(Overlap.pairs(train, held, options)), ids(all));
       }),
     );
   });

@@ -7,8 +7,10 @@ import * as Flag from "effect/cli/Flag";
 import * as Augment from "../../dataset/augment/Augment.ts";
 import * as Jobs from "../../dataset/verify/Jobs.ts";
 import type { Attempt } from "../../domain/Attempt.ts";
+import type { Task } from "../../domain/Task.ts";
 import * as Inference from "../Inference.ts";
 import { json, print, table } from "../Output.ts";
+import * as Curate from "./Curate.ts";
 import * as Rewrite from "./Rewrite.ts";
 import * as Verification from "./Verification.ts";
 
@@ -125,45 +127,58 @@ export const augment = Command.make(
     const kinds = yield* parseKinds(options.kinds);
     const source = yield* Rewrite.open(options.dataset);
     const { perTask, seed, equivalents, counts, names } = options;
-    const made = Augment.generate(source, { kinds, perTask, seed, names });
-    const programs = { tasks: source.tasks, attempts: Rewrite.records(made.programs) };
-    const plan = Jobs.plan(programs, { what: "attempts", unlabelled: false, sample: null, seed });
+    const maker = yield* Curate.reading(() => Augment.maker(source, { kinds, perTask, seed, names }));
+    const programKinds = kinds.filter((kind) => Augment.PROGRAM_KINDS.some((one) => one === kind));
+    // What sandboxes judge is in memory; all else is made anew where it is written, as datasets may be large.
+    const toJudge: Array<Attempt> = [];
+    if (options.verify) {
+      yield* Curate.reading(() => {
+        for (const made of maker(programKinds)) toJudge.push(...made.programs);
+      });
+    }
     const decides = { command: "augment", kinds, perTask, seed, names };
+    const programs = { tasks: source.tasks, attempts: Rewrite.records(toJudge) };
+    const { jobs } = Jobs.plan(programs, { what: "attempts", unlabelled: false, sample: null, seed });
     const ran = options.verify
-      ? yield* Verification.run(
-          { source: programs, jobs: plan.jobs, dataset: source.fingerprint, decides },
-          options,
-        )
+      ? yield* Verification.run({ source: programs, jobs, dataset: source.fingerprint, decides }, options)
       : null;
     if (ran?.stopped === true) return;
 
     const figures = tally();
-    const fresh: Array<Attempt> = [];
-    const keep = (attempt: Attempt): void => {
-      figures.keep(attempt);
-      fresh.push(attempt);
-    };
-    for (const attempt of made.programs) {
-      const settled: Augment.Settled =
-        ran === null
-          ? { kept: attempt }
-          : Augment.settle(attempt, ran.answers.get(Jobs.key(attempt.taskId, attempt.program)), {
-              equivalents,
-            });
-      if ("kept" in settled) keep(settled.kept);
-      else figures.drop(attempt.origin, settled.dropped);
+    let [variants, fresh, without] = [0, 0, 0];
+    function* tasks(): Iterable<Task> {
+      yield* source.tasks;
+      for (const made of maker(kinds.filter((kind) => kind === "statements"))) {
+        variants += made.variants.length;
+        if (made.passing === 0) without += 1;
+        for (const { task } of made.variants) yield task;
+      }
     }
-    for (const repair of made.repairs) keep(repair);
-    for (const { attempts } of made.variants) fresh.push(...attempts);
-
-    const summary: Summary = {
-      out: options.out,
-      verifications: ran?.spent ?? 0,
-      tasks: { before: source.tasks.length, variants: made.variants.length, withoutPassing: made.without },
-      attempts: { before: source.attempts.length, after: source.attempts.length + fresh.length },
-      origins: figures.rows(),
-      dropped: figures.reasons(),
-    };
+    function* generated(): Iterable<Attempt> {
+      if (ran === null) for (const made of maker(programKinds)) yield* made.programs;
+      for (const attempt of toJudge) {
+        const answer = ran?.answers.get(Jobs.key(attempt.taskId, attempt.program));
+        const settled = Augment.settle(attempt, answer, { equivalents });
+        if ("kept" in settled) yield settled.kept;
+        else figures.drop(attempt.origin, settled.dropped);
+      }
+      for (const made of maker(kinds.filter((kind) => kind === "repairs"))) yield* made.repairs;
+    }
+    function* attempts(): Iterable<Attempt> {
+      yield* source.attempts;
+      for (const attempt of generated()) {
+        figures.keep(attempt);
+        fresh += 1;
+        yield attempt;
+      }
+      for (const made of maker(kinds.filter((kind) => kind === "statements"))) {
+        for (const variant of made.variants) {
+          fresh += variant.attempts.length;
+          yield* variant.attempts;
+        }
+      }
+    }
+    const verifications = ran?.spent ?? 0;
     yield* Rewrite.write(source, options, {
       command: "augment",
       options: {
@@ -174,18 +189,23 @@ export const augment = Command.make(
         limit: Option.getOrNull(options.limit),
         ...(ran === null ? {} : { sandbox: ran.sandbox }),
       },
-      counts: {
-        verifications: summary.verifications,
-        variants: made.variants.length,
-        kept: summary.attempts.after - summary.attempts.before,
-        ...Object.fromEntries(Object.entries(summary.dropped).map(([k, n]) => [`dropped ${k}`, n])),
-      },
-      tasks: Rewrite.joined(
-        source.tasks,
-        made.variants.map(({ task }) => task),
-      ),
-      attempts: Rewrite.joined(source.attempts, fresh),
+      counts: () => ({
+        verifications,
+        variants,
+        kept: fresh,
+        ...Object.fromEntries(Object.entries(figures.reasons()).map(([k, n]) => [`dropped ${k}`, n])),
+      }),
+      tasks: tasks(),
+      attempts: attempts(),
     });
+    const summary: Summary = {
+      out: options.out,
+      verifications,
+      tasks: { before: source.tasks.length, variants, withoutPassing: without },
+      attempts: { before: source.attempts.length, after: source.attempts.length + fresh },
+      origins: figures.rows(),
+      dropped: figures.reasons(),
+    };
     yield* Verification.forget(options.out);
     yield* print(options.json, summary, render);
   }, Effect.scoped),

@@ -4,6 +4,7 @@ import * as Command from "effect/cli/Command";
 import * as Flag from "effect/cli/Flag";
 import * as Balance from "../../dataset/curate/Balance.ts";
 import * as Dedupe from "../../dataset/curate/Dedupe.ts";
+import * as Groups from "../../dataset/curate/Groups.ts";
 import { Outcome } from "../../domain/Verdict.ts";
 import * as Inference from "../Inference.ts";
 import { json, percent, print, table } from "../Output.ts";
@@ -96,17 +97,26 @@ export const balance = Command.make(
     const source = yield* Rewrite.open(options.dataset);
     const chooser = { seed, cap, difficulty, outcomes, oneSided: options.oneSided === "keep" };
     const { keep, before, after } = yield* Curate.reading(() => {
-      const groups = new Map<string, Array<Balance.Labelled>>();
+      const { length } = source.attempts;
+      // Of each attempt the outcome's number and one; 0: none.
+      const outcomeOf = new Uint8Array(length);
       let number = 0;
-      for (const { taskId, outcome } of source.attempts) {
-        const group = groups.get(taskId);
-        const one = { number: number++, outcome };
-        if (group === undefined) groups.set(taskId, [one]);
-        else group.push(one);
-      }
-      const marks = new Uint8Array(number);
+      const groups = Groups.byTask(
+        Groups.each(source.attempts, ({ taskId, outcome }) => {
+          outcomeOf[number++] = outcome === undefined ? 0 : 1 + Outcome.literals.indexOf(outcome);
+          return taskId;
+        }),
+        length,
+      );
+      const marks = new Uint8Array(length);
       const sides = { before: side(), after: side() };
-      for (const [taskId, group] of groups) {
+      for (let at = 0; at < groups.size; at++) {
+        const numbers = groups.at(at);
+        const group = Array.from(
+          numbers,
+          (one): Balance.Labelled => ({ number: one, outcome: Outcome.literals[outcomeOf[one] - 1] }),
+        );
+        const { taskId } = source.attempts.at(numbers[0]);
         for (const chosen of Balance.choose(taskId, group, chooser)) marks[chosen] = 1;
         count(sides.before, group);
         count(

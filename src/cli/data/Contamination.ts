@@ -4,6 +4,7 @@ import * as Argument from "effect/cli/Argument";
 import * as Command from "effect/cli/Command";
 import * as Flag from "effect/cli/Flag";
 import * as Contamination from "../../dataset/Contamination.ts";
+import * as Groups from "../../dataset/curate/Groups.ts";
 import type { DatasetReader } from "../../dataset/DatasetReader.ts";
 import * as Overlap from "../../dataset/Overlap.ts";
 import type { Task } from "../../domain/Task.ts";
@@ -15,13 +16,25 @@ import * as Rewrite from "./Rewrite.ts";
 /** Passing programs of a task that are looked at beside its reference. */
 const PROGRAMS = 3;
 
-const passing = (reader: DatasetReader, into: Map<string, Array<string>>): void => {
-  for (const { taskId, program, outcome } of reader.attempts) {
-    if (outcome !== "Passed") continue;
-    const programs = into.get(taskId);
-    if (programs === undefined) into.set(taskId, [program]);
-    else if (programs.length < PROGRAMS) programs.push(program);
-  }
+/** Passing programs of a task in one of the datasets, looked up where a task is asked for. */
+const passing = (readers: ReadonlyArray<DatasetReader>) => {
+  const groups = readers.map(({ attempts }) =>
+    Groups.byTask(
+      Groups.each(attempts, ({ taskId }) => taskId),
+      attempts.length,
+    ),
+  );
+  return (taskId: string): ReadonlyArray<string> => {
+    const programs: Array<string> = [];
+    for (const [i, { attempts }] of readers.entries()) {
+      for (const number of groups[i].of(taskId)) {
+        if (programs.length === PROGRAMS) return programs;
+        const { program, outcome } = attempts.at(number);
+        if (outcome === "Passed") programs.push(program);
+      }
+    }
+    return programs;
+  };
 };
 
 interface Line {
@@ -69,8 +82,14 @@ const render = ({ training, evaluation, refused, told, pairs }: Summary): string
 
 type Which = "train" | "held-out" | "all";
 
-const chosen = (tasks: Iterable<Task>, which: Which): ReadonlyArray<Task> =>
-  [...tasks].filter(({ split }) => which === "all" || (split === "train") === (which === "train"));
+/** The chosen tasks without their tests, read each time they are gone through. */
+const chosen = (tasks: Iterable<Task>, which: Which): Iterable<Overlap.Problem> => ({
+  *[Symbol.iterator]() {
+    for (const task of tasks) {
+      if (which === "all" || (task.split === "train") === (which === "train")) yield Overlap.problemOf(task);
+    }
+  },
+});
 
 const side = (name: string, what: string, usual: Which) =>
   Flag.Literals(name, ["train", "held-out", "all"]).pipe(
@@ -113,41 +132,40 @@ export const contamination = Command.make(
     const trained = yield* Rewrite.open(options.train);
     const evaluated =
       options.evaluation === options.train ? trained : yield* Rewrite.open(options.evaluation);
-    const tasks = yield* Curate.reading(() => ({
-      train: chosen(trained.tasks, options.trainTasks),
-      held: chosen(evaluated.tasks, options.evalTasks),
-    }));
-    for (const [which, flag, directory] of [
-      ["train", "train-tasks", options.train],
-      ["held", "eval-tasks", options.evaluation],
+    const training = chosen(trained.tasks, options.trainTasks);
+    const { held, count } = yield* Curate.reading(() => {
+      let number = 0;
+      for (const _ of training) number++;
+      return { held: [...chosen(evaluated.tasks, options.evalTasks)], count: number };
+    });
+    for (const [size, flag, which, directory] of [
+      [count, "train-tasks", options.trainTasks, options.train],
+      [held.length, "eval-tasks", options.evalTasks, options.evaluation],
     ] as const) {
-      if (tasks[which].length > 0) continue;
+      if (size > 0) continue;
       return yield* new Inference.InferenceError({
-        reason: `${directory} has no task of --${flag} ${which === "train" ? options.trainTasks : options.evalTasks}`,
+        reason: `${directory} has no task of --${flag} ${which}`,
         remedy: `look at its splits with \`drydock data stats\`, or take all: --${flag} all`,
       });
     }
-    const found = yield* Curate.reading(() => {
-      const solutions = new Map<string, Array<string>>();
-      passing(trained, solutions);
-      if (evaluated !== trained) passing(evaluated, solutions);
-      return Contamination.pairs(tasks.train, tasks.held, {
+    const found = yield* Curate.reading(() =>
+      Contamination.pairs(training, held, {
         ...Overlap.OPTIONS,
         words: options.ngram,
         tokens: options.tokens,
         leastStatement: options.statement,
         leastSolution: options.solution,
-        solutions,
-      });
-    });
+        solutions: passing([...new Set([trained, evaluated])]),
+      }),
+    );
     const refused = found.filter((pair) => pair.refused);
-    const count = (some: ReadonlyArray<Contamination.Pair>) =>
+    const evaluatedIn = (some: ReadonlyArray<Contamination.Pair>): number =>
       new Set(some.map((pair) => pair.evaluated.id)).size;
     const summary: Summary = {
-      training: tasks.train.length,
-      evaluation: tasks.held.length,
-      refused: count(refused),
-      told: count(found),
+      training: count,
+      evaluation: held.length,
+      refused: evaluatedIn(refused),
+      told: evaluatedIn(found),
       pairs: found.map((pair) => ({ ...pair, evaluated: pair.evaluated.id, trained: pair.trained.id })),
     };
     yield* print(options.json, summary, render);

@@ -4,6 +4,7 @@ import * as Command from "effect/cli/Command";
 import * as Flag from "effect/cli/Flag";
 import * as Dedupe from "../../dataset/curate/Dedupe.ts";
 import { LEVELS } from "../../dataset/curate/Likeness.ts";
+import { Keys } from "../../dataset/Keys.ts";
 import type { Attempt } from "../../domain/Attempt.ts";
 import type { Task } from "../../domain/Task.ts";
 import { json, percent, print, table } from "../Output.ts";
@@ -112,21 +113,22 @@ export const dedupe = Command.make(
         ? { removed: new Map<string, string>(), pairs: [] }
         : yield* Curate.reading(() => Dedupe.tasks(source.tasks, options));
     const { numberOf, moved } = yield* Curate.reading(() => {
-      const numbers = new Map<string, number>();
+      const numbers = new Keys();
       let number = 0;
-      for (const { id } of source.tasks) numbers.set(id, number++);
+      for (const { id } of source.tasks) numbers.add(id, number++);
       return {
         numberOf: numbers,
         moved: Dedupe.moved((id) => source.tasks.at(numbers.get(id) ?? -1), removed),
       };
     });
+    const atItsTask = (attempt: Attempt): Attempt => {
+      const target = moved.get(attempt.taskId);
+      return target === undefined ? attempt : { ...attempt, taskId: target };
+    };
     const attempts: Dedupe.List<Attempt> = {
       length: source.attempts.length,
-      at: (index) => {
-        const attempt = source.attempts.at(index);
-        const target = moved.get(attempt.taskId);
-        return target === undefined ? attempt : { ...attempt, taskId: target };
-      },
+      at: (index) => atItsTask(source.attempts.at(index)),
+      [Symbol.iterator]: () => Rewrite.mapped(source.attempts, atItsTask)[Symbol.iterator](),
     };
     const taskOf = (id: string): Task | undefined => {
       const number = numberOf.get(id);
@@ -135,11 +137,12 @@ export const dedupe = Command.make(
     const result =
       options.of === "tasks"
         ? {
-            keep: yield* Curate.reading(() =>
-              Uint8Array.from({ length: attempts.length }, (_, index) =>
-                removed.has(attempts.at(index).taskId) ? 0 : 1,
-              ),
-            ),
+            keep: yield* Curate.reading(() => {
+              const keep = new Uint8Array(attempts.length);
+              let index = 0;
+              for (const { taskId } of attempts) keep[index++] = removed.has(taskId) ? 0 : 1;
+              return keep;
+            }),
             removed: { equal: 0, near: 0 },
             conflicts: { count: 0, first: [] },
           }

@@ -37,10 +37,6 @@ export function* mapped<A, B>(items: Iterable<A>, change: (item: A) => B): Itera
   for (const item of items) yield change(item);
 }
 
-export function* joined<A>(...lists: ReadonlyArray<Iterable<A>>): Iterable<A> {
-  for (const list of lists) yield* list;
-}
-
 /** Runs an effect for each; a damaged record, which its reader throws, is an error. */
 const each = Effect.fnUntraced(function* <A>(
   items: Iterable<A>,
@@ -61,7 +57,8 @@ export interface Written {
   /** The command, its options and what came of it, for the manifest's chain. */
   readonly command: string;
   readonly options: Readonly<Record<string, Schema.Json>>;
-  readonly counts: Readonly<Record<string, number>>;
+  /** A function is asked once everything is written. */
+  readonly counts: Readonly<Record<string, number>> | (() => Readonly<Record<string, number>>);
   readonly tasks: Iterable<Task>;
   readonly attempts: Iterable<Attempt>;
 }
@@ -85,7 +82,7 @@ export const writeFrom = Effect.fn("Rewrite.writeFrom")(function* (
       records: source.tasks.length + source.attempts.length,
     })),
     options,
-    counts,
+    counts: typeof counts === "function" ? counts() : counts,
   };
   const name = Path.basename(Path.resolve(to.out));
   return yield* writer.finish({ ...head, name, made: [...head.made, made] });

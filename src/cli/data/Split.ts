@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect";
 import * as Command from "effect/cli/Command";
 import * as Flag from "effect/cli/Flag";
 import * as Split from "../../dataset/curate/Split.ts";
+import type { Task } from "../../domain/Task.ts";
 import * as Inference from "../Inference.ts";
 import { json, print, table } from "../Output.ts";
 import * as Curate from "./Curate.ts";
@@ -70,15 +71,24 @@ export const split = Command.make(
     const group = yield* parseBy(options.by);
     const source = yield* Rewrite.open(options.dataset);
     const { seed, threshold } = options;
-    const tasks = yield* Curate.reading(() => [...source.tasks]);
-    const result = Split.split(tasks, { shares, seed, threshold, ...(group === undefined ? {} : { group }) });
-    const changed = tasks.map((task) => ({ ...task, split: result.splitOf.get(task.id) ?? task.split }));
-    const moved = changed.filter((task, number) => task.split !== tasks[number].split).length;
+    const result = yield* Curate.reading(() =>
+      Split.split(source.tasks, { shares, seed, threshold, ...(group === undefined ? {} : { group }) }),
+    );
+    const moved = yield* Curate.reading(() => {
+      let count = 0;
+      let number = 0;
+      for (const task of source.tasks) if (task.split !== result.splitOf(number++)) count++;
+      return count;
+    });
+    function* changed(): Iterable<Task> {
+      let number = 0;
+      for (const task of source.tasks) yield { ...task, split: result.splitOf(number++) };
+    }
     const { splits } = yield* Rewrite.write(source, options, {
       command: "split",
       options: { ...shares, by: options.by, threshold, seed },
       counts: { groups: result.groups, together: result.together, moved },
-      tasks: changed,
+      tasks: changed(),
       attempts: source.attempts,
     });
     const { groups, together } = result;

@@ -7,6 +7,7 @@
 import type { Attempt } from "../../domain/Attempt.ts";
 import type { Task } from "../../domain/Task.ts";
 import * as Random from "../../random/Random.ts";
+import * as Groups from "../curate/Groups.ts";
 import type { Source } from "../verify/Jobs.ts";
 import * as Labels from "../verify/Labels.ts";
 import type { Answer } from "../verify/VerdictLog.ts";
@@ -19,6 +20,14 @@ import * as Statements from "./Statements.ts";
 export const kinds = ["mutants", "renames", "reformats", "repairs", "cuts", "statements"] as const;
 export type Kind = (typeof kinds)[number];
 
+/** Those whose programs are to be judged. */
+export const PROGRAM_KINDS = [
+  "mutants",
+  "renames",
+  "reformats",
+  "cuts",
+] as const satisfies ReadonlyArray<Kind>;
+
 export interface Options {
   readonly kinds: ReadonlyArray<Kind>;
   /** New records of each kind for a task, at most. */
@@ -28,25 +37,20 @@ export interface Options {
   readonly names: "dataset" | "fresh";
 }
 
-export interface Generated {
-  /** To be judged: mutants, renamed and reformatted programs, cuts, without labels. */
-  readonly programs: ReadonlyArray<Attempt>;
-  /** Repairs, with the labels of their passing programs. */
-  readonly repairs: ReadonlyArray<Attempt>;
-  /** New tasks with copies of attempts. */
-  readonly variants: ReadonlyArray<Statements.Variant>;
+export interface Generated extends Omit<OfTask, "passing"> {
   /** Training tasks that nothing was made of: they have no passing attempt. */
   readonly without: number;
 }
 
-const byTask = ({ attempts }: Source): ReadonlyMap<string, ReadonlyArray<Attempt>> => {
-  const groups = new Map<string, Array<Attempt>>();
-  for (const attempt of attempts) {
-    const group = groups.get(attempt.taskId);
-    if (group === undefined) groups.set(attempt.taskId, [attempt]);
-    else group.push(attempt);
-  }
-  return groups;
+/** A task's attempts. */
+type AttemptsOf = (taskId: string) => ReadonlyArray<Attempt>;
+
+const byTask = ({ attempts }: Source): AttemptsOf => {
+  const groups = Groups.byTask(
+    Groups.each(attempts, ({ taskId }) => taskId),
+    attempts.length,
+  );
+  return (taskId) => Array.from(groups.of(taskId), (number) => attempts.at(number));
 };
 
 /** Takes of each list in turn, up to `count`. */
@@ -64,7 +68,7 @@ const inTurn = <A>(lists: ReadonlyArray<ReadonlyArray<A>>, count: number): Reado
 type Draft = readonly [origin: string, program: string];
 
 const drafts = (
-  kind: "mutants" | "renames" | "reformats" | "cuts",
+  kind: (typeof PROGRAM_KINDS)[number],
   task: Task,
   program: string,
   random: Random.Random,
@@ -95,72 +99,101 @@ const passingOf = (attempts: ReadonlyArray<Attempt>): ReadonlyArray<Attempt> => 
 const POOL_PROGRAMS = 2000;
 
 /** The names that the passing programs of training tasks use, by language. */
-const poolsOf = (
-  { tasks }: Source,
-  groups: ReturnType<typeof byTask>,
-): ReadonlyMap<string, ReadonlyArray<string>> => {
+const poolsOf = ({ tasks }: Source, attemptsOf: AttemptsOf): ReadonlyMap<string, ReadonlyArray<string>> => {
   const programs = new Map<Task["language"], Array<{ program: string; keep: ReadonlyArray<string> }>>();
   for (const task of tasks) {
     if (task.split !== "train") continue;
-    const keep = Renames.kept(task);
-    const own = passingOf(groups.get(task.id) ?? []).map(({ program }) => ({ program, keep }));
     const list = programs.get(task.language) ?? [];
     programs.set(task.language, list);
-    if (list.length < POOL_PROGRAMS) list.push(...own);
+    if (list.length >= POOL_PROGRAMS) continue;
+    const keep = Renames.kept(task);
+    list.push(...passingOf(attemptsOf(task.id)).map(({ program }) => ({ program, keep })));
   }
   return new Map([...programs].map(([language, list]) => [language, Renames.poolOf(language, list)]));
 };
+
+/** What is made of one training task. */
+export interface OfTask {
+  /** To be judged: mutants, renamed and reformatted programs, cuts, without labels. */
+  readonly programs: ReadonlyArray<Attempt>;
+  /** Repairs, with the labels of their passing programs. */
+  readonly repairs: ReadonlyArray<Attempt>;
+  /** New tasks with copies of attempts. */
+  readonly variants: ReadonlyArray<Statements.Variant>;
+  /** Distinct passing programs that the task has. */
+  readonly passing: number;
+}
+
+/** Makes the kinds that are asked for, training task by training task; each kind is the same whatever others are made. */
+export type Maker = (kinds: ReadonlyArray<Kind>) => Iterable<OfTask>;
 
 /**
  * What is made of a dataset's training tasks. The same dataset, options and seed give the same records, and what is
  * made of a task depends on the others by the names that they use alone.
  */
-export const generate = (source: Source, options: Options): Generated => {
-  const groups = byTask(source);
-  const programs: Array<Attempt> = [];
-  const repairs: Array<Attempt> = [];
-  const variants: Array<Statements.Variant> = [];
-  const asked = new Set(options.kinds);
+export const maker = (source: Source, options: Options): Maker => {
+  const attemptsOf = byTask(source);
   const pools =
-    asked.has("renames") && options.names === "dataset" ? poolsOf(source, groups) : new Map<string, never>();
-  let without = 0;
-  for (const task of source.tasks) {
-    if (task.split !== "train") continue;
-    const random = Random.make(options.seed).split(`augment/${task.id}`);
-    const attempts = groups.get(task.id) ?? [];
-    const passing = passingOf(attempts);
-    if (passing.length === 0) without += 1;
-    const seen = new Set(attempts.map(({ program }) => program));
-    for (const kind of ["mutants", "renames", "reformats", "cuts"] as const) {
-      if (!asked.has(kind)) continue;
-      const own = random.split(kind);
-      const lists = own
-        .shuffle(passing)
-        .map((from, i) =>
-          drafts(
-            kind,
-            task,
-            from.program,
-            own.split(i),
-            options.perTask,
-            pools.get(task.language) ?? [],
-          ).flatMap(([origin, program]) =>
-            seen.has(program) ? [] : [{ taskId: task.id, program, origin, meta: { of: from.origin } }],
-          ),
-        );
-      // Two programs can have one mutant: it is made once.
-      for (const attempt of inTurn(lists, options.perTask)) {
-        if (seen.has(attempt.program)) continue;
-        seen.add(attempt.program);
-        programs.push(attempt);
-      }
+    options.kinds.includes("renames") && options.names === "dataset"
+      ? poolsOf(source, attemptsOf)
+      : new Map<string, never>();
+  return function* (kinds) {
+    for (const task of source.tasks) {
+      if (task.split === "train") yield ofTask(task, attemptsOf(task.id), kinds, options, pools);
     }
-    if (asked.has("repairs"))
-      repairs.push(...Repairs.repairs(task.language, attempts, random.split("repairs"), options.perTask));
-    if (asked.has("statements"))
-      variants.push(...Statements.variants(task, attempts, random.split("statements"), options.perTask));
+  };
+};
+
+const ofTask = (
+  task: Task,
+  attempts: ReadonlyArray<Attempt>,
+  kinds: ReadonlyArray<Kind>,
+  options: Options,
+  pools: ReadonlyMap<string, ReadonlyArray<string>>,
+): OfTask => {
+  const random = Random.make(options.seed).split(`augment/${task.id}`);
+  const passing = passingOf(attempts);
+  const seen = new Set(attempts.map(({ program }) => program));
+  const programs: Array<Attempt> = [];
+  for (const kind of PROGRAM_KINDS) {
+    if (!kinds.includes(kind)) continue;
+    const own = random.split(kind);
+    const pool = pools.get(task.language) ?? [];
+    const lists = own
+      .shuffle(passing)
+      .map((from, i) =>
+        drafts(kind, task, from.program, own.split(i), options.perTask, pool).flatMap(([origin, program]) =>
+          seen.has(program) ? [] : [{ taskId: task.id, program, origin, meta: { of: from.origin } }],
+        ),
+      );
+    // Two programs can have one mutant: it is made once.
+    for (const attempt of inTurn(lists, options.perTask)) {
+      if (seen.has(attempt.program)) continue;
+      seen.add(attempt.program);
+      programs.push(attempt);
+    }
   }
-  return { programs, repairs, variants, without };
+  return {
+    programs,
+    repairs: kinds.includes("repairs")
+      ? Repairs.repairs(task.language, attempts, random.split("repairs"), options.perTask)
+      : [],
+    variants: kinds.includes("statements")
+      ? Statements.variants(task, attempts, random.split("statements"), options.perTask)
+      : [],
+    passing: passing.length,
+  };
+};
+
+/** All that is made, in memory. */
+export const generate = (source: Source, options: Options): Generated => {
+  const made = [...maker(source, options)(options.kinds)];
+  return {
+    programs: made.flatMap(({ programs }) => programs),
+    repairs: made.flatMap(({ repairs }) => repairs),
+    variants: made.flatMap(({ variants }) => variants),
+    without: made.filter(({ passing }) => passing === 0).length,
+  };
 };
 
 /** What becomes of a generated program. */

@@ -8,11 +8,13 @@
  */
 import type { Attempt } from "../../domain/Attempt.ts";
 import type { Task } from "../../domain/Task.ts";
+import { Keys } from "../Keys.ts";
+import * as Groups from "./Groups.ts";
 import * as Likeness from "./Likeness.ts";
 import * as MinHash from "./MinHash.ts";
 
 /** Records by number, as a reader of datasets has them. */
-export interface List<A> {
+export interface List<A> extends Iterable<A> {
   readonly length: number;
   readonly at: (index: number) => A;
 }
@@ -38,39 +40,40 @@ export interface Tasks {
 }
 
 /** Tasks in one language whose statements (and with equal ones, entry points) are the same. The first stays. */
-export const tasks = (all: Iterable<Task>, options: Options): Tasks => {
-  const byKey = new Map<string, Task>();
+export const tasks = (all: List<Task>, options: Options): Tasks => {
+  const byKey = new Keys();
   const pairs: Array<TaskPair> = [];
   const removed = new Map<string, string>();
   const indexes = new Map<string, MinHash.Index>();
-  const kept: Array<Task> = [];
   const drop = (task: Task, by: Task, similarity: number): void => {
-    removed.set(task.id, by.id);
-    pairs.push({ kept: by.id, removed: task.id, similarity });
+    // What it equals may itself be gone, as a near-duplicate of one that stays.
+    const kept = removed.get(by.id) ?? by.id;
+    removed.set(task.id, kept);
+    pairs.push({ kept, removed: task.id, similarity });
   };
+  let number = -1;
   for (const task of all) {
+    number++;
     const key = JSON.stringify([
       task.language,
       task.entryPoint,
       Likeness.statementKey(options.level, task.statement),
     ]);
-    const same = byKey.get(key);
+    const same = byKey.add(key, number);
     if (same !== undefined) {
-      drop(task, same, 1);
+      drop(task, all.at(same), 1);
       continue;
     }
-    byKey.set(key, task);
     if (options.level !== "near") continue;
     const index = indexes.get(task.language) ?? MinHash.index(options.threshold, options.seed);
     indexes.set(task.language, index);
     const set = Likeness.statementSet(task.statement);
-    const near = index.near(set).find(({ id }) => kept[id].entryPoint === task.entryPoint);
+    const near = index.near(set).find(({ id }) => all.at(id).entryPoint === task.entryPoint);
     if (near !== undefined) {
-      drop(task, kept[near.id], near.similarity);
+      drop(task, all.at(near.id), near.similarity);
       continue;
     }
-    index.add(kept.length, set);
-    kept.push(task);
+    index.add(number, set);
   }
   return { removed, pairs };
 };
@@ -92,18 +95,6 @@ export interface Attempts {
 
 /** How many conflicts a report shows. */
 const SHOWN = 20;
-
-/** Numbers of the attempts at each task, in their order. */
-export const grouped = (attempts: List<Attempt>): ReadonlyMap<string, ReadonlyArray<number>> => {
-  const groups = new Map<string, Array<number>>();
-  for (let i = 0; i < attempts.length; i++) {
-    const { taskId } = attempts.at(i);
-    const group = groups.get(taskId);
-    if (group === undefined) groups.set(taskId, [i]);
-    else group.push(i);
-  }
-  return groups;
-};
 
 /** The higher, the sooner it stays. */
 const worth = ({ outcome, labelSource }: Attempt): number =>
@@ -129,8 +120,14 @@ export const attempts = (
   let behind = 0;
   let conflictCount = 0;
   const first: Array<Conflict> = [];
-  for (const [taskId, numbers] of grouped(all)) {
+  const groups = Groups.byTask(
+    Groups.each(all, ({ taskId }) => taskId),
+    all.length,
+  );
+  for (let group = 0; group < groups.size; group++) {
+    const numbers = groups.at(group);
     behind += numbers.length;
+    const { taskId } = all.at(numbers[0]);
     const task = taskOf(taskId);
     if (task !== undefined) {
       const classes = new Map<string, Array<{ readonly number: number; readonly attempt: Attempt }>>();

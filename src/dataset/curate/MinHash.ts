@@ -118,38 +118,99 @@ export interface Index {
   readonly add: (id: number, set: HashSet) => void;
 }
 
-/** Holds the added sets (4 bytes an element) and a key a band of each. */
+/** Elements of sets that are kept one behind the other, in blocks that never move. */
+const BLOCK = 1 << 18;
+
+const keptSets = () => {
+  const blocks = [new Uint32Array(0)];
+  /** Of each set its block, and from where to where it is. */
+  const where: Array<number> = [];
+  let used = 0;
+  return {
+    at: (place: number): HashSet =>
+      blocks[where[3 * place]].subarray(where[3 * place + 1], where[3 * place + 2]),
+    push: (set: HashSet): void => {
+      const { length } = blocks[blocks.length - 1];
+      if (used + set.length > length) {
+        // Of few sets a small block: an index is made for each task's attempts, too.
+        blocks.push(new Uint32Array(Math.max(set.length, Math.min(BLOCK, 4 * length))));
+        used = 0;
+      }
+      blocks[blocks.length - 1].set(set, used);
+      where.push(blocks.length - 1, used, used + set.length);
+      used += set.length;
+    },
+  };
+};
+
+const longer = (words: Uint32Array): Uint32Array<ArrayBuffer> => {
+  const out = new Uint32Array(2 * words.length);
+  out.set(words);
+  return out;
+};
+
+/**
+ * Holds the added sets (4 bytes an element) and of each some 16 bytes a band, in typed arrays: the places that agree
+ * in a band are chained, from a table of heads by the band's key.
+ */
 export const index = (threshold: number, seed = 1, size = 128): Index => {
   const { bands, rows } = banding(size, threshold);
   const { signature } = hasher(bands * rows, seed);
-  const tables = Array.from({ length: bands }, () => new Map<number, Array<number>>());
-  const sets = new Map<number, HashSet>();
-  const keys = (set: HashSet): ReadonlyArray<number> => {
+  const sets = keptSets();
+  const ids: Array<number> = [];
+  let most = 8;
+  /** Of each place its key in each band, and the place before it in its chain and one (0: none). */
+  let keys = new Uint32Array(most * bands);
+  let next = new Uint32Array(most * bands);
+  /** Of each band `most` chains: the last place in it and one. */
+  let heads = new Uint32Array(most * bands);
+  const chain = (place: number): void => {
+    for (let band = 0; band < bands; band++) {
+      const head = band * most + (keys[place * bands + band] & (most - 1));
+      next[place * bands + band] = heads[head];
+      heads[head] = place + 1;
+    }
+  };
+  const grow = (): void => {
+    most *= 2;
+    keys = longer(keys);
+    next = longer(next);
+    heads = new Uint32Array(most * bands);
+    for (let place = 0; place < ids.length; place++) chain(place);
+  };
+  let last: { readonly set: HashSet; readonly keys: Uint32Array } | undefined;
+  /** A set is looked for and then added: its keys are made once. */
+  const keysOf = (set: HashSet): Uint32Array => {
+    if (last?.set === set) return last.keys;
     const places = signature(set);
-    return tables.map((_, band) => {
+    const own = Uint32Array.from({ length: bands }, (_, band) => {
       let h = 0;
       for (let row = 0; row < rows; row++) h = mix(Math.imul(h, 31) + places[band * rows + row]);
       return h;
     });
+    last = { set, keys: own };
+    return own;
   };
   return {
     near: (set) => {
       const candidates = new Set<number>();
-      for (const [band, key] of keys(set).entries()) {
-        for (const id of tables[band].get(key) ?? []) candidates.add(id);
+      for (const [band, key] of keysOf(set).entries()) {
+        let place = heads[band * most + (key & (most - 1))];
+        for (; place !== 0; place = next[(place - 1) * bands + band]) {
+          if (keys[(place - 1) * bands + band] === key) candidates.add(place - 1);
+        }
       }
       return [...candidates]
-        .map((id): Near => ({ id, similarity: jaccard(set, sets.get(id) ?? new Uint32Array()) }))
+        .map((place): Near => ({ id: ids[place], similarity: jaccard(set, sets.at(place)) }))
         .filter(({ similarity }) => similarity >= threshold)
         .sort((a, b) => b.similarity - a.similarity || a.id - b.id);
     },
     add: (id, set) => {
-      sets.set(id, set);
-      for (const [band, key] of keys(set).entries()) {
-        const bucket = tables[band].get(key);
-        if (bucket === undefined) tables[band].set(key, [id]);
-        else bucket.push(id);
-      }
+      if (ids.length === most) grow();
+      keys.set(keysOf(set), ids.length * bands);
+      sets.push(set);
+      ids.push(id);
+      chain(ids.length - 1);
     },
   };
 };

@@ -7,6 +7,7 @@
  */
 import type { Split, Task } from "../../domain/Task.ts";
 import * as Random from "../../random/Random.ts";
+import { Keys } from "../Keys.ts";
 import * as Likeness from "./Likeness.ts";
 import * as MinHash from "./MinHash.ts";
 
@@ -21,7 +22,8 @@ export interface Options {
 }
 
 export interface Result {
-  readonly splitOf: ReadonlyMap<string, Split>;
+  /** The place of each task, in their order. */
+  readonly splitOf: (number: number) => Split;
   readonly groups: number;
   /** The tasks that are in a group with others. */
   readonly together: number;
@@ -29,12 +31,15 @@ export interface Result {
 
 const SPLITS = ["train", "validation", "test"] as const;
 
+/** What is looked at of a task. */
+export type Subject = Pick<Task, "statement" | "meta">;
+
 /** Groups of tasks that must not be parted, as numbers of their first members. */
 export const groups = (
-  tasks: ReadonlyArray<Task>,
+  tasks: Iterable<Subject>,
   options: Pick<Options, "group" | "threshold">,
 ): ReadonlyArray<number> => {
-  const parent = tasks.map((_, number) => number);
+  const parent: Array<number> = [];
   const find = (number: number): number => {
     let root = number;
     while (parent[root] !== root) root = parent[root];
@@ -49,14 +54,15 @@ export const groups = (
     const [one, other] = [find(a), find(b)];
     parent[Math.max(one, other)] = Math.min(one, other);
   };
-  const firstOf = new Map<string, number>();
+  const firstOf = new Keys();
   const joinBy = (key: string, number: number): void => {
-    const first = firstOf.get(key);
-    if (first === undefined) firstOf.set(key, number);
-    else join(first, number);
+    const first = firstOf.add(key, number);
+    if (first !== undefined) join(first, number);
   };
   const index = options.threshold < 1 ? MinHash.index(options.threshold) : undefined;
-  for (const [number, task] of tasks.entries()) {
+  for (const task of tasks) {
+    const number = parent.length;
+    parent.push(number);
     joinBy(`s${Likeness.statementKey("normalised", task.statement)}`, number);
     const fact = options.group === undefined ? undefined : task.meta?.[options.group];
     if (fact !== undefined) joinBy(`g${JSON.stringify(fact)}`, number);
@@ -68,30 +74,27 @@ export const groups = (
   return parent.map((_, number) => find(number));
 };
 
-export const split = (tasks: ReadonlyArray<Task>, options: Options): Result => {
-  const members = new Map<number, Array<Task>>();
-  for (const [number, root] of groups(tasks, options).entries()) {
-    const group = members.get(root);
-    if (group === undefined) members.set(root, [tasks[number]]);
-    else group.push(tasks[number]);
-  }
-  const order = Random.make(options.seed)
-    .split("dataset-split")
-    .shuffle([...members.values()]);
+/** The tasks are gone through once; of each some bytes are held, and its statement's shingles. */
+export const split = (tasks: Iterable<Subject>, options: Options): Result => {
+  const roots = groups(tasks, options);
+  const sizes = new Uint32Array(roots.length);
+  for (const root of roots) sizes[root]++;
+  const firsts = roots.filter((root, number) => root === number);
+  const order = Random.make(options.seed).split("dataset-split").shuffle(firsts);
   // The large groups first: later ones fill what they leave.
-  order.sort((a, b) => b.length - a.length);
+  order.sort((a, b) => sizes[b] - sizes[a]);
   const missing = { train: 0, validation: 0, test: 0 };
-  for (const name of SPLITS) missing[name] = options.shares[name] * tasks.length;
-  const splitOf = new Map<string, Split>();
-  for (const group of order) {
-    const open = SPLITS.filter((name) => options.shares[name] > 0);
+  for (const name of SPLITS) missing[name] = options.shares[name] * roots.length;
+  const places = new Uint8Array(roots.length);
+  const open = SPLITS.filter((name) => options.shares[name] > 0);
+  for (const root of order) {
     const place = open.reduce((best, name) => (missing[name] > missing[best] ? name : best));
-    missing[place] -= group.length;
-    for (const { id } of group) splitOf.set(id, place);
+    missing[place] -= sizes[root];
+    places[root] = SPLITS.indexOf(place);
   }
   return {
-    splitOf,
-    groups: members.size,
-    together: [...members.values()].reduce((sum, group) => sum + (group.length > 1 ? group.length : 0), 0),
+    splitOf: (number) => SPLITS[places[roots[number]]],
+    groups: firsts.length,
+    together: sizes.reduce((sum, size) => sum + (size > 1 ? size : 0), 0),
   };
 };

@@ -1,6 +1,7 @@
 /** What a dataset holds, in figures. */
 import type { Attempt } from "../../domain/Attempt.ts";
 import { difficulty, type Task, testCount } from "../../domain/Task.ts";
+import { Keys } from "../Keys.ts";
 
 export interface Spread {
   readonly least: number;
@@ -81,14 +82,12 @@ const counter = () => {
   };
 };
 
-/** Holds a few numbers a record and a short key of each program; goes through each list once. */
+/** Holds a few numbers a record and a hash of each program; goes through each list once. */
 export const of = (tasks: Iterable<Task>, attempts: Iterable<Attempt>): Stats => {
   const by = { split: counter(), language: counter(), difficulty: counter(), kind: counter() };
-  const rates = new Map<
-    string,
-    { passed: number; labelled: number; attempts: number; programs: Set<string> }
-  >();
-  const statements = new Set<string>();
+  const places = new Keys();
+  const rates: Array<{ passed: number; labelled: number; attempts: number }> = [];
+  const statements = new Keys();
   const tests: Array<number> = [];
   const lengths: Array<number> = [];
   let withReference = 0;
@@ -104,12 +103,13 @@ export const of = (tasks: Iterable<Task>, attempts: Iterable<Attempt>): Stats =>
     tests.push(testCount(task.tests));
     lengths.push(task.statement.length);
     const key = `${task.language}\n${task.statement}`;
-    if (statements.has(key)) repeatedTasks++;
-    statements.add(key);
-    rates.set(task.id, { passed: 0, labelled: 0, attempts: 0, programs: new Set() });
+    if (statements.add(key, 0) !== undefined) repeatedTasks++;
+    places.add(task.id, rates.length);
+    rates.push({ passed: 0, labelled: 0, attempts: 0 });
   }
   const has = { outcome: counter(), origin: counter(), labelSource: counter() };
   const programs: Array<number> = [];
+  const known = new Keys();
   let withReasoning = 0;
   let repeated = 0;
   for (const attempt of attempts) {
@@ -118,17 +118,16 @@ export const of = (tasks: Iterable<Task>, attempts: Iterable<Attempt>): Stats =>
     if (attempt.outcome !== undefined) has.labelSource.add(attempt.labelSource ?? "not given");
     if (attempt.reasoning !== undefined && attempt.reasoning !== "") withReasoning++;
     programs.push(attempt.program.length);
-    const task = rates.get(attempt.taskId);
-    if (task === undefined) continue;
+    const place = places.get(attempt.taskId);
+    if (place === undefined) continue;
+    const task = rates[place];
     task.attempts++;
-    if (task.programs.has(attempt.program)) repeated++;
-    task.programs.add(attempt.program);
+    if (known.add(`${place}\n${attempt.program}`, 0) !== undefined) repeated++;
     if (attempt.outcome === undefined) continue;
     task.labelled++;
     if (attempt.outcome === "Passed") task.passed++;
   }
-  const all = [...rates.values()];
-  const labelled = all.filter((task) => task.labelled > 0);
+  const labelled = rates.filter((task) => task.labelled > 0);
   const steps = new Uint32Array(RATES.length);
   for (const task of labelled) steps[rateStep(task)]++;
   return {
@@ -156,8 +155,8 @@ export const of = (tasks: Iterable<Task>, attempts: Iterable<Attempt>): Stats =>
       passAndFail: labelled.filter(({ passed, labelled: n }) => passed > 0 && passed < n).length,
       passOnly: labelled.filter(({ passed, labelled: n }) => passed === n).length,
       failOnly: labelled.filter(({ passed }) => passed === 0).length,
-      unlabelled: all.length - labelled.length,
-      attemptsPerTask: spread(all.map((task) => task.attempts)),
+      unlabelled: rates.length - labelled.length,
+      attemptsPerTask: spread(rates.map((task) => task.attempts)),
       passRates: RATES.map((rate, step) => ({ rate, tasks: steps[step] })),
     },
   };

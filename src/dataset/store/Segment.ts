@@ -186,6 +186,9 @@ const reader = (column: Arrow.Data): Reader => {
   return column.nullCount === 0 ? read : (row) => (column.getValid(row) ? read(row) : null);
 };
 
+/** Of a dictionary that is kept decoded. */
+const MOST_WORDS = 1024;
+
 /** Reads rows that are not null. */
 const presentReader = (column: Arrow.Data): Reader => {
   if (isOf(column, (type): type is Arrow.Utf8 => Arrow.DataType.isUtf8(type))) return textReader(column);
@@ -196,15 +199,16 @@ const presentReader = (column: Arrow.Data): Reader => {
     }
     const [entries] = dictionary.data;
     const read = presentReader(entries);
-    // Each word is decoded once, when a row has it: opening reads none.
-    const words = new Map<number, Cell>();
+    // Of a short dictionary each word is decoded once, when a row has it: opening reads none. Tasks' ids may be as many
+    // as there are rows, and would come to stay in memory.
+    const words = entries.length <= MOST_WORDS ? new Map<number, Cell>() : undefined;
     return (row) => {
       const place = values[row];
-      let word = words.get(place);
+      let word = words?.get(place);
       if (word === undefined) {
         if (!(place >= 0 && place < entries.length)) throw new RangeError("its dictionary has no such entry");
         word = read(place);
-        words.set(place, word);
+        words?.set(place, word);
       }
       return word;
     };

@@ -4,6 +4,7 @@ import { assert, describe, it } from "vitest";
 import * as Balance from "../../../src/dataset/curate/Balance.ts";
 import * as Mix from "../../../src/dataset/curate/Mix.ts";
 import * as Split from "../../../src/dataset/curate/Split.ts";
+import type { Task } from "../../../src/domain/Task.ts";
 import type { Outcome } from "../../../src/domain/Verdict.ts";
 import { task } from "./Make.ts";
 
@@ -13,6 +14,11 @@ const statement = fc
     maxLength: 8,
   })
   .map((words) => words.join(" "));
+
+const splitOf = (all: ReadonlyArray<Task>, options: Split.Options): ReadonlyMap<string, string> => {
+  const result = Split.split(all, options);
+  return new Map(all.map(({ id }, number) => [id, result.splitOf(number)]));
+};
 
 describe("Split", () => {
   const tasks = fc
@@ -28,15 +34,14 @@ describe("Split", () => {
     fc.assert(
       fc.property(tasks, fc.nat(5), fc.boolean(), (all, seed, grouped) => {
         const options = { shares, seed, threshold: 0.7, ...(grouped ? { group: "contest" } : {}) };
-        const { splitOf } = Split.split(all, options);
-        assert.strictEqual(splitOf.size, all.length);
-        assert.deepEqual(splitOf, Split.split(all, options).splitOf);
+        const places = splitOf(all, options);
+        assert.deepEqual(places, splitOf(all, options));
         for (const a of all) {
           for (const b of all) {
             const contest =
               grouped && a.meta?.["contest"] !== undefined && a.meta["contest"] === b.meta?.["contest"];
             if (a.statement === b.statement || contest)
-              assert.strictEqual(splitOf.get(a.id), splitOf.get(b.id));
+              assert.strictEqual(places.get(a.id), places.get(b.id));
           }
         }
       }),
@@ -47,10 +52,11 @@ describe("Split", () => {
     fc.assert(
       fc.property(fc.nat(200), fc.nat(), (count, seed) => {
         const all = Array.from({ length: count }, (_, i) => task(`t${i}`, `problem number ${i}`));
-        const { splitOf, together } = Split.split(all, { shares, seed, threshold: 1 });
-        assert.strictEqual(together, 0);
+        const options = { shares, seed, threshold: 1 };
+        assert.strictEqual(Split.split(all, options).together, 0);
+        const places = [...splitOf(all, options).values()];
         for (const [name, share] of Object.entries(shares)) {
-          const has = [...splitOf.values()].filter((split) => split === name).length;
+          const has = places.filter((split) => split === name).length;
           assert.isAtMost(Math.abs(has - share * count), 1);
         }
       }),
@@ -59,14 +65,14 @@ describe("Split", () => {
 
   it("depends on the seed, and leaves a split with share 0 empty", () => {
     const all = Array.from({ length: 100 }, (_, i) => task(`t${i}`, `problem number ${i}`));
-    const of = (seed: number) => Split.split(all, { shares, seed, threshold: 1 }).splitOf;
+    const of = (seed: number) => splitOf(all, { shares, seed, threshold: 1 });
     assert.notDeepEqual(of(1), of(2));
-    const none = Split.split(all, {
+    const none = splitOf(all, {
       shares: { train: 0.5, validation: 0, test: 0.5 },
       seed: 1,
       threshold: 1,
     });
-    assert.notInclude([...none.splitOf.values()], "validation");
+    assert.notInclude([...none.values()], "validation");
   });
 });
 

@@ -82,6 +82,35 @@ describe("MinHash", () => {
     assert.isAtLeast(found / above, 0.98);
   });
 
+  it("holds any number of sets, and finds every equal one and none below the threshold", () => {
+    const random = Random.make(12);
+    const index = MinHash.index(0.8);
+    const added: Array<MinHash.HashSet> = [];
+    for (let i = 0; i < 700; i++) {
+      // A third are like an earlier one but for an element, or equal to it; some are empty, some larger than a block.
+      const earlier = added[random.int(Math.max(1, added.length))];
+      const elements =
+        earlier !== undefined && random.chance(0.3)
+          ? [...earlier, ...(random.chance(0.5) ? [random.uint32()] : [])]
+          : Array.from({ length: i === 300 ? 300_000 : random.int(30) }, () => random.uint32());
+      const set = MinHash.setOf(elements);
+      index.add(i, set);
+      added.push(set);
+    }
+    for (const set of [...added.slice(0, 200), ...added.slice(-200)]) {
+      const near = index.near(set);
+      const equal = added.flatMap((other, id) => (MinHash.jaccard(set, other) === 1 ? [id] : []));
+      assert.includeMembers(
+        near.map(({ id }) => id),
+        equal,
+      );
+      for (const { id, similarity } of near) {
+        assert.strictEqual(similarity, MinHash.jaccard(set, added[id]));
+        assert.isAtLeast(similarity, 0.8);
+      }
+    }
+  });
+
   it("has one shingle of a short list, none of an empty one, and different ones of other orders", () => {
     assert.lengthOf(MinHash.shingles(["a", "b"], 5), 1);
     assert.isEmpty(MinHash.shingles([], 5));

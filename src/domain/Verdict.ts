@@ -29,6 +29,8 @@ export const Verdict = Schema.Struct({
   firstFailing: Schema.optionalKey(Schema.Int),
   /** Tests that were begun, where the sandbox can tell: 0 where the program does not compile or load. */
   testsRun: Schema.optionalKey(Schema.Int),
+  /** Every test that was not passed, ascending, in the same numbering; where all were to be run (`counts`). */
+  failing: Schema.optionalKey(Schema.Array(Schema.Int)),
   cpuSeconds: Schema.Number,
   wallSeconds: Schema.Number,
   /** Runs that it took, where one before told nothing of the program; the other figures are of the last. */

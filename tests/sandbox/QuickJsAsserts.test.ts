@@ -141,11 +141,17 @@ layer(SandboxQuickJs.layer({ workers: 1 }), { timeout: 60_000, excludeTestServic
         const verdict = yield* ends(asserts(lines, { counts: true }), double, "WrongAnswer");
         assert.strictEqual(verdict.testsPassed, 1);
         assert.strictEqual(verdict.firstFailing, 0);
+        assert.deepStrictEqual(verdict.failing, [0, 2]);
         const cases = [1, 2, 3].map((x) => ({ args: [x], expected: x === 2 ? 0 : 2 * x }));
         const counted = task({ kind: "call", visible: 0, cases, counts: true });
         const called = yield* ends(counted, `console.log("on", [1, { a: 2 }]); ${double}`, "WrongAnswer");
         assert.strictEqual(called.testsPassed, 2);
         assert.strictEqual(called.firstFailing, 1);
+        assert.deepStrictEqual(called.failing, [1]);
+        const endless = yield* ends(counted, "const f = (x) => { while (x > 1); return 2 * x }", "TimedOut");
+        assert.deepStrictEqual(endless.failing, [1, 2]);
+        const broken = yield* ends(counted, "const f =", "CompileError");
+        assert.deepStrictEqual(broken.failing, [0, 1, 2]);
         assert.strictEqual(called.output, "on [1, {a: 2}]\n");
       }),
     );

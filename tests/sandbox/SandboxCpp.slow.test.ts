@@ -302,6 +302,10 @@ describe.skipIf(WithDocker.skip)("C++ in Docker", () => {
           assert.strictEqual(verdict.outcome, outcome, JSON.stringify(verdict));
           if (passed !== undefined) assert.strictEqual(verdict.testsPassed, passed, JSON.stringify(verdict));
           if (detail !== undefined) assert.match(verdict.detail ?? "", detail);
+          if (of.tests.counts !== true) return;
+          const { failing = [], firstFailing, testsPassed, testsTotal } = verdict;
+          assert.strictEqual(failing.length, testsTotal - testsPassed);
+          assert.strictEqual(failing[0], firstFailing);
         }),
       120_000,
     );

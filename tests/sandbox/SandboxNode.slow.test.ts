@@ -86,6 +86,7 @@ describe.skipIf(WithDocker.skip)("in Docker", () => {
           assert.strictEqual(verdict.outcome, "RuntimeError", JSON.stringify(verdict));
           assert.strictEqual(verdict.testsPassed, 1);
           assert.strictEqual(verdict.firstFailing, 0);
+          assert.deepStrictEqual(verdict.failing, [0]);
           assert.isAbove(verdict.memoryBytes ?? 0, 1e7);
         }),
       { timeout: 120_000 },

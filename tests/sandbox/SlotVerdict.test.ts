@@ -133,12 +133,21 @@ describe("SlotVerdict: counts and order", () => {
     assert.deepInclude(raised, { outcome: "RuntimeError", testsPassed: 1, firstFailing: 0 });
     const gone = verdict(counted, seen([hello, { r: 1 }], { ended: { signal: 9 }, killed: "cpu" }));
     assert.deepInclude(gone, { outcome: "TimedOut", testsPassed: 1, firstFailing: 1 });
+    assert.deepStrictEqual([some.failing, raised.failing, gone.failing], [[0], [0], [1]]);
+    const broken = verdict(counted, seen([{ stage: "load", e: "NameError: x" }]));
+    assert.deepStrictEqual(broken.failing, [0, 1]);
+    // Where the run stops at the first failure, no more than that one is known.
+    assert.isUndefined(verdict(calls, seen([hello, { r: 9 }])).failing);
   });
 
   it("counts every assert where asked to", () => {
     const word = { passed: 1, outcome: "WrongAnswer", detail: "assert f(1) == 1", first: 0 };
     const some = verdict({ ...checked, counts: true }, seen([word]));
     assert.deepInclude(some, { outcome: "WrongAnswer", testsPassed: 1, firstFailing: 0 });
+    const five: Tests = { ...checked, asserts: ["a", "b", "c", "d", "e"], counts: true };
+    const gone = { passed: 2, outcome: "Gone", detail: "", first: 1, failed: [1] };
+    const ended = verdict(five, seen([gone], { ended: { signal: 9 }, killed: "cpu" }));
+    assert.deepInclude(ended, { outcome: "TimedOut", firstFailing: 1, failing: [1, 3, 4] });
   });
 
   it("runs visible stdio tests first and then the short ones, and leaves others as they are", () => {
@@ -206,6 +215,11 @@ describe("StdioVerdict", () => {
       outcome({ ...lines, counts: true }, seen([ran("1!"), ran("no"), ran("333!")])),
       "WrongAnswer 2",
     );
+    const counted = { ...lines, counts: true };
+    const { failing, firstFailing } = verdict(counted, seen([ran("no"), ran("22!"), ran("no")]));
+    assert.deepStrictEqual([failing, firstFailing], [[0, 1], 1]);
+    // What was not run, as the answers grew too large, is not passed.
+    assert.deepStrictEqual(verdict(counted, seen([ran("no")])).failing, [0, 1, 2]);
   });
 
   it("tells the ways to end apart", () => {
@@ -269,8 +283,19 @@ describe("any judge", () => {
       oomKilled: fc.boolean(),
     });
     const unlike = { ...calls, cases: [{ args: [], expected: "no chance" }] };
-    for (const tests of [unlike, { ...unlike, counts: true }, checked, lines]) {
-      fc.assert(fc.property(end, (more) => !outcome(tests, seen([], more)).startsWith("Passed")));
+    const counts = true;
+    for (const tests of [unlike, { ...unlike, counts }, checked, lines, { ...lines, visible: 3, counts }]) {
+      fc.assert(
+        fc.property(end, (more) => {
+          const judged = SlotVerdict.judge(rules, tests, limits, seen([], more));
+          if (judged.kind === "fault") return;
+          const { outcome: word, testsPassed, testsTotal, firstFailing, failing = [] } = judged.verdict;
+          assert.notStrictEqual(word, "Passed");
+          if (!("counts" in tests)) return;
+          assert.strictEqual(testsPassed + failing.length, testsTotal);
+          assert.strictEqual(failing[0], firstFailing);
+        }),
+      );
     }
   });
 });

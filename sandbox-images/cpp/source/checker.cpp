@@ -14,13 +14,16 @@ struct Failure {
 static int passed = 0, total = 1, calls = 0;
 /// Where tests are counted.
 static std::optional<Failure> first_failure;
+static std::vector<int> failures;
 
 /// The verdict; of counted tests the first failure's, whatever came later.
 [[noreturn]] static void conclude(std::string outcome, std::string detail) {
   std::string verdict = "{\"passed\":" + std::to_string(passed);
   if (first_failure && outcome != "BadTest") {
     outcome = first_failure->outcome, detail = first_failure->detail;
-    verdict += ",\"first\":" + std::to_string(first_failure->first);
+    verdict += ",\"first\":" + std::to_string(first_failure->first) + ",\"failed\":[";
+    for (const int index : failures) verdict += std::to_string(index) + ",";
+    verdict.back() = ']';
   }
   verdict += ",\"outcome\":\"" + outcome + "\",";
   send(VERDICT, verdict + saying("detail", std::move(detail)).substr(1));
@@ -107,6 +110,7 @@ int run(std::initializer_list<Test> tests, bool counts) {
       failure.first = index;
       if (!counts || failure.outcome == "BadTest") conclude(failure.outcome, failure.detail);
       if (!first_failure) first_failure = failure;
+      failures.push_back(index);
     }
     ++index;
   }

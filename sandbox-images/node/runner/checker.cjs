@@ -1,5 +1,5 @@
 // K: runs assert-style tests (guest/tests.js). It holds the tests; the program is in another process and is reached by calls only.
-// One frame is the verdict: {"outcome", "passed", "detail", "first"?}.
+// One frame is the verdict: {"outcome", "passed", "detail", "first"?, "failed"?}, as checker.py's.
 const { Script } = require("node:vm");
 const { FIRST_FD, readAll, receive, send } = require("./frames.cjs");
 const { exit, guest } = require("./world.cjs");
@@ -56,13 +56,17 @@ const check = ({ setup, asserts, entry, counts }) => {
   if (failing !== undefined) return none(failing.outcome, failing.detail);
   let passed = 0;
   let first;
+  const failed = [];
   for (const [index, source] of asserts.entries()) {
     // Each in a block of its own: their constants may share names.
     const failure = judged(`{\n${source}\n}`, "test.js");
     if (failure === undefined) passed += 1;
-    else first ??= { first: index, ...failure };
+    else {
+      failed.push(index);
+      first ??= { first: index, failed, ...failure };
+    }
     const over = failure !== undefined && !["WrongAnswer", "RuntimeError"].includes(failure.outcome);
-    if (over) return { passed, first: first.first, ...(failure.outcome === "BadTest" ? failure : first) };
+    if (over) return { passed, first: first.first, failed, ...(failure.outcome === "BadTest" ? failure : first) };
     if (failure !== undefined && !counts) break;
   }
   return first === undefined ? { passed, outcome: "Passed", detail: "" } : { passed, ...first };

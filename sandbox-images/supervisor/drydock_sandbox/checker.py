@@ -1,6 +1,7 @@
 """K: runs assert-style tests. It holds the tests; the program is in another process and is reached by calls only.
 
-Verdict, one frame: {"outcome", "passed": asserts that held, "detail", "first": the first that did not, if any}. Outcomes beyond the domain's:
+Verdict, one frame: {"outcome", "passed": asserts that held, "detail", "first": the first that did not, if any,
+"failed": all that did not, of those that were run}. Outcomes beyond the domain's:
 "Gone" (the program's process ended or was ended before it answered; the supervisor knows why) and "BadTest" (the
 tests failed by themselves: a fault of the dataset, never the program's).
 """
@@ -81,7 +82,7 @@ def check(tests):
     except BaseException as error:
         return verdict(0, "BadTest", f"setup: {type(error).__name__}: {error}")
     world[tests["entry"]] = proxy
-    passed, failure, kept = 0, None, False  # kept: an earlier test may have bound what the program answered
+    passed, failure, failed, kept = 0, None, [], False  # kept: an earlier test may have bound what the program answered
     for index, code in enumerate(codes):
         calls, names = 0, len(world)
         try:
@@ -110,9 +111,10 @@ def check(tests):
         if outcome == "BadTest":
             return verdict(passed, outcome, detail, index)
         failure = failure or verdict(0, outcome, detail, index)
+        failed.append(index)
         if not tests["counts"] or outcome in ("Gone", "Malformed"):
             break
-    return {**failure, "passed": passed} if failure else verdict(passed)
+    return {**failure, "passed": passed, "failed": failed} if failure else verdict(passed)
 
 
 def receive():

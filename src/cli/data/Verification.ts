@@ -27,7 +27,9 @@ export const flags = {
     Flag.optional,
   ),
   counts: Flag.Boolean("counts").pipe(
-    Flag.withDescription("Run every test and count those that pass, rather than stop at the first failure"),
+    Flag.withDescription(
+      "Run every test: count those that pass and name all that fail, rather than stop at the first failure",
+    ),
     Flag.withDefault(false),
   ),
   slots: Inference.count("slots").pipe(

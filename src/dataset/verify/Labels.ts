@@ -20,16 +20,19 @@ export const datasetLabel = (attempt: Attempt): Label | undefined =>
 /** What a new verdict is compared with: the dataset's label, or else an earlier sandbox's. */
 export const compared = (attempt: Attempt): Label | undefined => datasetLabel(attempt) ?? own(attempt);
 
-/** What a verdict says, as an attempt's keys. */
-export const fields = (verdict: Verdict) => ({
-  outcome: verdict.outcome,
-  testsPassed: verdict.testsPassed,
-  testsTotal: verdict.testsTotal,
-  labelSource: "sandbox" as const,
-  ...(verdict.firstFailing === undefined ? {} : { failingTests: [verdict.firstFailing] }),
-  cpuSeconds: verdict.cpuSeconds,
-  ...(verdict.memoryBytes === undefined ? {} : { memoryBytes: verdict.memoryBytes }),
-});
+/** What a verdict says, as an attempt's keys; of failing tests all where all were run, and else the first. */
+export const fields = (verdict: Verdict) => {
+  const { firstFailing: first, failing = first === undefined ? undefined : [first] } = verdict;
+  return {
+    outcome: verdict.outcome,
+    testsPassed: verdict.testsPassed,
+    testsTotal: verdict.testsTotal,
+    labelSource: "sandbox" as const,
+    ...(failing === undefined ? {} : { failingTests: failing }),
+    cpuSeconds: verdict.cpuSeconds,
+    ...(verdict.memoryBytes === undefined ? {} : { memoryBytes: verdict.memoryBytes }),
+  };
+};
 
 /** The attempt with a sandbox's label in place of the one it had. */
 export const labelled = (attempt: Attempt, verdict: Verdict): Attempt => {

@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect";
 import { type Limits, type StdioTests, type Task, testCount } from "../../domain/Task.ts";
-import { fault, type Judgement } from "../judge/Judgement.ts";
+import { fault, type Judgement, range } from "../judge/Judgement.ts";
 import * as SlotVerdict from "../judge/SlotVerdict.ts";
 import * as StdioVerdict from "../judge/StdioVerdict.ts";
 import * as TestOrder from "../judge/TestOrder.ts";
@@ -108,6 +108,7 @@ const notCompiled = (task: Task, compiled: Protocol.Compiled, limits: Limits): J
     testsTotal: testCount(task.tests),
     ...(testCount(task.tests) > 0 ? { firstFailing: 0 } : {}),
     testsRun: 0,
+    ...(task.tests.counts === true ? { failing: range(0, testCount(task.tests)) } : {}),
     cpuSeconds: compiled.cpuSeconds,
     wallSeconds: compiled.wallSeconds,
     detail: whyNot(compiled).slice(0, 300),

@@ -27,15 +27,21 @@ export interface Result {
   readonly failure?: Failure | undefined;
   /** Which test that was, in the task's numbering; absent where it was none of them. */
   readonly firstFailing?: number | undefined;
+  /** Those that were not passed, ascending, where all were to be run. */
+  readonly failing?: ReadonlyArray<number> | undefined;
   readonly output?: string | undefined;
   /** Tests that were begun; absent where that cannot be told. */
   readonly run?: number | undefined;
 }
 
+/** The numbers from one up to another. */
+export const range = (from: number, to: number): ReadonlyArray<number> =>
+  Array.from({ length: Math.max(0, to - from) }, (_, index) => from + index);
+
 export const fault = (reason: string, retry: boolean): Judgement => ({ kind: "fault", reason, retry });
 
 export const conclude = (
-  { total, passed, failure, firstFailing, output, run }: Result,
+  { total, passed, failure, firstFailing, failing, output, run }: Result,
   { cpuSeconds, wallSeconds, memoryBytes }: Pick<Seen, "cpuSeconds" | "wallSeconds" | "memoryBytes">,
 ): Judgement => ({
   kind: "verdict",
@@ -46,6 +52,7 @@ export const conclude = (
     testsTotal: total,
     ...(firstFailing === undefined ? {} : { firstFailing }),
     ...(run === undefined ? {} : { testsRun: run }),
+    ...(failing === undefined || failing.length === 0 ? {} : { failing }),
     cpuSeconds,
     wallSeconds,
     memoryBytes,

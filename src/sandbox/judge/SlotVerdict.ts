@@ -11,7 +11,7 @@ import type { Seen } from "../docker/Protocol.ts";
 import * as CallAnswer from "./CallAnswer.ts";
 import * as Ending from "./Ending.ts";
 import * as Frames from "./Frames.ts";
-import { conclude, type Failure, fault, type Judgement } from "./Judgement.ts";
+import { conclude, type Failure, fault, type Judgement, range } from "./Judgement.ts";
 import * as StdioVerdict from "./StdioVerdict.ts";
 
 /** `tests`: the task's; calls and asserts were run in its order, stdio tests in that of `TestOrder`. */
@@ -36,7 +36,8 @@ const stopped = (
 ): Judgement => {
   const total = testCount(tests);
   const firstFailing = failure !== undefined && passed < total ? passed : undefined;
-  return conclude({ total, passed, failure, firstFailing, output: seen.output, run }, seen);
+  const failing = tests.counts === true ? range(passed, total) : undefined;
+  return conclude({ total, passed, failure, firstFailing, failing, output: seen.output, run }, seen);
 };
 
 const killedFromOutside = (seen: Seen): Judgement =>
@@ -66,16 +67,23 @@ const judgeCalls = (
   const total = testCount(tests);
   let passed = 0;
   let first: { readonly firstFailing: number; readonly failure: Failure } | undefined;
+  const failed: Array<number> = [];
   for (let index = 0; index < total && (first === undefined || tests.counts === true); index++) {
     const answer = answers[index];
     if (answer === undefined && gone === undefined) return killedFromOutside(seen);
     const failure = answer === undefined ? gone : answerFailure(accepts, index, answer);
     if (failure === undefined) passed += 1;
-    else first ??= { firstFailing: index, failure };
+    else {
+      failed.push(index);
+      first ??= { firstFailing: index, failure };
+    }
   }
   // All calls are asked, whatever is answered: the program's process knows of no failure.
   const run = Math.min(total, answers.length + (gone === undefined ? 0 : 1));
-  if (first !== undefined) return conclude({ total, passed, ...first, output: seen.output, run }, seen);
+  const failing = tests.counts === true ? failed : undefined;
+  if (first !== undefined) {
+    return conclude({ total, passed, ...first, failing, output: seen.output, run }, seen);
+  }
   const more = answers.length > total ? malformed("more answers than calls") : undefined;
   return stopped(
     tests,
@@ -100,8 +108,9 @@ const CheckerVerdict = Schema.Struct({
   passed: Schema.Int,
   outcome: Schema.Union([Outcome, Schema.Literals(["Gone", "BadTest"])]),
   detail: Schema.String,
-  /** The first assert that did not hold, where all were run and counted. */
+  /** The first assert that did not hold, where all were run and counted, and all of them, as far as it came. */
   first: Schema.optionalKey(Schema.Int),
+  failed: Schema.optionalKey(Schema.Array(Schema.Int)),
 });
 const isCheckerVerdict = Schema.is(CheckerVerdict);
 
@@ -120,16 +129,18 @@ const judgeChecker = (
     return fault(`the checker said nothing (${seen.errors})`, true);
   }
   if (messages.length !== 1 || !isCheckerVerdict(said)) return fault("the checker sent no verdict", true);
-  const { passed, outcome, detail, first } = said;
-  const failed = (failure: Failure): Judgement => {
+  const { passed, outcome, detail, first, failed = [] } = said;
+  const ended = (failure: Failure): Judgement => {
     const firstFailing = first ?? (passed < total ? passed : undefined);
+    // Those that it did not come to are the last ones.
+    const failing = tests.counts === true ? [...failed, ...range(passed + failed.length, total)] : undefined;
     const run = tests.counts === true ? undefined : begunOf(said, total);
-    return conclude({ total, passed, failure, firstFailing, output: seen.output, run }, seen);
+    return conclude({ total, passed, failure, firstFailing, failing, output: seen.output, run }, seen);
   };
   if (outcome === "BadTest") return fault(`the task's tests fail by themselves: ${detail}`, false);
-  if (outcome === "Gone") return gone === undefined ? killedFromOutside(seen) : failed(gone);
-  if (outcome === "RuntimeError") return failed(Ending.raised(detail));
-  if (outcome !== "Passed") return failed({ outcome, detail });
+  if (outcome === "Gone") return gone === undefined ? killedFromOutside(seen) : ended(gone);
+  if (outcome === "RuntimeError") return ended(Ending.raised(detail));
+  if (outcome !== "Passed") return ended({ outcome, detail });
   if (passed !== total) return fault("the checker miscounted", false);
   return stopped(tests, seen, passed, seen.killed === "output" ? Ending.outputLimit : undefined, passed);
 };

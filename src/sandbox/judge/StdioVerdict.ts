@@ -71,7 +71,11 @@ export const judge = (tests: StdioTests, limits: Limits, seen: Seen): Judgement 
   }
   const failure = failures[place];
   const passed = tests.counts === true ? failures.filter((f) => f === undefined).length : place;
-  const result = { total, passed, failure, firstFailing: order[place], output: frames[place]?.out };
+  const failing =
+    tests.counts === true
+      ? order.filter((_, at) => at >= failures.length || failures[at] !== undefined).sort((a, b) => a - b)
+      : undefined;
+  const result = { total, passed, failure, firstFailing: order[place], failing, output: frames[place]?.out };
   return conclude({ ...result, run: frames.length }, seen);
 };
 

@@ -40,6 +40,7 @@ export interface Report {
   readonly testsRun: number;
   /** Places in the job's tests. */
   readonly firstFailing?: number;
+  readonly failing?: ReadonlyArray<number>;
   readonly detail?: string;
   readonly output: string;
   readonly memoryBytes: number;
@@ -120,9 +121,13 @@ export const run = (
   let passed = 0;
   let testsRun = 0;
   let first: { readonly index: number; readonly failure: Failure } | undefined;
+  const failed: Array<number> = [];
   const note = (index: number, failure: Failure | undefined): void => {
     if (failure === undefined) passed += 1;
-    else first ??= { index, failure };
+    else {
+      failed.push(index);
+      first ??= { index, failure };
+    }
   };
   const loading: Failure | undefined =
     total === 0 ? { outcome: "BadTest", detail: "there are none" } : subject.load();
@@ -141,12 +146,15 @@ export const run = (
   if (first === undefined && passed !== total) throw new Error("a test was left out");
   const broken = subject.broken;
   finished = true;
+  // Those that it did not come to are the last ones.
+  for (let index = passed + failed.length; index < total; index++) failed.push(index);
   return {
     report: {
       outcome: first?.failure.outcome ?? "Passed",
       testsPassed: passed,
       testsRun,
       ...(first === undefined || total === 0 ? {} : { firstFailing: first.index }),
+      ...(job.counts && total > 0 && failed.length > 0 ? { failing: failed } : {}),
       ...(first === undefined ? {} : { detail: first.failure.detail }),
       output: broken ? "" : subject.printed(),
       memoryBytes: program.usedBytes(),

@@ -15,6 +15,7 @@ import { type Limits, type Task, testCount } from "../../domain/Task.ts";
 import { SandboxFault, SandboxUnavailable, type Verdict } from "../../domain/Verdict.ts";
 import { none } from "../../domain/SandboxMetrics.ts";
 import { JUDGE_VERSION } from "../judge/JsAnswer.ts";
+import { range } from "../judge/Judgement.ts";
 import * as TestOrder from "../judge/TestOrder.ts";
 import { Sandbox } from "../Sandbox.ts";
 import * as Tally from "../Tally.ts";
@@ -131,6 +132,7 @@ export const make = Effect.fnUntraced(function* (
         cpuSeconds: limits.cpuSeconds,
         wallSeconds,
         ...attempts,
+        ...(counts ? { failing: range(0, testsTotal) } : {}),
         detail,
       };
     }

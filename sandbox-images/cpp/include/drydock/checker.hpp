@@ -1,5 +1,5 @@
 // K, the checker's process: runs the task's tests, reaches the program by calls with plain data, and says what it saw in
-// one frame {"passed", "outcome", "detail"}, as checker.py does. No line of the program is in here.
+// one frame {"passed", "outcome", "detail", "first"?, "failed"?}, as checker.py does. No line of the program is in here.
 //
 // CppSource.ts puts this above the task's declaration, whose body becomes `drydock::call`, and the tests.
 #include "plain.hpp"

@@ -41,6 +41,8 @@ export interface SessionOptions {
   readonly json: boolean;
   /** Print no report at the end: the caller has something else to say. */
   readonly quiet?: boolean;
+  /** How to go on with a run that was stopped or failed, where that is not `drydock resume`. */
+  readonly goOn?: string;
 }
 
 const decoding = (temperature: number): string => (temperature === 0 ? "greedy" : `T=${temperature}`);
@@ -137,7 +139,8 @@ export const reportTable = (report: Report): string => {
 export const printReport = (asJson: boolean, report: Report, directory: string) =>
   print(asJson, report, (value) => `${reportTable(value)}\nReport: ${directory}/report.json`);
 
-const howToGoOn = (directory: string): string => `To go on: npx drydock resume ${directory}`;
+const howToGoOn = (directory: string, { goOn }: SessionOptions): string =>
+  goOn ?? `npx drydock resume ${directory}`;
 
 /** Runs the stages within the services; records how it ended. */
 const body = Effect.fn("RunSession.body")(function* (
@@ -182,17 +185,18 @@ const begun = Effect.gen(function* () {
 }).pipe(Effect.orElseSucceed(() => true));
 
 /** Writes into the log why a begun run ends early, and says how to go on with it. */
-const recordEnd = Effect.fnUntraced(function* (cause: Cause.Cause<unknown>) {
+const recordEnd = Effect.fnUntraced(function* (cause: Cause.Cause<unknown>, options: SessionOptions) {
   const store = yield* RunStore;
   if (!(yield* begun)) return;
   yield* Effect.ignore(store.append(endOf(cause)));
   const error = Cause.squash(cause);
+  const how = howToGoOn(store.directory, options);
   Screen.say(
     Cause.hasInterruptsOnly(cause)
-      ? `Interrupted: what was done since the last checkpoint is repeated. ${howToGoOn(store.directory)}`
+      ? `Interrupted: what was done since the last checkpoint is repeated. To go on: ${how}`
       : isStop(error)
-        ? `Stopped. Nothing is lost. ${howToGoOn(store.directory)}`
-        : `The run is kept in ${store.directory}. Once the cause below is removed: npx drydock resume ${store.directory}`,
+        ? `Stopped. Nothing is lost. To go on: ${how}`
+        : `The run is kept in ${store.directory}. Once the cause below is removed: ${how}`,
   );
 });
 
@@ -243,7 +247,7 @@ export const session = Effect.fn("RunSession.session")(function* (
 
   let empty = created !== null;
   yield* body(config, loaded, options).pipe(
-    Effect.onExit((exit) => (Exit.isFailure(exit) ? recordEnd(exit.cause) : Effect.void)),
+    Effect.onExit((exit) => (Exit.isFailure(exit) ? recordEnd(exit.cause, options) : Effect.void)),
     Effect.ensuring(begun.pipe(Effect.tap((yes) => Effect.sync(() => void (empty &&= !yes))))),
     Effect.provide(services),
     Effect.scoped,

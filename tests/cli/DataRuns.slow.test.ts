@@ -3,7 +3,9 @@ import * as Fs from "node:fs";
 import * as Path from "node:path";
 import { afterAll, assert, beforeAll, describe, it } from "vitest";
 import * as Effect from "effect/Effect";
+import * as Dataset from "../../src/dataset/Dataset.ts";
 import * as DatasetReader from "../../src/dataset/DatasetReader.ts";
+import * as Manifest from "../../src/dataset/Manifest.ts";
 import type { Attempt } from "../../src/domain/Attempt.ts";
 import * as Drydock from "./Drydock.ts";
 
@@ -30,6 +32,17 @@ const attemptsOf = (name: string): Promise<ReadonlyArray<Attempt>> =>
     Effect.runPromise,
   );
 
+/** Some of the shipped dataset's training tasks, as a dataset. */
+const few = (name: string, count: number): Promise<void> =>
+  Effect.runPromise(
+    Effect.gen(function* () {
+      const { tasks } = yield* Dataset.load("datasets/js-compose");
+      const training = tasks.filter(({ split }) => split === "train").slice(0, count);
+      const head = { name: "few", version: "1", source: "test", licence: "none", gzip: false };
+      yield* Dataset.save(at(name), { tasks: training, attempts: [] }, undefined, head);
+    }),
+  );
+
 describe("drydock data", () => {
   it(
     "verify runs every program once, and writes the labels with the report",
@@ -51,6 +64,21 @@ describe("drydock data", () => {
       );
       assert.isTrue(Fs.existsSync(at("verified/verification.json")));
       assert.isFalse(Fs.existsSync(at("verified.verdicts.jsonl")));
+    },
+    TIMEOUT,
+  );
+
+  it(
+    "verify names all failing tests where it runs them all",
+    async () => {
+      await json("verify", at("dataset"), "--out", at("counted"), "--what", "attempts", "--counts");
+      const attempts = await attemptsOf("counted");
+      const numbers = attempts.map(({ testsTotal = 0, testsPassed = 0 }) => testsTotal - testsPassed);
+      assert.deepStrictEqual(
+        attempts.map(({ failingTests = [] }) => new Set(failingTests).size),
+        numbers,
+      );
+      assert.isAbove(Math.max(...numbers), 1);
     },
     TIMEOUT,
   );
@@ -114,6 +142,51 @@ describe("drydock data", () => {
       const plain = (list: ReadonlyArray<Attempt>) =>
         list.map(({ taskId, program, outcome }) => ({ taskId, program, outcome }));
       assert.deepStrictEqual(plain(await attemptsOf("again")), plain(attempts));
+    },
+    TIMEOUT,
+  );
+
+  it(
+    "collect takes programs of a server, and goes on where it was interrupted",
+    async () => {
+      const policy = Path.resolve("policies/js-compose");
+      await few("few", 6);
+      const serving = Drydock.start(["serve", policy, "--port", "0", "--model-name", "mine"]);
+      const [, url = ""] = await serving.until(/Serving mine at (http:\/\/127\.0\.0\.1:\d+\/v1)/);
+      const asked = (model: string) => [
+        ...["collect", policy, "--remote", url, "--model", model, "--tasks", at("few")],
+        ...["--out", at("remote"), "--verifications", "10", "--samples", "3"],
+      ];
+      // A model that the server has not: nothing is verified, and the command says how to go on.
+      const wrong = await Drydock.run(["data", ...asked("other")]);
+      assert.notStrictEqual(wrong.code, 0);
+      assert.match(wrong.stderr, /does not know the model "other"/);
+      assert.match(wrong.stderr, /the same command with --resume/);
+      assert.isFalse(Fs.existsSync(at("remote")));
+      const other = await Drydock.run(["data", ...asked("mine"), "--resume"]);
+      assert.notStrictEqual(other.code, 0);
+      assert.match(other.stderr, /another policy, server or dataset.*--overwrite/s);
+
+      const running = Drydock.start(["data", ...asked("mine"), "--overwrite"]);
+      await running.until(/to steer it/);
+      running.child.kill("SIGKILL");
+      await running.ended;
+      assert.isFalse(Fs.existsSync(at("remote")));
+      const ended = await json<{ verifications: number; written: number }>(...asked("mine"), "--resume");
+      assert.strictEqual(ended.written, 18);
+      assert.isAtMost(ended.verifications, 10);
+      serving.child.kill("SIGTERM");
+      const attempts = await attemptsOf("remote");
+      assert.isAbove(attempts.length, 5);
+      assert.isAtMost(attempts.length, 10);
+      for (const { origin, labelSource, outcome, program } of attempts) {
+        assert.deepStrictEqual([origin, labelSource], ["remote:mine", "sandbox"]);
+        assert.isDefined(outcome);
+        assert.match(program, /^function f\(/);
+      }
+      assert.isTrue(attempts.some(({ outcome }) => outcome === "Passed"));
+      const { made = [] } = await Effect.runPromise(Manifest.read(at("remote")));
+      assert.deepInclude(made.at(-1)?.options, { remote: url, model: "mine", api: "completions" });
     },
     TIMEOUT,
   );

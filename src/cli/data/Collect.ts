@@ -1,9 +1,4 @@
-/**
- * `drydock data collect`: what a policy writes for the tasks of a dataset, verified within a budget.
- *
- * It is a run of one online stage without updates, so that budget, verdict cache, resumption and progress are a run's
- * own; what the run stored becomes attempts.
- */
+/** `drydock data collect`: what a policy writes for the tasks of a dataset, verified within a budget. */
 import * as Fs from "node:fs";
 import * as Path from "node:path";
 import * as Effect from "effect/Effect";
@@ -11,144 +6,17 @@ import * as Option from "effect/Option";
 import * as Argument from "effect/cli/Argument";
 import * as Command from "effect/cli/Command";
 import * as Flag from "effect/cli/Flag";
-import * as ConfigFile from "../../config/ConfigFile.ts";
 import { DatasetError } from "../../dataset/DatasetError.ts";
 import * as Collected from "../../orchestrator/Collected.ts";
 import * as RunDirectory from "../../store/RunDirectory.ts";
-import * as RunReader from "../../store/RunReader.ts";
 import { CONFIGS } from "../Configs.ts";
 import * as Inference from "../Inference.ts";
 import { json, percent, print } from "../Output.ts";
-import * as RunSession from "../RunSession.ts";
 import { root } from "../RunsRoot.ts";
-import * as Screen from "../Screen.ts";
 import { overrides } from "../Train.ts";
+import * as CollectRun from "./CollectRun.ts";
 import * as Rewrite from "./Rewrite.ts";
 import * as Verification from "./Verification.ts";
-
-/** Programs of a round: what an interrupted command may have to write again. */
-const ROUND = 256;
-
-const runsOf = (out: string): string => `${out.replace(/\/+$/, "")}.runs`;
-
-interface Asked {
-  readonly policy: string;
-  readonly tasks: string;
-  readonly out: string;
-  readonly verifications: number;
-  readonly samples: number;
-  readonly temperature: number;
-  readonly seed: number;
-  readonly config: string;
-  readonly backend: Option.Option<"auto" | "native-gpu" | "native" | "wasm">;
-  readonly remote: Option.Option<string>;
-  readonly model: Option.Option<string>;
-  readonly api: "completions" | "chat";
-  readonly apiKeyEnv: Option.Option<string>;
-  readonly slots: Option.Option<number>;
-}
-
-const missing = (reason: string, remedy: string) => new Inference.InferenceError({ reason, remedy });
-
-const generatorOf = Effect.fnUntraced(function* (asked: Asked) {
-  if (Option.isNone(asked.remote)) return { kind: "own" };
-  if (Option.isNone(asked.model)) {
-    return yield* missing("--remote names a server, and no --model which of its models", "give --model NAME");
-  }
-  return {
-    kind: "remote",
-    url: asked.remote.value,
-    model: asked.model.value,
-    api: asked.api,
-    ...(Option.isSome(asked.apiKeyEnv) ? { apiKeyEnv: asked.apiKeyEnv.value } : {}),
-  };
-});
-
-/** The run: one online stage that learns nothing. */
-const configure = Effect.fnUntraced(function* (asked: Asked, tasks: number) {
-  const base = yield* ConfigFile.load(asked.config);
-  const generated = tasks * asked.samples;
-  return yield* ConfigFile.fromValue(asked.config, {
-    ...base,
-    name: "collect",
-    seed: asked.seed,
-    output: runsOf(asked.out),
-    policy: {
-      ...base.policy,
-      path: asked.policy,
-      init: "weights",
-      reasoning: "none",
-      // Nothing is trained: no optimiser, and a checkpoint of next to nothing.
-      trainable: { kind: "lora", rank: 0 },
-    },
-    dataset: { kind: "drydock", path: asked.tasks, attempts: "none" },
-    limit: {},
-    compute: { ...base.compute, backend: Option.getOrElse(asked.backend, () => base.compute.backend) },
-    sandbox: { ...base.sandbox, ...(Option.isSome(asked.slots) ? { slots: asked.slots.value } : {}) },
-    budget: { verifications: asked.verifications, generated },
-    trainings: {},
-    stages: [
-      {
-        kind: "online",
-        label: "collect",
-        programsPerRound: Math.min(generated, asked.samples * Math.max(1, Math.floor(ROUND / asked.samples))),
-        samplesPerProblem: asked.samples,
-        temperature: asked.temperature,
-        generator: yield* generatorOf(asked),
-        updates: [],
-        validation: null,
-      },
-    ],
-  }).pipe(Effect.flatMap((resolved) => ConfigFile.resolve(resolved, asked.config)));
-});
-
-/** The one run of an interrupted command, or null. */
-const interrupted = Effect.fnUntraced(function* (out: string, resume: boolean, overwrite: boolean) {
-  const runs = runsOf(out);
-  // A run that ended before its first event leaves nothing in there.
-  if (!Fs.existsSync(runs) || Fs.readdirSync(runs).length === 0) return null;
-  if (resume) return yield* RunDirectory.find("latest", runs);
-  if (!overwrite) {
-    return yield* new DatasetError({
-      path: runs,
-      reason: "the run of a collection into this directory was begun and not finished.",
-      remedy: "Go on with it by --resume, or begin again with --overwrite.",
-    });
-  }
-  yield* Effect.sync(() => Fs.rmSync(runs, { recursive: true, force: true }));
-  return null;
-});
-
-/** A run's candidates, and whether it has finished. */
-const readRun = Effect.fnUntraced(function* (directory: string) {
-  const reader = yield* RunReader.open(directory);
-  const state = yield* reader.state;
-  return {
-    run: reader.runId,
-    finished: state.status === "finished",
-    spent: state.budgets.verifications.spent,
-    candidates: yield* reader.candidates,
-  };
-}, Effect.scoped);
-
-/** Runs, or goes on with, the run of a collection; its directory, or null where it was stopped. */
-const collectRun = Effect.fnUntraced(function* (
-  asked: Asked & { readonly resume: boolean; readonly overwrite: boolean },
-  tasks: number,
-) {
-  const before = yield* interrupted(asked.out, asked.resume, asked.overwrite);
-  if (before === null) {
-    const config = yield* configure(asked, tasks);
-    yield* RunSession.session(config, { directory: null, json: false, quiet: true });
-  } else if (!(yield* readRun(before)).finished) {
-    const config = yield* RunDirectory.readConfig(before);
-    yield* RunSession.session(config, { directory: before, json: false, quiet: true });
-  }
-  const directory = yield* RunDirectory.find("latest", runsOf(asked.out));
-  if ((yield* readRun(directory)).finished) return directory;
-  Screen.say("Go on with the same command and --resume.");
-  return null;
-});
 
 export const collect = Command.make(
   "collect",
@@ -227,7 +95,7 @@ export const collect = Command.make(
       origin: string | null,
       decides: Readonly<Record<string, string | number>>,
     ) {
-      const { run, spent, candidates } = yield* readRun(directory);
+      const { run, spent, candidates } = yield* CollectRun.readRun(directory);
       const { unverified, logProbs } = options;
       const { attempts, counts } = Collected.attempts(candidates, { origin, unverified, logProbs, run });
       yield* Rewrite.write(source, options, {
@@ -251,7 +119,7 @@ export const collect = Command.make(
       const directory = yield* RunDirectory.find(options.fromRun.value, options.root);
       const { dataset } = yield* RunDirectory.readConfig(directory);
       if (dataset.kind !== "drydock") {
-        return yield* missing(
+        return yield* CollectRun.missing(
           `${directory} was run on ${dataset.tasks}, which is no dataset directory`,
           "import that file by `drydock data import`, run on the directory, and collect from there",
         );
@@ -261,7 +129,7 @@ export const collect = Command.make(
     }
     const { policy, tasks, verifications } = options;
     if (Option.isNone(policy) || Option.isNone(tasks) || Option.isNone(verifications)) {
-      return yield* missing(
+      return yield* CollectRun.missing(
         "a policy, --tasks and --verifications are needed, or --from-run",
         "see `drydock data collect --help`",
       );
@@ -282,19 +150,20 @@ export const collect = Command.make(
       tasks: tasks.value,
       verifications: verifications.value,
     };
-    const directory = yield* collectRun(asked, training);
+    const directory = yield* CollectRun.run(asked, training);
     if (directory === null) return;
     const name = Path.basename(Path.resolve(policy.value));
     const { samples, temperature, seed } = options;
     yield* write(source, directory, `policy:${name}`, {
       policy: name,
+      ...CollectRun.serverOf(asked),
       samples,
       temperature,
       seed,
       verifications: verifications.value,
     });
     if (!options.keepRun) {
-      yield* Effect.sync(() => Fs.rmSync(runsOf(out), { recursive: true, force: true }));
+      yield* Effect.sync(() => Fs.rmSync(CollectRun.runsOf(out), { recursive: true, force: true }));
     }
   }, Effect.scoped),
 ).pipe(

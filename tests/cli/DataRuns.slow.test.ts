@@ -153,10 +153,10 @@ describe("drydock data", () => {
       await few("few", 6);
       const serving = Drydock.start(["serve", policy, "--port", "0", "--model-name", "mine"]);
       const [, url = ""] = await serving.until(/Serving mine at (http:\/\/127\.0\.0\.1:\d+\/v1)/);
-      const asked = (model: string) => [
-        ...["collect", policy, "--remote", url, "--model", model, "--tasks", at("few")],
-        ...["--out", at("remote"), "--verifications", "10", "--samples", "3"],
-      ];
+      const asked = (model: string) =>
+        `collect ${policy} --remote ${url} --model ${model} --tasks ${at("few")} --out ${at("remote")} --verifications 10 --samples 3`.split(
+          " ",
+        );
       // A model that the server has not: nothing is verified, and the command says how to go on.
       const wrong = await Drydock.run(["data", ...asked("other")]);
       assert.notStrictEqual(wrong.code, 0);

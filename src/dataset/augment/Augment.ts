@@ -125,7 +125,7 @@ export interface OfTask {
 }
 
 /** Makes the kinds that are asked for, training task by training task; each kind is the same whatever others are made. */
-export type Maker = (kinds: ReadonlyArray<Kind>) => Iterable<OfTask>;
+export type Maker = (asked: ReadonlyArray<Kind>) => Iterable<OfTask>;
 
 /**
  * What is made of a dataset's training tasks. The same dataset, options and seed give the same records, and what is
@@ -137,9 +137,9 @@ export const maker = (source: Source, options: Options): Maker => {
     options.kinds.includes("renames") && options.names === "dataset"
       ? poolsOf(source, attemptsOf)
       : new Map<string, never>();
-  return function* (kinds) {
+  return function* (asked) {
     for (const task of source.tasks) {
-      if (task.split === "train") yield ofTask(task, attemptsOf(task.id), kinds, options, pools);
+      if (task.split === "train") yield ofTask(task, attemptsOf(task.id), asked, options, pools);
     }
   };
 };
@@ -147,7 +147,7 @@ export const maker = (source: Source, options: Options): Maker => {
 const ofTask = (
   task: Task,
   attempts: ReadonlyArray<Attempt>,
-  kinds: ReadonlyArray<Kind>,
+  asked: ReadonlyArray<Kind>,
   options: Options,
   pools: ReadonlyMap<string, ReadonlyArray<string>>,
 ): OfTask => {
@@ -156,7 +156,7 @@ const ofTask = (
   const seen = new Set(attempts.map(({ program }) => program));
   const programs: Array<Attempt> = [];
   for (const kind of PROGRAM_KINDS) {
-    if (!kinds.includes(kind)) continue;
+    if (!asked.includes(kind)) continue;
     const own = random.split(kind);
     const pool = pools.get(task.language) ?? [];
     const lists = own
@@ -175,10 +175,10 @@ const ofTask = (
   }
   return {
     programs,
-    repairs: kinds.includes("repairs")
+    repairs: asked.includes("repairs")
       ? Repairs.repairs(task.language, attempts, random.split("repairs"), options.perTask)
       : [],
-    variants: kinds.includes("statements")
+    variants: asked.includes("statements")
       ? Statements.variants(task, attempts, random.split("statements"), options.perTask)
       : [],
     passing: passing.length,

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Layer from "effect/Layer";
 import * as ComputeWorker from "../compute/ComputeWorker.ts";
-import { programLimits, type RunConfig, sharedVerdicts } from "../config/RunConfig.ts";
+import { type RunConfig, sharedVerdicts } from "../config/RunConfig.ts";
 import * as SandboxMetrics from "../domain/SandboxMetrics.ts";
 import * as GeneratorFor from "../generator/GeneratorFor.ts";
 import * as PolicyFiles from "../model/directory/Policy.ts";
@@ -20,8 +20,6 @@ import * as Run from "../orchestrator/Run.ts";
 import * as RunControl from "../orchestrator/RunControl.ts";
 import * as SandboxGuard from "../orchestrator/SandboxGuard.ts";
 import * as ProgressServer from "../progress/ProgressServer.ts";
-import * as SandboxFor from "../sandbox/SandboxFor.ts";
-import * as Slots from "../sandbox/Slots.ts";
 import * as ControlFile from "../store/ControlFile.ts";
 import { Commands } from "../store/Commands.ts";
 import * as RunDirectory from "../store/RunDirectory.ts";
@@ -29,8 +27,11 @@ import { RunStore } from "../store/RunStore.ts";
 import * as RunStoreLive from "../store/RunStoreLive.ts";
 import * as SharedVerdicts from "../store/SharedVerdicts.ts";
 import * as Backend from "./Backend.ts";
+import * as Calibrating from "./Calibrating.ts";
 import { duration, percent, print, table } from "./Output.ts";
+import * as PlanView from "./PlanView.ts";
 import * as Problem from "./Problem.ts";
+import * as RunSandboxes from "./RunSandboxes.ts";
 import * as Screen from "./Screen.ts";
 import * as Signals from "./Signals.ts";
 import * as TerminalProgress from "./TerminalProgress.ts";
@@ -101,6 +102,25 @@ const savingsTable = ({ generated, savings }: Report): ReadonlyArray<string> => 
   ];
 };
 
+/** What was planned beside what it came to, where a plan was made. */
+const planTable = ({ plan }: Report): ReadonlyArray<string> =>
+  plan === null
+    ? []
+    : [
+        table(
+          ["planned and actual", "planned (80 % interval)", "actual", ""],
+          plan.map(({ what, unit, planned, actual, inside }) => {
+            const show = PlanView.showing(unit);
+            return [
+              what,
+              PlanView.range(planned, show),
+              actual === null ? "-" : show(actual),
+              inside === false ? "outside" : "",
+            ];
+          }),
+        ),
+      ];
+
 /** The report as a table for people. */
 export const reportTable = (report: Report): string => {
   const rows = report.evaluations.map((e) => [
@@ -131,6 +151,7 @@ export const reportTable = (report: Report): string => {
       ],
     ),
     ...savingsTable(report),
+    ...planTable(report),
     ...(report.sandbox === null ? [] : [`Sandboxes: ${SandboxMetrics.describe(report.sandbox)}`]),
   ].join("\n");
 };
@@ -162,7 +183,8 @@ const body = Effect.fn("RunSession.body")(function* (
     ),
   );
   const { context, labels } = yield* Prepare.prepare(config, loaded);
-  const report = yield* TerminalProgress.during(Run.execute(context, labels), store.state);
+  const planned = yield* Calibrating.known(config, loaded);
+  const report = yield* TerminalProgress.during(Run.execute(context, labels, planned), store.state);
   if (options.quiet !== true) yield* printReport(options.json, report, store.directory);
 });
 
@@ -219,9 +241,6 @@ export const session = Effect.fn("RunSession.session")(function* (
   const created = options.directory === null ? (yield* RunDirectory.create(config)).directory : null;
   const directory = options.directory ?? created ?? "";
 
-  const languages = new Set(loaded.tasks.map(({ language }) => language));
-  const { slots = Slots.byDefault(config.compute.threads), javascript: wanted, runtime } = config.sandbox;
-  const javascript = SandboxFor.javascriptFor(wanted, loaded.tasks);
   const verdicts = sharedVerdicts(config);
   const shared = Layer.mergeAll(
     RunStoreLive.layer({ directory, mode: created === null ? "open" : "create" }),
@@ -230,17 +249,7 @@ export const session = Effect.fn("RunSession.session")(function* (
   );
   const services = Layer.mergeAll(
     ComputeWorker.layer,
-    SandboxGuard.layer.pipe(
-      Layer.provide(
-        SandboxFor.layer(languages, {
-          slots,
-          limits: programLimits(config.sandbox),
-          javascript,
-          onProgress: Screen.say,
-          ...(runtime === undefined ? {} : { runtime }),
-        }),
-      ),
-    ),
+    SandboxGuard.layer.pipe(Layer.provide(RunSandboxes.layer(config, loaded))),
     RunControl.layer,
     ProgressServer.layer({ ...config.progress }),
   ).pipe(Layer.provideMerge(shared));

@@ -16,6 +16,7 @@ import * as RunState from "../domain/RunState.ts";
 import * as ProgressClient from "../progress/ProgressClient.ts";
 import type { ProgressError } from "../progress/ProgressError.ts";
 import * as RunDirectory from "../store/RunDirectory.ts";
+import * as Room from "../model/files/Room.ts";
 import * as RunReader from "../store/RunReader.ts";
 import { StoreError } from "../store/RunStore.ts";
 import { alarm, duration, percent, when } from "./Output.ts";
@@ -51,6 +52,12 @@ export const describe = (before: RunState.RunState, { event }: LoggedEvent): str
   switch (event._tag) {
     case "RunStarted":
       return `run ${event.runId} started: ${event.stages.map((s) => s.label).join(" → ")}; ${limits(event.limits)}, ${event.backend}, ${event.sandbox}`;
+    case "RunPlanned": {
+      const { seconds } = event.planned;
+      return `planned: ${duration(seconds.mid)} (${duration(seconds.low)} – ${duration(seconds.high)})`;
+    }
+    case "ResourcesMeasured":
+      return `took ${Room.size(event.memory)} of memory at the most and ${Room.size(event.disk)} of disk`;
     case "StageStarted":
       return `${event.label}: started, ${event.total} ${event.unit}s`;
     case "StageProgress": {

@@ -6,6 +6,7 @@
  */
 import * as Schema from "effect/Schema";
 import { Amounts, Prices, Unit } from "./Budget.ts";
+import { Planned } from "./Planned.ts";
 import { SandboxMetrics } from "./SandboxMetrics.ts";
 import { Outcome } from "./Verdict.ts";
 
@@ -107,6 +108,8 @@ export const RunEvent = Schema.Union([
     /** Tasks and offline episodes that are longer than the configured numbers of tokens. */
     leftOut: Schema.optionalKey(Schema.Struct({ tasks: Schema.Int, episodes: Schema.Int })),
   }),
+  /** What the run was planned to take, where a calibration of it was made on this machine before. */
+  Schema.TaggedStruct("RunPlanned", { planned: Planned }),
   Schema.TaggedStruct("StageStarted", {
     index: Schema.Int,
     kind: Schema.String,
@@ -221,6 +224,8 @@ export const RunEvent = Schema.Union([
   }),
   /** How the sandboxes are doing since this process opened them, after a round, or (-1) after an evaluation. */
   Schema.TaggedStruct("SandboxMeasured", { index: Schema.Int, round: Schema.Int, metrics: SandboxMetrics }),
+  /** At the end of a run: resident bytes of the process at the most, and bytes of the run directory. */
+  Schema.TaggedStruct("ResourcesMeasured", { memory: Schema.Number, disk: Schema.Number }),
   /** The sandboxes failed so often that the run was paused; it goes on when it is told to. */
   Schema.TaggedStruct("SandboxTripped", {
     attempts: Schema.Int,

@@ -136,6 +136,10 @@ const apply = (state: RunState, at: number, event: RunEvent): RunState => {
         startedAt: at,
       };
     }
+    case "RunPlanned":
+      return { ...state, planned: event.planned };
+    case "ResourcesMeasured":
+      return { ...state, resources: { memory: event.memory, disk: event.disk } };
     case "StageStarted":
       return {
         ...withStage(state, event.index, {

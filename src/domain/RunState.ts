@@ -1,5 +1,6 @@
 /** Run state: what the events of a run say together (RunFold.ts), as plain data. */
 import { type Accounts, initialAccounts, type Prices } from "./Budget.ts";
+import type { Planned } from "./Planned.ts";
 import type { SandboxMetrics } from "./SandboxMetrics.ts";
 import type { EvaluationResult, Free } from "./RunEvent.ts";
 
@@ -85,6 +86,10 @@ export interface RunState {
   /** The same by stage; one that has spent nothing and has no limit is absent. */
   readonly stageBudgets: { readonly [index: string]: Accounts };
   readonly prices: Prices | null;
+  /** What it was planned to take; null where nothing was known of that. */
+  readonly planned: Planned | null;
+  /** Bytes of memory at the most and of the run directory; null until the end. */
+  readonly resources: { readonly memory: number; readonly disk: number } | null;
   /** Milliseconds of `budgets.wallSeconds` that RunResumed would take back; see Elapsed.ts. */
   readonly unsureMillis: number;
   /** In order; one that a resumed run measures again replaces the earlier one. */
@@ -150,6 +155,8 @@ export const initial: RunState = {
   budgets: initialAccounts,
   stageBudgets: {},
   prices: null,
+  planned: null,
+  resources: null,
   unsureMillis: 0,
   evaluations: [],
   counts: { generated: 0, unique: 0, cacheHits: 0, verified: 0, passed: 0, faults: 0, unverified: 0 },

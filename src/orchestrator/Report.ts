@@ -1,7 +1,8 @@
 /** The report of a run: a pure fold of its events, written as report.json and printed as a table. */
 import * as Effect from "effect/Effect";
-import { fromParts, type Unit, units } from "../domain/Budget.ts";
+import { fromParts, nameOf, type Unit, units } from "../domain/Budget.ts";
 import * as Elapsed from "../domain/Elapsed.ts";
+import { type Compared, compare } from "../domain/Planned.ts";
 import type { EvaluationResult, LoggedEvent } from "../domain/RunEvent.ts";
 import * as RunFold from "../domain/RunFold.ts";
 import type { SandboxMetrics } from "../domain/SandboxMetrics.ts";
@@ -46,6 +47,8 @@ export interface Report {
   /** Alarms that the monitors raised, in order. */
   readonly alarms: ReadonlyArray<RunState.AlarmState>;
   readonly tilt: number;
+  /** What was planned beside what it came to; null where nothing was planned. */
+  readonly plan: ReadonlyArray<Compared> | null;
   /** Seconds of work: time between the run's stop and its resumption is not counted. */
   readonly seconds: number;
 }
@@ -95,8 +98,28 @@ export const readAll = Effect.fnUntraced(function* (log: Pick<RunStore["Service"
 /** The whole log of the run. */
 export const allEvents = RunStore.pipe(Effect.flatMap(readAll));
 
+/** Planned figures beside the actual ones: the stages' time, the run's, what it spent, its memory and disk. */
+const comparison = (state: RunState.RunState, seconds: number): Report["plan"] => {
+  const { planned, resources } = state;
+  if (planned === null) return null;
+  return [
+    ...planned.stages.map(({ label, kind, seconds: expected }, i) =>
+      compare(`${label} (${kind})`, "seconds", expected, state.stages[i]?.seconds ?? null),
+    ),
+    compare("the whole run", "seconds", planned.seconds, seconds),
+    ...units.flatMap((unit) => {
+      const expected = unit === "wallSeconds" ? undefined : planned.spends[unit];
+      const spent = fromParts(unit, state.budgets[unit].spent);
+      return expected === undefined ? [] : [compare(nameOf(unit), unit, expected, spent)];
+    }),
+    compare("memory", "bytes", planned.memory, resources?.memory ?? null),
+    compare("disk", "bytes", planned.disk, resources?.disk ?? null),
+  ];
+};
+
 export const make = (events: ReadonlyArray<LoggedEvent>): Report => {
   const state = RunFold.replay(events);
+  const seconds = Elapsed.activeSeconds(events);
   const figures = (unit: Unit): Limited => {
     const { limit, spent } = state.budgets[unit];
     return { limit: fromParts(unit, limit ?? 0), spent: fromParts(unit, spent) };
@@ -134,6 +157,7 @@ export const make = (events: ReadonlyArray<LoggedEvent>): Report => {
     rollbacks: state.rollbacks,
     alarms: state.alarms,
     tilt: state.tilt,
-    seconds: Elapsed.activeSeconds(events),
+    plan: comparison(state, seconds),
+    seconds,
   };
 };

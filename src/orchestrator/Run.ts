@@ -12,6 +12,7 @@ import * as BudgetConfig from "../config/BudgetConfig.ts";
 import { needsHeads, type OnlineStage, type RunConfig, type Stage } from "../config/RunConfig.ts";
 import * as GeneratorFor from "../generator/GeneratorFor.ts";
 import * as Budget from "../domain/Budget.ts";
+import type { Planned } from "../domain/Planned.ts";
 import { REWARD_VERSION } from "../domain/Reward.ts";
 import type { Task } from "../domain/Task.ts";
 import { Sandbox } from "../sandbox/Sandbox.ts";
@@ -25,6 +26,7 @@ import { type Carried, initialCarried, type RunContext, stageStart } from "../st
 import * as Tilt from "../stages/Tilt.ts";
 import { RunStore } from "../store/RunStore.ts";
 import * as Report from "./Report.ts";
+import * as Resources from "./Resources.ts";
 
 export const FORMAT_VERSION = 1;
 
@@ -84,7 +86,7 @@ const countTasks = ({ tasks }: RunContext): number =>
   tasks.train.length + tasks.validation.length + tasks.test.length;
 
 /** The context without the tasks whose prompt, in any template of the run, is longer than the configured limit. */
-const withFittingTasks = Effect.fnUntraced(function* (context: RunContext) {
+export const withFittingTasks = Effect.fnUntraced(function* (context: RunContext) {
   const compute = yield* Compute;
   const { config } = context;
   const templates = new Set([
@@ -111,8 +113,12 @@ const withFittingTasks = Effect.fnUntraced(function* (context: RunContext) {
   return { ...context, tasks };
 });
 
-/** Runs or resumes the run of the RunStore in the context; succeeds with the report. */
-export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext, labels: Labels) {
+/** Runs or resumes the run of the RunStore in the context; succeeds with the report. `planned`: what it should take. */
+export const execute = Effect.fn("Run.execute")(function* (
+  prepared: RunContext,
+  labels: Labels,
+  planned: Planned | null = null,
+) {
   const store = yield* RunStore;
   const compute = yield* Compute;
   const sandbox = yield* Sandbox;
@@ -165,6 +171,7 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
       reward: REWARD_VERSION,
       leftOut: { tasks: countTasks(prepared) - countTasks(context), episodes: tooLong },
     });
+    if (planned !== null) yield* store.append({ _tag: "RunPlanned", planned });
   } else {
     if (latest !== null) yield* compute.restore(latest.directory);
     for (const [index, stage] of config.stages.entries()) {
@@ -270,6 +277,7 @@ export const execute = Effect.fn("Run.execute")(function* (prepared: RunContext,
       tilt: carried.tilt,
     });
   }
+  yield* store.append({ _tag: "ResourcesMeasured", ...(yield* Resources.measure(store.directory)) });
   const events = yield* Report.allEvents;
   const report = Report.make(events);
   yield* store.writeFile("report.json", `${JSON.stringify(report, null, 2)}\n`);

@@ -40,7 +40,7 @@ import { isWritten, maxTokens, writeRound } from "./WriteRound.ts";
 /** Programs written for each verification that is left: repeats are free, but the rest would stay unverified. */
 const SURPLUS = 4;
 
-const surplus = ({ bestOf, samplesPerProblem }: OnlineStage): number =>
+export const surplus = ({ bestOf, samplesPerProblem }: OnlineStage): number =>
   bestOf === null ? SURPLUS : (SURPLUS * samplesPerProblem) / bestOf.keep;
 
 export interface OnlineSpec<E> {

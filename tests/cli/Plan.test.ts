@@ -4,7 +4,7 @@ import * as Console from "effect/Console";
 import * as Effect from "effect/Effect";
 import * as Stdio from "effect/Stdio";
 import { app } from "../../src/App.ts";
-import type { Plan } from "../../src/cli/Plan.ts";
+import type { Shown } from "../../src/cli/PlanView.ts";
 import * as Presenter from "../../src/cli/Presenter.ts";
 
 /** What `drydock plan configs/default.json ARGS` prints. */
@@ -25,7 +25,7 @@ const plan = Effect.fn(function* (...args: ReadonlyArray<string>) {
 describe("drydock plan", () => {
   it.effect("says what each part takes, and that it fits", () =>
     Effect.gen(function* () {
-      const found: Plan = JSON.parse(yield* plan("--memory", "4", "--json"));
+      const found: Shown = JSON.parse(yield* plan("--memory", "4", "--json"));
       assert.isTrue(found.fits);
       assert.isFalse(found.recompute);
       assert.deepStrictEqual(Object.keys(found.memory.trainings), ["sft", "cql"]);

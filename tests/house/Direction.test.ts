@@ -18,6 +18,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   ["store"],
   ["stages"],
   ["orchestrator"],
+  ["plan"],
   ["progress"],
   ["serve"],
   ["cli"],

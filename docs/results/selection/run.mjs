@@ -1,11 +1,13 @@
 // What a verification buys, by how it was chosen: held-out pass@1 against verifications spent, a strategy each, with the
-// same offline start, updates and number of verifications.
+// same updates and number of verifications. A seed's offline training is made once: all strategies start from its policy
+// and its critic.
 //
 //   node docs/results/algorithms/run.mjs prepare --work DIR       the dataset, and a base policy a seed
 //   node docs/results/selection/run.mjs --work DIR [--only "breadth;posterior"] [--seeds 1,2] [--jobs 1]
 //   node docs/results/selection/run.mjs --work DIR --table        Markdown of what is there
 //
-// Reports land in DIR/selection/METHOD-seedS.json.
+// Reports land in DIR/selection/METHOD-seedS.json, those of the offline training as start-seedS.json; the runs stay.
+import * as fs from "node:fs";
 import * as path from "node:path";
 import { parseArgs } from "node:util";
 import * as interval from "../interval.mjs";
@@ -49,10 +51,10 @@ const strategies = {
   "breadth + value-of-information": several("breadth", "value-of-information"),
 };
 
-const config = (name, seed) => ({
+const shared = (seed, policy) => ({
   name: "selection",
   seed,
-  policy: { path: basePolicy(values.work, seed), prompt: "plain", stop: ["\n"] },
+  policy: { path: policy, prompt: "plain", stop: ["\n"] },
   dataset: { kind: "drydock", path: path.resolve(values.work, "js-compose-labelled") },
   limit: { validation: 100, labels: 360 },
   compute: {
@@ -63,44 +65,65 @@ const config = (name, seed) => ({
     threads: Number(values.threads),
   },
   sandbox: { slots: 2, cpuSeconds: 1, wallSeconds: 5, memoryBytes: 33554432 },
-  budget: { verifications: SHARES.at(-1), generated: 6000 },
   evaluation: { temperature: [1, 0.5], samples: 10, greedy: true },
   trainings: {
     sft: { algorithm: "sft", batchSize: 48, episodes: "passing" },
     critic: { algorithm: "cql", config: { steps: 300, alpha: 20 }, batchSize: 48 },
   },
+  checkpointEverySteps: 100000,
+});
+
+/** Offline training, and the policy measured before any verification. */
+const start = (seed) => ({
+  ...shared(seed, basePolicy(values.work, seed)),
+  budget: { verifications: 0, generated: 0 },
   stages: [
     { kind: "offline", label: "sft", training: "sft", steps: 120, learningRate: 5e-4, warmupSteps: 5 },
     { kind: "offline", label: "critic", training: "critic", steps: 300, learningRate: 5e-3, warmupSteps: 5 },
     { kind: "evaluate", label: "0" },
-    ...SHARES.flatMap((total, i) => {
-      const verifications = total - (SHARES[i - 1] ?? 0);
-      return [
-        {
-          kind: "online",
-          label: `online-${total}`,
-          verifications,
-          pacing: { kind: "even", rounds: Math.round(verifications / ROUND) },
-          temperature: 0.7,
-          offlineFraction: 0.5,
-          updates: [
-            { training: "sft", steps: 20, learningRate: 2e-4 },
-            { training: "critic", steps: 20, learningRate: 1e-3 },
-          ],
-          validation: null,
-          ...strategies[name],
-        },
-        { kind: "evaluate", label: String(total) },
-      ];
-    }),
   ],
-  checkpointEverySteps: 100000,
+});
+
+const config = (name, seed) => ({
+  ...shared(seed, trained(seed)),
+  budget: { verifications: SHARES.at(-1), generated: 6000 },
+  stages: SHARES.flatMap((total, i) => {
+    const verifications = total - (SHARES[i - 1] ?? 0);
+    return [
+      {
+        kind: "online",
+        label: `online-${total}`,
+        verifications,
+        pacing: { kind: "even", rounds: Math.round(verifications / ROUND) },
+        temperature: 0.7,
+        offlineFraction: 0.5,
+        updates: [
+          { training: "sft", steps: 20, learningRate: 2e-4 },
+          { training: "critic", steps: 20, learningRate: 1e-3 },
+        ],
+        validation: null,
+        ...strategies[name],
+      },
+      { kind: "evaluate", label: String(total) },
+    ];
+  }),
 });
 
 const folder = values.from ?? path.join(path.resolve(values.work), "selection");
 
+/** The policy that a seed's offline training left. */
+const trained = (seed) => {
+  const runs = path.join(folder, `start-seed${seed}.runs`);
+  const [run] = fs.existsSync(runs) ? fs.readdirSync(runs) : [];
+  return path.join(runs, run ?? "", "policy");
+};
+
 const print = () => {
-  const reports = reportsOf(folder);
+  const all = reportsOf(folder);
+  const reports = all.filter(({ method }) => method !== "start");
+  const before = new Map(
+    all.filter(({ method }) => method === "start").map(({ seed, report }) => [seed, report]),
+  );
   const known = Object.keys(strategies);
   const methods = [...new Set(reports.map(({ method }) => method))].sort(
     (a, b) => place(known, a) - place(known, b),
@@ -108,9 +131,8 @@ const print = () => {
   const at = (method, total, temperature) =>
     new Map(
       reports.flatMap(({ method: its, seed, report }) => {
-        const found = report.evaluations.find(
-          (e) => e.stage === String(total) && e.temperature === temperature,
-        );
+        const { evaluations } = total === 0 ? (before.get(seed) ?? report) : report;
+        const found = evaluations.find((e) => e.stage === String(total) && e.temperature === temperature);
         return its === method && found !== undefined ? [[seed, found.passAt1]] : [];
       }),
     );
@@ -185,8 +207,9 @@ if (values.table || values.work === undefined) print();
 else {
   const seeds = values.seeds.split(",").map(Number);
   const chosen = values.only === undefined ? Object.keys(strategies) : values.only.split(";");
-  const specs = seeds.flatMap((seed) =>
-    chosen.map((name) => ({ name, seed, config: config(name, seed), keep: true })),
-  );
-  await trainAll(folder, specs, Number(values.jobs));
+  for (const seed of seeds) {
+    await trainAll(folder, [{ name: "start", seed, config: start(seed), keep: true }], 1);
+    const specs = chosen.map((name) => ({ name, seed, config: config(name, seed), keep: true }));
+    await trainAll(folder, specs, Number(values.jobs));
+  }
 }

@@ -1,0 +1,256 @@
+/**
+ * The plan of a run: what it will spend, how long each stage takes, which limit is the first to bind, and the disk that
+ * it fills. From its configuration, its tasks and a calibration; nothing is spent on it. Pure.
+ */
+import type { RunConfig, Stage } from "../config/RunConfig.ts";
+import * as Budget from "../domain/Budget.ts";
+import * as Costs from "../domain/Costs.ts";
+import { type Interval, type Planned, type PlannedStage, plus, type Spends } from "../domain/Planned.ts";
+import type { Task } from "../domain/Task.ts";
+import type { Calibration } from "./Calibration.ts";
+import * as Disk from "./Disk.ts";
+import * as Estimate from "./Estimate.ts";
+import * as Rounds from "./Rounds.ts";
+import * as Speeds from "./Speeds.ts";
+import * as StageCosts from "./StageCosts.ts";
+
+/** How far means of the policy's programs stray from the calibration's in the course of a run, as deviations. */
+const STRAY = { tokens: 0.12, cpuSeconds: 0.4, fresh: 0.08 } as const;
+
+export interface Facts {
+  readonly config: RunConfig;
+  /** By split, before those are left out whose prompt is too long. */
+  readonly tasks: { readonly [S in keyof StageCosts.Tasks]: ReadonlyArray<Task> };
+  readonly parameters: number;
+  /** Resident bytes at the most, as predicted from the graph. */
+  readonly memory: number;
+  readonly calibration: Calibration;
+}
+
+export interface StagePlan extends PlannedStage {
+  readonly steps: number;
+  /** Programs written that no budget counts. */
+  readonly programs: number;
+  /** Rounds of an online stage. */
+  readonly rounds: Interval | null;
+  /** The unit whose limit ends an online stage; null where none does. */
+  readonly binding: Budget.Unit | null;
+}
+
+export interface Plan extends Planned {
+  readonly stages: ReadonlyArray<StagePlan>;
+  /** Seconds before the run's first event: the policy is opened. */
+  readonly opening: Interval;
+}
+
+/** A mean that is between two: what the policy writes now, and what it learns to write. */
+const between = (now: number, later: number | null, stray: number): Interval => {
+  const low = Math.min(now, later ?? now);
+  const high = Math.max(now, later ?? now);
+  return {
+    low: Estimate.spread(low, stray).low,
+    mid: (low + high) / 2,
+    high: Estimate.spread(high, stray).high,
+  };
+};
+
+/** Rates as they may turn out: at their least spending and slowest, in the middle, and the other way. */
+const ratesOf = ({ calibration, config }: Facts, learnt: boolean) => {
+  const { tokens, dataTokens, fresh, verification } = calibration;
+  const { mean, deviation } = verification.cpu;
+  const sampled = mean === 0 ? 0 : deviation / mean / Math.sqrt(Math.max(1, verification.programs));
+  const longest = config.compute.maxNewTokens;
+  const length = between(tokens.mean, learnt ? dataTokens : null, STRAY.tokens);
+  const cpu = Estimate.spread(Math.max(mean, 1e-4), Math.hypot(STRAY.cpuSeconds, sampled));
+  const share = Estimate.spread(fresh, STRAY.fresh);
+  return {
+    tokens: { ...length, high: Math.min(longest, length.high) },
+    cpuSeconds: cpu,
+    fresh: { low: share.low, mid: fresh, high: Math.min(1, share.high) },
+  };
+};
+
+const ends = ["low", "mid", "high"] as const;
+
+const intervalOf = (values: ReadonlyArray<number>): Interval => ({
+  low: Math.min(...values),
+  mid: values[1],
+  high: Math.max(...values),
+});
+
+/** An online stage: played at the middle of all rates and at both ends of each. */
+const online = (
+  spec: Omit<Rounds.Spec, "rates">,
+  rates: ReturnType<typeof ratesOf>,
+): { readonly mid: Rounds.Played; readonly spends: Spends; readonly rounds: Interval } => {
+  const slow = Estimate.interval({ all: { seconds: 1, error: 0.2 } });
+  const play = (end: (typeof ends)[number], fresh = end): Rounds.Played =>
+    Rounds.play({
+      ...spec,
+      rates: {
+        tokens: rates.tokens[end],
+        cpuSeconds: rates.cpuSeconds[end],
+        fresh: rates.fresh[fresh],
+        slowness: slow[end],
+      },
+    });
+  const mid = play("mid");
+  const all = [play("low"), mid, play("high"), play("low", "high"), play("high", "low")];
+  const of = (unit: Budget.Unit): Interval => intervalOf(all.map(({ spent }) => spent[unit]));
+  const prices = spec.config.budget.prices !== undefined;
+  return {
+    mid,
+    rounds: intervalOf(all.map(({ rounds }) => rounds)),
+    spends: {
+      verifications: of("verifications"),
+      generated: of("generated"),
+      generatedTokens: of("generatedTokens"),
+      cpuSeconds: of("cpuSeconds"),
+      ...(prices ? { money: of("money") } : {}),
+    },
+  };
+};
+
+const addSpends = (a: Spends, b: Spends): Spends =>
+  Object.fromEntries(
+    Budget.units.flatMap((unit) => {
+      if (unit === "wallSeconds") return [];
+      const [x, y] = [a[unit], b[unit]];
+      const sum = x === undefined || y === undefined ? (x ?? y) : plus(x, y);
+      return sum === undefined ? [] : [[unit, sum]];
+    }),
+  );
+
+/** What a stage's rounds are planned to take, kept for the controls that repeat them. */
+type Played = ReadonlyMap<string, Rounds.Played>;
+
+export const make = (facts: Facts): Plan => {
+  const { config, calibration, tasks } = facts;
+  const { fitting } = calibration;
+  const known: StageCosts.Known = {
+    speeds: Speeds.of(calibration, config.trainings),
+    tasks: {
+      train: Math.round(tasks.train.length * fitting.train),
+      validation: Math.round(tasks.validation.length * fitting.validation),
+      test: Math.round(tasks.test.length * fitting.test),
+    },
+    fresh: calibration.fresh,
+  };
+  const { stages } = config;
+  const prices = config.budget.prices ?? null;
+  const played = new Map<string, Rounds.Played>();
+  const plans: Array<StagePlan> = [];
+  let works: Estimate.Work = {};
+  let before = Rounds.nothing;
+  let spends: Spends = {};
+  let saved = 0;
+  let tilt: Speeds.Tilt = "no";
+  for (const [index, stage] of stages.entries()) {
+    const own = stage.kind === "online" ? onlineOf(facts, known, stage, index, before, tilt) : null;
+    const cost = own === null ? costOf(stage, { config, known, tilt, played }) : own.mid.cost;
+    const kept = stage.kind === "evaluate" ? StageCosts.nothing : StageCosts.checkpoints(known, 1);
+    const whole = StageCosts.add(cost, kept);
+    if (stage.kind === "online" && own !== null) played.set(stage.label, own.mid);
+    if (stage.kind === "tilt") tilt = "perhaps";
+    const seconds = earlier(Estimate.interval(whole.work), stage, own?.rounds ?? null);
+    const wallSeconds = Estimate.total(whole.work);
+    const spent = { ...(own?.mid.spent ?? Rounds.nothing), wallSeconds };
+    before = Rounds.plus(before, { ...spent, money: Rounds.cost(prices, spent) });
+    works = Estimate.add(works, whole.work);
+    saved += whole.checkpoints;
+    const money = prices === null || prices.hour === 0 ? null : scaled(seconds, prices.hour / 3600);
+    const mine = withMoney(own?.spends ?? {}, money);
+    spends = addSpends(spends, mine);
+    plans.push({
+      kind: stage.kind,
+      label: stage.label,
+      seconds,
+      spends: mine,
+      steps: whole.steps,
+      programs: whole.programs,
+      rounds: own?.rounds ?? null,
+      binding: own?.mid.binding ?? null,
+    });
+  }
+  const start = StageCosts.checkpoints(known, 1);
+  const end = Estimate.times(known.speeds.save, 1);
+  const total = Estimate.interval(Estimate.add(works, start.work, end));
+  const least = plans.reduce((sum, { seconds }) => sum + seconds.low, 0);
+  const adaptive = stages.some((stage) => stage.kind === "online" && stage.pacing.kind === "adaptive");
+  return {
+    calibrated: { at: calibration.at, seconds: calibration.seconds },
+    opening: Estimate.interval({ opening: { seconds: calibration.opening, error: 0.2 } }),
+    stages: plans,
+    seconds: adaptive ? { ...total, low: Math.min(total.low, least) } : total,
+    spends,
+    memory: { low: facts.memory * 0.85, mid: facts.memory * 1.05, high: facts.memory * 1.25 + 1.5e8 },
+    disk: Disk.of(facts, plans, saved + 1),
+  };
+};
+
+const scaled = ({ low, mid, high }: Interval, factor: number): Interval => ({
+  low: low * factor,
+  mid: mid * factor,
+  high: high * factor,
+});
+
+/** An online stage's money holds its own time already; that of the others is added here. */
+const withMoney = (spends: Spends, money: Interval | null): Spends =>
+  money === null || spends.money !== undefined ? spends : { ...spends, money };
+
+/** An adaptive stage may end after as few rounds as its patience. */
+const earlier = (seconds: Interval, stage: Stage, rounds: Interval | null): Interval => {
+  if (stage.kind !== "online" || stage.pacing.kind !== "adaptive" || rounds === null) return seconds;
+  const fewest = Math.min(rounds.mid, stage.pacing.patience + 1);
+  return { ...seconds, low: seconds.low * (rounds.mid === 0 ? 1 : fewest / rounds.mid) };
+};
+
+const onlineOf = (
+  facts: Facts,
+  known: StageCosts.Known,
+  stage: Extract<Stage, { readonly kind: "online" }>,
+  index: number,
+  before: Rounds.Spent,
+  tilt: Speeds.Tilt,
+) => {
+  const { config, tasks } = facts;
+  const { cpuSeconds, wallSeconds, memoryBytes, outputBytes } = config.sandbox;
+  const costs = Costs.verifications({ cpuSeconds, wallSeconds, memoryBytes, outputBytes }, null);
+  const dearest = Math.max(0, ...tasks.train.map((task) => costs.worst(task).cpuSeconds ?? 0));
+  const longest =
+    stage.generator.kind === "own"
+      ? config.compute.maxNewTokens
+      : (stage.generator.maxTokens ?? config.compute.maxNewTokens);
+  const worst = { tokens: longest, cpuSeconds: Math.max(1e-6, Budget.fromParts("cpuSeconds", dearest)) };
+  const learnt = config.stages.slice(0, index).some(({ kind }) => kind === "offline");
+  return online({ config, stage, known, tilt, before, worst }, ratesOf(facts, learnt));
+};
+
+const costOf = (
+  stage: Stage,
+  spec: {
+    readonly config: RunConfig;
+    readonly known: StageCosts.Known;
+    readonly tilt: Speeds.Tilt;
+    readonly played: Played;
+  },
+): StageCosts.Cost => {
+  const { config, known, tilt } = spec;
+  switch (stage.kind) {
+    case "evaluate": {
+      const own: Speeds.Tilt = stage.tilt === undefined ? tilt : stage.tilt > 0 ? "yes" : "no";
+      return StageCosts.evaluation(known, config.evaluation, own);
+    }
+    case "offline":
+      return StageCosts.offline(known, stage, config.checkpointEverySteps, tilt);
+    case "tilt":
+      return StageCosts.tilting(known, stage.betas, stage.samples);
+    case "control": {
+      const labels = [stage.of].flat();
+      const made = labels.flatMap((label) => spec.played.get(label)?.updates ?? []);
+      return StageCosts.control(known, made, config.evaluation, tilt);
+    }
+    case "online":
+      return StageCosts.nothing;
+  }
+};

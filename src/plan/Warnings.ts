@@ -1,0 +1,58 @@
+/** What a plan says that a person should know before the run: limits that bind too soon, and what is missing. Pure. */
+import type { RunConfig } from "../config/RunConfig.ts";
+import * as Budget from "../domain/Budget.ts";
+import type { MemoryPlan } from "./MemoryPlan.ts";
+import type { Plan } from "./Plan.ts";
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
+
+const rounded = (value: number): string => String(Number(value.toPrecision(3)));
+
+/** Of an online stage that another limit ends than that of its verifications. */
+const limits = (config: RunConfig, plan: Plan): ReadonlyArray<string> =>
+  plan.stages.flatMap(({ label, binding, spends }, i) => {
+    const stage = config.stages[i];
+    if (binding === null || binding === "verifications" || stage?.kind !== "online") return [];
+    const mine = binding in stage.budget ? `stages[${i}].budget.${binding}` : `budget.${binding}`;
+    const limit = (binding in stage.budget ? stage.budget : config.budget)[binding];
+    const wanted = stage.verifications ?? config.budget.verifications;
+    const { low, mid, high } = spends.verifications ?? { low: 0, mid: 0, high: 0 };
+    return [
+      `"${label}" will have spent its ${Budget.nameOf(binding)} (${mine}: ${limit ?? 0}) after about ${rounded(mid)} of ${wanted} verifications (${rounded(low)} to ${rounded(high)}): raise that limit, or lower the number of verifications.`,
+    ];
+  });
+
+const remote = (config: RunConfig): ReadonlyArray<string> =>
+  config.stages.flatMap((stage) =>
+    stage.kind === "online" && stage.generator.kind === "remote"
+      ? [
+          `"${stage.label}" has its programs written by ${stage.generator.url}, which a calibration does not ask: the time that this takes is not in the plan.`,
+        ]
+      : [],
+  );
+
+export const of = (
+  config: RunConfig,
+  memory: MemoryPlan,
+  plan: Plan | null,
+  freeDisk: number,
+): ReadonlyArray<string> => [
+  ...(memory.fits
+    ? []
+    : [
+        `The run takes ${gigabytes(memory.memory.peak)} of memory, and this process may take ${gigabytes(memory.available)}: it will be refused. The table above says what would make it fit.`,
+      ]),
+  ...(plan === null || plan.disk.high <= freeDisk
+    ? []
+    : [
+        `The run directory comes to ${gigabytes(plan.disk.low)} to ${gigabytes(plan.disk.high)}, and ${config.output} has ${gigabytes(freeDisk)} free: make room, or give another output.`,
+      ]),
+  ...(plan === null ? [] : limits(config, plan)),
+  ...remote(config),
+  ...(plan !== null &&
+  config.stages.some((stage) => stage.kind === "online" && stage.pacing.kind === "adaptive")
+    ? [
+        "Adaptive pacing is planned as if every round moved something; a stage that stops early takes less, and gives back what is left.",
+      ]
+    : []),
+];

@@ -59,11 +59,19 @@ const deviation = (values: ReadonlyArray<number>): number => {
   return Math.sqrt(mean(values.map((x) => (x - centre) ** 2)));
 };
 
-/** Programs to write, after `before` others: for different tasks as far as there are enough. */
-const itemsOf = (tasks: ReadonlyArray<Task>, count: number, before: number): ReadonlyArray<RolloutItem> =>
+/**
+ * Programs to write, after `before` others: `samples` for each of some tasks, or one for each as an online round writes
+ * them.
+ */
+const itemsOf = (
+  tasks: ReadonlyArray<Task>,
+  count: number,
+  before: number,
+  samples: number,
+): ReadonlyArray<RolloutItem> =>
   Array.from({ length: count }, (_, i) => {
     const n = before + i;
-    return { task: tasks[n % tasks.length], sample: Math.floor(n / tasks.length) };
+    return { task: tasks[Math.floor(n / samples) % tasks.length], sample: n };
   });
 
 interface Program {
@@ -201,8 +209,8 @@ export const run = Effect.fn("Calibrate.run")(function* (prepared: RunContext, t
   const small = Math.max(1, Math.round(full * SMALL));
   const temperature = temperatures(config.evaluation)[0];
   const written: Array<Program> = [];
-  const write = (count: number, tilt: number) => () => {
-    const items = itemsOf(tasks, count, written.length);
+  const write = (count: number, samples: number, tilt: number) => () => {
+    const items = itemsOf(tasks, count, written.length, samples);
     return rollout(context, items, { purpose: "calibration", temperature, tilt }, compute.generate).pipe(
       Effect.tap((completions) =>
         Effect.sync(() => {
@@ -215,12 +223,14 @@ export const run = Effect.fn("Calibrate.run")(function* (prepared: RunContext, t
       ),
     );
   };
-  const few = { programs: small, seconds: yield* repeated(write(small, 0)) };
+  const few = { programs: small, seconds: yield* repeated(write(small, 1, 0)) };
   // The first of several held the preparation of the graph.
   const warm = few.seconds.length > 1 ? { ...few, seconds: few.seconds.slice(1) } : few;
-  const many = { programs: full, seconds: yield* repeated(write(full, 0)) };
+  const singles = written.length;
+  const { samples } = config.evaluation;
+  const many = { programs: full, seconds: yield* repeated(write(full, samples, 0)) };
   const critical = Object.values(config.trainings).some(({ algorithm }) => valueAlgorithms.has(algorithm));
-  const tilted = critical ? { programs: full, seconds: yield* repeated(write(full, 1)) } : null;
+  const tilted = critical ? { programs: full, seconds: yield* repeated(write(full, samples, 1)) } : null;
 
   told("running them in the sandboxes");
   const judged = yield* verified(written);
@@ -279,10 +289,11 @@ export const run = Effect.fn("Calibrate.run")(function* (prepared: RunContext, t
 
   // One program a task, as a round writes them.
   const labelled = new Set(context.offline.map(({ id }) => id));
-  const firsts = written.slice(0, tasks.length);
+  const firsts = written.slice(0, Math.min(singles, tasks.length));
   const fresh = firsts.filter(
     ({ task, completion }) => !labelled.has(context.episodeId(task, completion.text)),
   ).length;
+  const others = written.slice(singles);
   const lengths = written.map(({ completion }) => completion.tokens.length);
   const seconds = Number((yield* Clock.currentTimeNanos) - started) / 1e9;
   const calibration: Calibration.Calibration = {
@@ -298,6 +309,7 @@ export const run = Effect.fn("Calibrate.run")(function* (prepared: RunContext, t
     dataTokens: yield* tokensOfData(context),
     fitting: shares(context.tasks, prepared.tasks),
     fresh: fresh / firsts.length,
+    distinct: new Set(others.map(({ key }) => key)).size / others.length,
     scoring,
     monitors,
     verification: {

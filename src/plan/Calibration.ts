@@ -42,6 +42,8 @@ export const Calibration = Schema.Struct({
   fitting: Schema.Struct({ train: Schema.Number, validation: Schema.Number, test: Schema.Number }),
   /** Share of the programs, one a task, that no label answers. */
   fresh: Schema.Number,
+  /** Share of the samples of one task, as many as an evaluation draws, that none before them repeats. */
+  distinct: Schema.Number,
   /** Scoring programs: log-probs and, where there are, values. */
   scoring: Chunk,
   /** What the monitors of a guard take for as many programs. */

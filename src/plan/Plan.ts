@@ -17,6 +17,9 @@ import * as StageCosts from "./StageCosts.ts";
 /** How far means of the policy's programs stray from the calibration's in the course of a run, as deviations. */
 const STRAY = { tokens: 0.12, cpuSeconds: 0.4, fresh: 0.08 } as const;
 
+/** What the command keeps beside the compute worker: data, sandboxes, the log; measured, in bytes. */
+const COMMAND: Interval = { low: 1.5e8, mid: 4e8, high: 7e8 };
+
 export interface Facts {
   readonly config: RunConfig;
   /** By split, before those are left out whose prompt is too long. */
@@ -134,7 +137,7 @@ export const make = (facts: Facts): Plan => {
       validation: Math.round(tasks.validation.length * fitting.validation),
       test: Math.round(tasks.test.length * fitting.test),
     },
-    fresh: calibration.fresh,
+    distinct: calibration.distinct,
   };
   const { stages } = config;
   const prices = config.budget.prices ?? null;
@@ -183,7 +186,11 @@ export const make = (facts: Facts): Plan => {
     stages: plans,
     seconds: adaptive ? { ...total, low: Math.min(total.low, least) } : total,
     spends,
-    memory: { low: facts.memory * 0.85, mid: facts.memory * 1.05, high: facts.memory * 1.25 + 1.5e8 },
+    memory: {
+      low: 0.9 * facts.memory + COMMAND.low,
+      mid: facts.memory + COMMAND.mid,
+      high: 1.15 * facts.memory + COMMAND.high,
+    },
     disk: Disk.of(facts, plans, saved + 1),
   };
 };

@@ -36,14 +36,17 @@ export interface Tasks {
 export interface Known {
   readonly speeds: Speeds;
   readonly tasks: Tasks;
-  /** Share of the programs that no earlier one answers. */
-  readonly fresh: number;
+  /** Share of the programs that an evaluation has to run: the others repeat one of them. */
+  readonly distinct: number;
 }
 
+/** Share of an evaluation's distinct programs that no earlier one of the run has run. */
+const NEW = 0.6;
+
 /** Programs written and judged. */
-const measured = ({ speeds, fresh }: Known, programs: number, tilt: Tilt): Cost => ({
+const measured = ({ speeds, distinct }: Known, programs: number, tilt: Tilt): Cost => ({
   ...nothing,
-  work: Estimate.add(speeds.write(programs, tilt), speeds.verify(programs * fresh)),
+  work: Estimate.add(speeds.write(programs, tilt), speeds.verify(programs * distinct * NEW)),
   programs,
 });
 

@@ -1,0 +1,169 @@
+import { assert, describe, it } from "@effect/vitest";
+import * as Effect from "effect/Effect";
+import * as fc from "fast-check";
+import type { RunConfig } from "../../src/config/RunConfig.ts";
+import * as Budget from "../../src/domain/Budget.ts";
+import type { Interval } from "../../src/domain/Planned.ts";
+import { calibration, configured, planned } from "./Fixture.ts";
+
+const near = (found: number, wanted: number): void => assert.approximately(found, wanted, wanted * 1e-9);
+
+/** The shipped configuration with another budget, and changes of its online stage. */
+const spending = (budget: object, stage: object = {}) =>
+  configured((config: RunConfig) => ({
+    ...config,
+    budget: { ...config.budget, ...budget },
+    stages: config.stages.map((of) => (of.kind === "online" ? { ...of, ...stage } : of)),
+  }));
+
+const onlineOf = (config: RunConfig) => {
+  const stage = planned(config).stages.find(({ kind }) => kind === "online");
+  if (stage === undefined) throw new Error("there is no online stage");
+  return stage;
+};
+
+describe("the plan of a run", () => {
+  it.effect("adds up what each stage does", () =>
+    Effect.gen(function* () {
+      const config = yield* configured();
+      const { stages } = planned(config);
+      assert.deepStrictEqual(
+        stages.map(({ label, steps, programs }) => [label, steps, programs]),
+        [
+          // 200 tasks, 10 samples and greedy.
+          ["base", 0, 2200],
+          ["sft", 80, 0],
+          ["sft", 0, 2200],
+          ["cql", 60, 0],
+          // 5 strengths, 100 tasks, 2 samples.
+          ["tilt", 0, 1000],
+          ["offline", 0, 2200],
+          // 4 rounds of 28 steps; the guard looks before the first and after each: 5 times 200 programs.
+          ["online", 112, 1000],
+          ["control", 112, 2200],
+          ["online", 0, 2200],
+        ],
+      );
+      // 2,000 programs in chunks of 128: 15 and 80 on the line from (32, 0.4) to (128, 1), then 200: 1 and 72.
+      const line = (n: number) => 1 - ((1 - 0.4) / 96) * (128 - n);
+      const writing = 15 + line(80) + 1 + line(72);
+      const verifying = (2200 * 0.5 * 0.6 * 1) / 100 + 2200 * 0.5 * 0.6 * 0.001;
+      const scoring = (2000 * 0.5) / 128;
+      near(stages[0].seconds.mid, writing + verifying + scoring);
+      // 80 steps with what the log takes, a checkpoint after 40 and one at the end.
+      near(stages[1].seconds.mid, 80 * 0.101 + 2 * 0.12);
+    }),
+  );
+
+  it.effect("says exactly how many verifications are spent where their own limit ends the stage", () =>
+    Effect.gen(function* () {
+      const online = onlineOf(yield* configured());
+      assert.deepStrictEqual(online.spends.verifications, { low: 300, mid: 300, high: 300 });
+      assert.strictEqual(online.binding, "verifications");
+      assert.isTrue((online.spends.generated?.mid ?? 0) >= 300);
+    }),
+  );
+
+  const binds: ReadonlyArray<readonly [Budget.Unit, object]> = [
+    ["generated", { generated: 150 }],
+    // 100 programs reserve 80 tokens each, and keep 18.
+    ["generatedTokens", { generatedTokens: 4000 }],
+    ["cpuSeconds", { cpuSeconds: 3 }],
+    ["wallSeconds", { wallSeconds: 100 }],
+    [
+      "money",
+      { money: 0.2, prices: { verification: 0.001, cpuSecond: 0.01, thousandTokens: 0.01, hour: 0 } },
+    ],
+  ];
+  for (const [unit, budget] of binds) {
+    it.effect(`sees that the limit of ${unit} binds first`, () =>
+      Effect.gen(function* () {
+        const online = onlineOf(yield* spending(budget));
+        assert.strictEqual(online.binding, unit);
+        const { low, mid, high } = online.spends.verifications ?? { low: 0, mid: 0, high: 0 };
+        assert.isBelow(mid, 300);
+        assert.isTrue(low <= mid && mid <= high);
+      }),
+    );
+  }
+
+  it.effect("takes a stage's own limit before the run's, and leaves the next stage the rest", () =>
+    Effect.gen(function* () {
+      const config = yield* configured((of) => ({
+        ...of,
+        stages: of.stages.flatMap((stage): ReadonlyArray<object> =>
+          stage.kind === "online"
+            ? [
+                { ...stage, label: "first", verifications: 100 },
+                { ...stage, label: "second" },
+              ]
+            : stage.kind === "control"
+              ? [{ ...stage, of: ["first", "second"] }]
+              : [stage],
+        ),
+      }));
+      const { stages, spends } = planned(config);
+      const spent = stages.flatMap(({ spends: { verifications } }) => verifications?.mid ?? []);
+      assert.deepStrictEqual(spent, [100, 200]);
+      assert.strictEqual(spends.verifications?.mid, 300);
+      const [first, second, control] = stages.filter(({ kind }) => kind === "online" || kind === "control");
+      assert.strictEqual(control.steps, first.steps + second.steps);
+    }),
+  );
+
+  it("never plans to spend more than a limit, and orders every interval", () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.record({
+          verifications: fc.integer({ min: 1, max: 2000 }),
+          generated: fc.integer({ min: 10, max: 5000 }),
+          generatedTokens: fc.integer({ min: 800, max: 100_000 }),
+          cpuSeconds: fc.integer({ min: 2, max: 50 }),
+        }),
+        fc.record({
+          fresh: fc.double({ min: 0.05, max: 1, noNaN: true }),
+          tokens: fc.record({ mean: fc.double({ min: 1, max: 80, noNaN: true }), deviation: fc.constant(1) }),
+        }),
+        fc.record({
+          programsPerRound: fc.integer({ min: 4, max: 500 }),
+          samplesPerProblem: fc.constantFrom(1, 4),
+          pacing: fc.constantFrom(
+            { kind: "all" },
+            { kind: "even", rounds: 7 },
+            { kind: "adaptive", verifications: 20, growth: 2, minGain: 0.01, patience: 2 },
+          ),
+        }),
+        (budget, measured, stage) =>
+          Effect.runPromise(
+            Effect.map(spending(budget, stage), (config) => {
+              const plan = planned(config, measured);
+              for (const [unit, limit] of Object.entries(budget)) {
+                const spent = plan.spends[unit as keyof typeof plan.spends];
+                assert.isAtMost(spent?.high ?? 0, limit + 1e-9, unit);
+              }
+              const intervals: ReadonlyArray<Interval> = [
+                plan.seconds,
+                plan.disk,
+                plan.memory,
+                ...Object.values(plan.spends),
+                ...plan.stages.map(({ seconds }) => seconds),
+              ];
+              for (const { low, mid, high } of intervals) {
+                assert.isTrue(low >= 0 && low <= mid && mid <= high && Number.isFinite(high));
+              }
+            }),
+          ),
+      ),
+      { numRuns: 60 },
+    ));
+
+  it.effect("is wider where less was measured", () =>
+    Effect.gen(function* () {
+      const config = yield* configured();
+      const relative = ({ low, mid, high }: Interval): number => (high - low) / mid;
+      const known = planned(config).stages[1];
+      const unknown = planned(config, { steps: { ...calibration.steps, sft: [] } }).stages[1];
+      assert.isAbove(relative(unknown.seconds), relative(known.seconds));
+    }),
+  );
+});

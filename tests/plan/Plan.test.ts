@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import * as fc from "fast-check";
 import type { RunConfig } from "../../src/config/RunConfig.ts";
-import * as Budget from "../../src/domain/Budget.ts";
+import type * as Budget from "../../src/domain/Budget.ts";
 import type { Interval } from "../../src/domain/Planned.ts";
 import { calibration, configured, planned } from "./Fixture.ts";
 

@@ -91,15 +91,16 @@ describe("the plan of a run", () => {
     Effect.gen(function* () {
       const config = yield* configured((of) => ({
         ...of,
-        stages: of.stages.flatMap((stage): ReadonlyArray<object> =>
-          stage.kind === "online"
-            ? [
-                { ...stage, label: "first", verifications: 100 },
-                { ...stage, label: "second" },
-              ]
-            : stage.kind === "control"
-              ? [{ ...stage, of: ["first", "second"] }]
-              : [stage],
+        stages: of.stages.flatMap(
+          (stage): ReadonlyArray<object> =>
+            stage.kind === "online"
+              ? [
+                  { ...stage, label: "first", verifications: 100 },
+                  { ...stage, label: "second" },
+                ]
+              : stage.kind === "control"
+                ? [{ ...stage, of: ["first", "second"] }]
+                : [stage],
         ),
       }));
       const { stages, spends } = planned(config);

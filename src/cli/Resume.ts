@@ -8,6 +8,7 @@ import * as Report from "../orchestrator/Report.ts";
 import * as RunDirectory from "../store/RunDirectory.ts";
 import * as RunReader from "../store/RunReader.ts";
 import { json, print } from "./Output.ts";
+import * as ReportView from "./ReportView.ts";
 import * as RunSession from "./RunSession.ts";
 import { root } from "./RunsRoot.ts";
 import * as Screen from "./Screen.ts";
@@ -51,7 +52,7 @@ export const resume = Command.make(
     const finished = yield* reportOf(directory);
     if (finished !== null) {
       Screen.say(`${directory} has finished: there is nothing to go on with. Its report:`);
-      return yield* RunSession.printReport(options.json, finished, directory);
+      return yield* ReportView.print(options.json, finished, directory);
     }
     const config = yield* RunDirectory.readConfig(directory);
     const progress = { ...config.progress, port: Option.getOrElse(options.port, () => config.progress.port) };

@@ -11,11 +11,9 @@ import * as Exit from "effect/Exit";
 import * as Layer from "effect/Layer";
 import * as ComputeWorker from "../compute/ComputeWorker.ts";
 import { type RunConfig, sharedVerdicts } from "../config/RunConfig.ts";
-import * as SandboxMetrics from "../domain/SandboxMetrics.ts";
 import * as GeneratorFor from "../generator/GeneratorFor.ts";
 import * as PolicyFiles from "../model/directory/Policy.ts";
 import * as Prepare from "../orchestrator/Prepare.ts";
-import type { Report } from "../orchestrator/Report.ts";
 import * as Run from "../orchestrator/Run.ts";
 import * as RunControl from "../orchestrator/RunControl.ts";
 import * as SandboxGuard from "../orchestrator/SandboxGuard.ts";
@@ -28,9 +26,8 @@ import * as RunStoreLive from "../store/RunStoreLive.ts";
 import * as SharedVerdicts from "../store/SharedVerdicts.ts";
 import * as Backend from "./Backend.ts";
 import * as Calibrating from "./Calibrating.ts";
-import { duration, percent, print, table } from "./Output.ts";
-import * as PlanView from "./PlanView.ts";
 import * as Problem from "./Problem.ts";
+import * as ReportView from "./ReportView.ts";
 import * as RunSandboxes from "./RunSandboxes.ts";
 import * as Screen from "./Screen.ts";
 import * as Signals from "./Signals.ts";
@@ -45,120 +42,6 @@ export interface SessionOptions {
   /** How to go on with a run that was stopped or failed, where that is not `drydock resume`. */
   readonly goOn?: string;
 }
-
-const decoding = (temperature: number): string => (temperature === 0 ? "greedy" : `T=${temperature}`);
-
-/** Best of the samples by judge, where a run asked for it. */
-const rerankTable = (report: Report): ReadonlyArray<string> => {
-  const judge = (of: { readonly passAt1: number; readonly auroc: number | null } | null): string =>
-    of === null ? "-" : `${percent(of.passAt1)} (AUROC ${of.auroc === null ? "-" : of.auroc.toFixed(2)})`;
-  const rows = report.evaluations.flatMap(({ stage, temperature, samplesPerTask, rerank }) =>
-    rerank === undefined
-      ? []
-      : [
-          [
-            stage,
-            decoding(temperature),
-            String(samplesPerTask),
-            judge(rerank.logProb),
-            judge(rerank.critic),
-            judge(rerank.both),
-          ],
-        ],
-  );
-  return rows.length === 0
-    ? []
-    : [table(["policy", "decoding", "best of", "by log-prob", "by critic's score", "by both"], rows)];
-};
-
-/** "12 (4 %)" of so many. */
-const share = (part: number, whole: number): string =>
-  whole === 0 ? String(part) : `${part} (${percent(part / whole)})`;
-
-/** What was spared and what was not worth it, where programs were written online. */
-const savingsTable = ({ generated, savings }: Report): ReadonlyArray<string> => {
-  if (generated === 0) return [];
-  const { free, tests, verdicts } = savings;
-  return [
-    table(
-      [
-        "free: repeats",
-        "equal programs",
-        "syntax",
-        "other runs",
-        "tests not run",
-        "same outcome as before",
-        "changed nothing",
-      ],
-      [
-        [
-          ...[free.repeat, free.equal, free.syntax, free.shared].map(String),
-          share(tests.skipped, tests.run + tests.skipped),
-          share(verdicts.sameOutcome, verdicts.paid),
-          share(verdicts.unchanged, verdicts.paid),
-        ],
-      ],
-    ),
-  ];
-};
-
-/** What was planned beside what it came to, where a plan was made. */
-const planTable = ({ plan }: Report): ReadonlyArray<string> =>
-  plan === null
-    ? []
-    : [
-        table(
-          ["planned and actual", "planned (80 % interval)", "actual", ""],
-          plan.map(({ what, unit, planned, actual, inside }) => {
-            const show = PlanView.showing(unit);
-            return [
-              what,
-              PlanView.range(planned, show),
-              actual === null ? "-" : show(actual),
-              inside === false ? "outside" : "",
-            ];
-          }),
-        ),
-      ];
-
-/** The report as a table for people. */
-export const reportTable = (report: Report): string => {
-  const rows = report.evaluations.map((e) => [
-    e.stage,
-    decoding(e.temperature),
-    percent(e.passAt1),
-    `${percent(e.interval[0])} – ${percent(e.interval[1])}`,
-    percent(e.passAt10),
-    String(e.tasks),
-    String(e.tilt),
-  ]);
-  const { verifications } = report.budget;
-  return [
-    table(["policy", "decoding", "pass@1", "95 % interval", "pass@10", "tasks", "tilt"], rows),
-    ...rerankTable(report),
-    table(
-      ["verifications", "labels offline", "cache hits", "programs written", "faults", "roll-backs", "time"],
-      [
-        [
-          `${verifications.spent} of ${verifications.limit}`,
-          String(report.labels.offline),
-          String(report.cacheHits),
-          String(report.generated),
-          String(report.faults),
-          String(report.rollbacks),
-          duration(report.seconds),
-        ],
-      ],
-    ),
-    ...savingsTable(report),
-    ...planTable(report),
-    ...(report.sandbox === null ? [] : [`Sandboxes: ${SandboxMetrics.describe(report.sandbox)}`]),
-  ].join("\n");
-};
-
-/** Prints a report to stdout. */
-export const printReport = (asJson: boolean, report: Report, directory: string) =>
-  print(asJson, report, (value) => `${reportTable(value)}\nReport: ${directory}/report.json`);
 
 const howToGoOn = (directory: string, { goOn }: SessionOptions): string =>
   goOn ?? `npx drydock resume ${directory}`;
@@ -185,7 +68,7 @@ const body = Effect.fn("RunSession.body")(function* (
   const { context, labels } = yield* Prepare.prepare(config, loaded);
   const planned = yield* Calibrating.known(config, loaded);
   const report = yield* TerminalProgress.during(Run.execute(context, labels, planned), store.state);
-  if (options.quiet !== true) yield* printReport(options.json, report, store.directory);
+  if (options.quiet !== true) yield* ReportView.print(options.json, report, store.directory);
 });
 
 /** The event of a run that did not finish. */

@@ -28,8 +28,14 @@ const change = (name: "set" | "add") =>
 
 const isUnit = (name: string): name is Budget.Unit => Budget.units.some((unit) => unit === name);
 
-/** What "cpuSeconds=60" asks for. */
-export const parse = (option: "set" | "add", text: string): Effect.Effect<RunCommand, StoreError> => {
+type LimitCommand = Extract<RunCommand, { readonly _tag: "SetBudget" | "AddBudget" }>;
+
+/** What "cpuSeconds=60" asks for, of the run or of a stage. */
+export const parse = (
+  option: "set" | "add",
+  text: string,
+  stage?: string,
+): Effect.Effect<LimitCommand, StoreError> => {
   const [name = "", value = "", ...more] = text.split("=");
   const number = Number(value);
   const wrong = (reason: string, remedy: string) =>
@@ -44,22 +50,21 @@ export const parse = (option: "set" | "add", text: string): Effect.Effect<RunCom
   if (option === "set" && number < 0) return wrong("a limit is not below 0", "give 0 or more");
   if (option === "add" && Budget.toParts(name, number) === 0)
     return wrong("that changes nothing", "give more");
+  const of = stage === undefined ? {} : { stage };
   return Effect.succeed(
     option === "set"
-      ? { _tag: "SetBudget", unit: name, limit: number }
-      : { _tag: "AddBudget", unit: name, amount: number },
+      ? { _tag: "SetBudget", unit: name, limit: number, ...of }
+      : { _tag: "AddBudget", unit: name, amount: number, ...of },
   );
 };
 
 /** Changes the budget of a run that no process runs, with the same events. */
-const changeAtRest = (directory: string, command: RunCommand): Effect.Effect<void, StoreError> =>
+const changeAtRest = (directory: string, command: LimitCommand): Effect.Effect<void, StoreError> =>
   Effect.gen(function* () {
     const store = yield* RunStore;
     const from = Steering.me();
     yield* store.append({ _tag: "CommandReceived", command: JSON.stringify(command), from });
-    if (command._tag === "SetBudget") {
-      yield* store.setLimit(command.unit, Budget.toParts(command.unit, command.limit));
-    } else if (command._tag === "AddBudget") yield* RunControl.raise(store, command);
+    yield* RunControl.changeLimit(store, command);
   }).pipe(
     Effect.provide(RunStoreLive.layer({ directory, mode: "open" })),
     Effect.scoped,
@@ -95,21 +100,41 @@ export const render = ({ rows, first }: Forecast.Forecast): string =>
       : [`At this rate ${first.unit} is spent first, in ${duration(first.secondsLeft)} of work.`]),
   ].join("\n");
 
-const shown = Effect.fnUntraced(function* (state: RunState, running: boolean) {
+const shown = Effect.fnUntraced(function* (state: RunState, running: boolean, stage: string | undefined) {
   const now = yield* Clock.currentTimeMillis;
-  return { status: state.status, ...Forecast.of(state, running ? now : (state.updatedAt ?? now)) };
+  const at = running ? now : (state.updatedAt ?? now);
+  if (stage === undefined) return { status: state.status, ...Forecast.of(state, at) };
+  const index = state.stages.findIndex(({ kind, label }) => kind === "online" && label === stage);
+  if (index === -1) return yield* RunControl.noStage(state, stage);
+  return { status: state.status, stage, ...Forecast.of(state, at, index) };
 });
 
 export const budget = Command.make(
   "budget",
-  { run: Steering.run, set: change("set"), add: change("add"), token: Steering.token, root, json },
+  {
+    run: Steering.run,
+    set: change("set"),
+    add: change("add"),
+    stage: Flag.String("stage").pipe(
+      Flag.withDescription("The label of an online stage: its own limits in place of the run's"),
+      Flag.optional,
+    ),
+    token: Steering.token,
+    root,
+    json,
+  },
   Effect.fn(function* (options) {
-    const commands: Array<RunCommand> = [];
-    if (Option.isSome(options.set)) commands.push(yield* parse("set", options.set.value));
-    if (Option.isSome(options.add)) commands.push(yield* parse("add", options.add.value));
+    const stage = Option.getOrUndefined(options.stage);
+    const commands: Array<LimitCommand> = [];
+    if (Option.isSome(options.set)) commands.push(yield* parse("set", options.set.value, stage));
+    if (Option.isSome(options.add)) commands.push(yield* parse("add", options.add.value, stage));
     if (Steering.isAddress(options.run)) {
       for (const command of commands) yield* Steering.tellAddress(options.run, options.token, command);
-      return yield* print(options.json, yield* shown(yield* ProgressClient.state(options.run), true), render);
+      return yield* print(
+        options.json,
+        yield* shown(yield* ProgressClient.state(options.run), true, stage),
+        render,
+      );
     }
     const directory = yield* RunDirectory.find(options.run, options.root);
     const running = (yield* RunDirectory.holder(directory)) !== null;
@@ -118,7 +143,7 @@ export const budget = Command.make(
       else yield* changeAtRest(directory, command);
     }
     const state = yield* Effect.scoped(Effect.flatMap(RunReader.open(directory), (reader) => reader.state));
-    yield* print(options.json, yield* shown(state, running), render);
+    yield* print(options.json, yield* shown(state, running, stage), render);
   }),
 ).pipe(
   Command.withDescription("What a run may spend, has spent and how long that lasts; or change it"),
@@ -128,6 +153,10 @@ export const budget = Command.make(
     {
       command: "drydock budget RUN --set cpuSeconds=600 --json",
       description: "A limit, and the budget as JSON",
+    },
+    {
+      command: "drydock budget RUN --set cpuSeconds=60 --stage online",
+      description: "A limit of one stage alone",
     },
   ]),
 );

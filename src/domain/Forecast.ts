@@ -35,18 +35,24 @@ const at = (state: RunState, stage: number, now: number): Accounts => {
   };
 };
 
-/** `now`: milliseconds since 1970 where a process runs the run; else the time of its last event. */
-export const of = (state: RunState, now: number): Forecast => {
+/**
+ * `now`: milliseconds since 1970 where a process runs the run; else the time of its last event. `shown`: the index of a
+ * stage whose limits are shown in place of the run's.
+ */
+export const of = (state: RunState, now: number, shown = -1): Forecast => {
   const run = at(state, -1, now);
-  const stage = state.stage !== null && state.stages[state.stage]?.kind === "online" ? state.stage : null;
+  const running = state.stage !== null && state.stages[state.stage]?.kind === "online" ? state.stage : null;
+  // What another stage spends now says nothing of one that waits.
+  const stage = shown === -1 || shown === running ? running : null;
   const own = stage === null ? null : at(state, stage, now);
+  const accounts = shown === -1 ? run : at(state, shown, now);
   const hours = own === null ? 0 : own.wallSeconds.spent / 3_600_000;
   const rows = units.flatMap((unit): ReadonlyArray<Row> => {
-    const account = run[unit];
+    const account = accounts[unit];
     const { limit, spent, reserved } = account;
     if (limit === null && spent === 0 && reserved === 0) return [];
     const rate = own === null || hours === 0 ? null : own[unit].spent / hours;
-    const rest = own === null ? left(account) : Math.min(left(account), left(own[unit]));
+    const rest = own === null ? left(account) : Math.min(left(run[unit]), left(own[unit]));
     return [
       {
         unit,

@@ -12,6 +12,8 @@ import * as Option from "effect/Option";
 import * as Ref from "effect/Ref";
 import * as Semaphore from "effect/Semaphore";
 import * as Budget from "../domain/Budget.ts";
+import type { RunCommand } from "../domain/RunCommand.ts";
+import type { RunState } from "../domain/RunState.ts";
 import { SafePoint, StopRequested } from "../stages/SafePoint.ts";
 import { Commands, type Submitted } from "../store/Commands.ts";
 import { RunStore, StoreError } from "../store/RunStore.ts";
@@ -52,10 +54,8 @@ export const layer = Layer.effect(
           yield* running.open;
           return;
         case "SetBudget":
-          yield* store.setLimit(command.unit, Budget.toParts(command.unit, command.limit));
-          return;
         case "AddBudget":
-          yield* raise(store, command);
+          yield* changeLimit(store, command);
           return;
       }
     });
@@ -106,19 +106,50 @@ export const layer = Layer.effect(
   }),
 );
 
-/** Changes a limit by so many units. */
-export const raise = Effect.fnUntraced(function* (
-  store: Pick<RunStore["Service"], "budget" | "setLimit">,
-  { unit, amount }: { readonly unit: Budget.Unit; readonly amount: number },
+type LimitCommand = Extract<RunCommand, { readonly _tag: "SetBudget" | "AddBudget" }>;
+
+/** Says that a run has no such online stage, and which it has. */
+export const noStage = ({ stages }: RunState, label: string): StoreError => {
+  const labels = stages.flatMap((stage) => (stage.kind === "online" ? [JSON.stringify(stage.label)] : []));
+  return new StoreError({
+    reason: `the run has no online stage ${JSON.stringify(label)}`,
+    remedy: labels.length === 0 ? "leave --stage out" : `use one of ${labels.join(", ")}`,
+  });
+};
+
+/** The index of the online stage with this label, which must not be over. */
+const stageOf = (state: RunState, label: string): Effect.Effect<number, StoreError> => {
+  const index = state.stages.findIndex((stage) => stage.kind === "online" && stage.label === label);
+  if (index === -1) return Effect.fail(noStage(state, label));
+  if (state.stages[index].status !== "done") return Effect.succeed(index);
+  return Effect.fail(
+    new StoreError({
+      reason: `the stage ${JSON.stringify(label)} is over`,
+      remedy: "give the label of one that is not, or change the run's own limit",
+    }),
+  );
+};
+
+/** Sets a limit of the run or of a stage, or changes it by so many units. */
+export const changeLimit = Effect.fnUntraced(function* (
+  store: Pick<RunStore["Service"], "accounts" | "budget" | "setLimit" | "state">,
+  command: LimitCommand,
 ) {
-  const { limit } = yield* store.budget(unit);
+  const { unit, stage: label } = command;
+  const stage = label === undefined ? undefined : yield* stageOf(yield* store.state, label);
+  if (command._tag === "SetBudget") {
+    return yield* store.setLimit(unit, Budget.toParts(unit, command.limit), stage);
+  }
+  const { limit } =
+    stage === undefined ? yield* store.budget(unit) : (yield* store.accounts(stage)).stage[unit];
   if (limit === null) {
+    const option = label === undefined ? "" : ` --stage ${label}`;
     return yield* new StoreError({
       reason: `there is no limit of ${unit} to add to`,
-      remedy: `set one: drydock budget RUN --set ${unit}=N`,
+      remedy: `set one: drydock budget RUN --set ${unit}=N${option}`,
     });
   }
-  yield* store.setLimit(unit, limit + Budget.toParts(unit, amount));
+  yield* store.setLimit(unit, limit + Budget.toParts(unit, command.amount), stage);
 });
 
 /** Why a command is not carried out, for a person. */

@@ -53,6 +53,14 @@ const logged = Effect.fn(function* (tag: RunEvent["_tag"]) {
   );
 });
 
+/** What comes of a command: null, or why it is refused. */
+const told = Effect.fnUntraced(function* (command: RunCommand) {
+  const { submit } = yield* Commands;
+  const outcome = yield* Deferred.make<string | null>();
+  yield* submit({ command, from: "test", outcome });
+  return yield* Deferred.await(outcome);
+});
+
 describe("commands of a run", () => {
   it.live("a pause holds the next safe point until it is taken back", () =>
     Effect.gen(function* () {
@@ -155,19 +163,41 @@ describe("commands of a run", () => {
   it.live("a limit is raised by so many units; what has none cannot be", () =>
     Effect.gen(function* () {
       const store = yield* RunStore;
-      const { submit } = yield* Commands;
       yield* store.append({ ...started, limits: { verifications: 10, generated: 10, cpuSeconds: 1500 } });
-      const answer = Effect.fnUntraced(function* (unit: Unit, amount: number) {
-        const outcome = yield* Deferred.make<string | null>();
-        yield* submit({ command: { _tag: "AddBudget", unit, amount }, from: "test", outcome });
-        return yield* Deferred.await(outcome);
-      });
+      const answer = (unit: Unit, amount: number) => told({ _tag: "AddBudget", unit, amount });
       assert.isNull(yield* answer("cpuSeconds", 2.5));
       assert.strictEqual((yield* store.budget("cpuSeconds")).limit, 4000);
       assert.isNull(yield* answer("verifications", -3));
       assert.strictEqual((yield* store.budget("verifications")).limit, 7);
       assert.match((yield* answer("money", 1)) ?? "", /there is no limit of money to add to; set one/);
       assert.match((yield* answer("verifications", -8)) ?? "", /a limit of -1 verifications/);
+    }).pipe(Effect.provide(services())),
+  );
+
+  it.live("a limit of one stage alone holds for what is reserved next", () =>
+    Effect.gen(function* () {
+      const store = yield* RunStore;
+      const stages = [
+        { kind: "online", label: "first" },
+        { kind: "online", label: "second" },
+        { kind: "evaluate", label: "end" },
+      ];
+      yield* store.append({ ...started, stages }, { _tag: "StageFinished", index: 0, seconds: 1 });
+      const change = (stage: string, limit: number) =>
+        told({ _tag: "SetBudget", unit: "verifications", limit, stage });
+      assert.isNull(yield* change("second", 2));
+      yield* store.reserve({ verifications: 2 }, 1);
+      const refused = yield* Effect.flip(store.reserve({ verifications: 1 }, 1));
+      assert.deepInclude(refused, { _tag: "BudgetExhausted", stage: 1, limit: 2 });
+      assert.isNull(yield* told({ _tag: "AddBudget", unit: "verifications", amount: 1, stage: "second" }));
+      yield* store.reserve({ verifications: 1 }, 1);
+      assert.deepStrictEqual((yield* store.accounts(1)).stage.verifications.limit, 3);
+      assert.strictEqual((yield* store.budget("verifications")).limit, 10, "the run's is as it was");
+      assert.match((yield* change("second", 2)) ?? "", /^3 verifications are spent or reserved already/);
+      assert.match((yield* change("first", 5)) ?? "", /the stage "first" is over/);
+      assert.match((yield* change("end", 5)) ?? "", /no online stage "end"; use one of "first", "second"/);
+      const add = { _tag: "AddBudget", unit: "money", amount: 1, stage: "second" } as const;
+      assert.match((yield* told(add)) ?? "", /no limit of money to add to; .*--stage second/);
     }).pipe(Effect.provide(services())),
   );
 });

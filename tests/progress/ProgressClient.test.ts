@@ -193,7 +193,7 @@ describe("commands", () => {
       Effect.gen(function* () {
         const { url, token } = yield* ProgressServer;
         yield* Fixture.play();
-        const command = { _tag: "SetBudget", unit: "verifications", limit: 50 } as const;
+        const command = { _tag: "SetBudget", unit: "verifications", limit: 50, stage: "online" } as const;
         const error = yield* Effect.flip(ProgressClient.command({ url, token: "no", command }));
         assert.match(error.reason, /token is wrong/);
         const { take } = yield* Commands;

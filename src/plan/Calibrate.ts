@@ -42,16 +42,19 @@ const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   });
 
 /** Seconds of each repetition. */
-const repeated = <E, R>(effect: () => Effect.Effect<unknown, E, R>, least = 1) =>
-  Effect.gen(function* () {
-    const seconds: Array<number> = [];
-    for (let spent = 0; seconds.length < least || (spent < ENOUGH && seconds.length < MOST); ) {
-      const took = yield* timed(Effect.suspend(effect));
-      seconds.push(took.seconds);
-      spent += took.seconds;
-    }
-    return seconds;
-  });
+const repeated = Effect.fnUntraced(function* <E, R>(effect: () => Effect.Effect<unknown, E, R>, least = 1) {
+  const seconds: Array<number> = [];
+  for (let spent = 0; seconds.length < least || (spent < ENOUGH && seconds.length < MOST); ) {
+    const took = yield* timed(Effect.suspend(effect));
+    seconds.push(took.seconds);
+    spent += took.seconds;
+  }
+  return seconds;
+});
+
+/** The same without the first time, in which a graph is prepared. */
+const warmed = <E, R>(effect: () => Effect.Effect<unknown, E, R>) =>
+  Effect.map(repeated(effect, 2), (seconds) => seconds.slice(1));
 
 /** The deviation of the population; 0 of one. */
 const deviation = (values: ReadonlyArray<number>): number => {
@@ -131,15 +134,15 @@ const steps = Effect.fnUntraced(function* (config: RunConfig, offline: boolean) 
   const compute = yield* Compute;
   const found: Record<string, ReadonlyArray<number>> = {};
   for (const training of Object.keys(config.trainings)) {
-    // A rate of almost nothing: the steps cost the same, and the programs measured after them are still the policy's.
+    // A rate of almost nothing: the steps cost the same, and what is measured after them is still the policy.
     const step = compute.trainStep({
       training,
       learningRate: 1e-12,
       offlineFraction: offline ? 1 : 0,
       ifEmpty: "skip",
     });
-    const first = yield* step;
-    found[training] = first["skipped"] !== undefined ? [] : yield* repeated(() => step, 2);
+    const { skipped } = yield* step;
+    found[training] = skipped === undefined ? yield* repeated(() => step, 2) : [];
   }
   return found;
 });
@@ -223,9 +226,7 @@ export const run = Effect.fn("Calibrate.run")(function* (prepared: RunContext, t
       ),
     );
   };
-  const few = { programs: small, seconds: yield* repeated(write(small, 1, 0)) };
-  // The first of several held the preparation of the graph.
-  const warm = few.seconds.length > 1 ? { ...few, seconds: few.seconds.slice(1) } : few;
+  const few = { programs: small, seconds: yield* warmed(write(small, 1, 0)) };
   const singles = written.length;
   const { samples } = config.evaluation;
   const many = { programs: full, seconds: yield* repeated(write(full, samples, 0)) };
@@ -253,7 +254,7 @@ export const run = Effect.fn("Calibrate.run")(function* (prepared: RunContext, t
     program: completion.text,
     tokens: completion.tokens,
   }));
-  const scoring = { programs: items.length, seconds: yield* repeated(() => compute.score(items)) };
+  const scoring = { programs: items.length, seconds: yield* warmed(() => compute.score(items)) };
   const guarded = config.stages.find(
     (stage) => (stage.kind === "online" || stage.kind === "offline") && stage.validation !== null,
   );
@@ -273,7 +274,7 @@ export const run = Effect.fn("Calibrate.run")(function* (prepared: RunContext, t
       ? null
       : {
           programs: sample.length,
-          seconds: yield* repeated(() =>
+          seconds: yield* warmed(() =>
             Monitors.measure(
               watched,
               {
@@ -303,7 +304,7 @@ export const run = Effect.fn("Calibrate.run")(function* (prepared: RunContext, t
     machine: yield* Calibration.machine,
     opening: opened.seconds,
     steps: trained,
-    generation: [warm, many],
+    generation: [few, many],
     tilted,
     tokens: { mean: mean(lengths), deviation: deviation(lengths) },
     dataTokens: yield* tokensOfData(context),

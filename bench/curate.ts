@@ -94,6 +94,7 @@ const COMMANDS: Readonly<Record<string, ReadonlyArray<string>>> = {
   split: ["split", "IN", "--out", "OUT"],
   exact: ["dedupe", "IN", "--out", "OUT", "--level", "exact"],
   normalised: ["dedupe", "IN", "--out", "OUT"],
+  "near-tasks": ["dedupe", "IN", "--out", "OUT", "--level", "near", "--of", "tasks"],
   near: ["dedupe", "IN", "--out", "OUT", "--level", "near"],
   contamination: ["contamination", "IN", "IN", "--no-fail"],
   mix: ["mix", "IN", "IN", "--weights", "1,1", "--out", "OUT"],

@@ -22,6 +22,22 @@ const common = {
 };
 
 /**
+ * EvalPlus' oracles of single tasks (`sandbox/judge/EvalPlusOracle`): any answer ("any": are_equivalent), zero too
+ * (sum_div), the same set, whether it is None, a formula's value too (surface_Area, digit_distance_nums), or a root of
+ * the polynomial that the arguments are (find_zero).
+ */
+export const EvalPlusOracle = Schema.Literals([
+  "any",
+  "or-zero",
+  "set",
+  "not-none",
+  "surface-area",
+  "digit-distance",
+  "root",
+]);
+export type EvalPlusOracle = typeof EvalPlusOracle.Type;
+
+/**
  * How an answer is compared, where not by the language's own rules: as EvalPlus does, with a task's absolute
  * tolerance (`sandbox/judge/EvalPlusAnswer`), or as APPS does (`sandbox/judge/AppsAnswer`).
  */
@@ -30,6 +46,7 @@ export const CallComparison = Schema.Union([
   Schema.Struct({
     kind: Schema.Literal("evalplus"),
     atol: Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)),
+    oracle: Schema.optionalKey(EvalPlusOracle),
   }),
 ]);
 export type CallComparison = typeof CallComparison.Type;

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { assert, describe, it } from "@effect/vitest";
 import * as fc from "fast-check";
 import type * as Schema from "effect/Schema";
-import type { CallTests } from "../../src/domain/Task.ts";
+import { type CallTests, EvalPlusOracle } from "../../src/domain/Task.ts";
 import * as AppsAnswer from "../../src/sandbox/judge/AppsAnswer.ts";
 import * as CallAnswer from "../../src/sandbox/judge/CallAnswer.ts";
 import * as EvalPlusAnswer from "../../src/sandbox/judge/EvalPlusAnswer.ts";
@@ -29,6 +29,17 @@ interface Golden {
     readonly apps: boolean | null;
   }>;
 }
+interface Oracle {
+  readonly oracle: EvalPlusOracle;
+  readonly atol: number;
+  readonly args: ReadonlyArray<Schema.Json>;
+  readonly expected: Schema.Json;
+  readonly answers: ReadonlyArray<Schema.Json>;
+  readonly passed: ReadonlyArray<boolean>;
+}
+const oracles = JSON.parse(
+  readFileSync(new URL("./golden/oracles.json", import.meta.url), "utf8"),
+) as ReadonlyArray<Oracle>;
 const golden = JSON.parse(readFileSync(new URL("./golden/judges.json", import.meta.url), "utf8")) as Golden;
 
 /** Texts of few words, numbers and blanks of every kind, so that pairs of them often nearly match. */
@@ -138,6 +149,49 @@ describe("values", () => {
       const [atol = 0] = EvalPlusAnswer.tolerances([one.expected], one.atol);
       assert.strictEqual(EvalPlusAnswer.equals(one.expected, one.answer, atol), one.evalplus, said(one));
     }
+  });
+
+  const byOracle = (
+    { oracle, atol, args, expected }: Omit<Oracle, "answers" | "passed">,
+    answer: unknown,
+  ): boolean => {
+    const tests: CallTests = {
+      kind: "call",
+      values: "python",
+      comparison: { kind: "evalplus", atol, oracle },
+      visible: 0,
+      cases: [{ args, expected }],
+    };
+    return CallAnswer.judge({ equals: PythonAnswer.equals, show: String }, tests)(0, answer) === undefined;
+  };
+
+  it("evalplus' oracles of single tasks: as the original grades them", () => {
+    for (const { answers, passed, ...one } of oracles) {
+      for (const [i, answer] of answers.entries()) {
+        assert.strictEqual(byOracle(one, answer), passed[i], JSON.stringify({ ...one, answer }));
+      }
+    }
+  });
+
+  it("evalplus' oracles are total, and lenient only where they say so", () => {
+    const any = fc.array(value, { maxLength: 2 });
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...EvalPlusOracle.literals),
+        any,
+        value,
+        value,
+        (oracle, args, expected, answer) => {
+          const one = {
+            oracle,
+            atol: 0,
+            args: args as Array<Schema.Json>,
+            expected: expected as Schema.Json,
+          };
+          assert.isBoolean(byOracle(one, answer));
+        },
+      ),
+    );
   });
 
   it("apps: as the original grades them", () => {

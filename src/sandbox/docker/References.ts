@@ -62,15 +62,20 @@ export const open = Effect.fn("References.open")(function* (
           }),
         Exit.isFailure,
       )
-      .pipe(Effect.map((seen) => answersOf(Frames.parse(seen.answers)?.messages ?? [])));
+      .pipe(Effect.map((seen) => answersOf(task.tests, Frames.parse(seen.answers)?.messages ?? [])));
 });
 
+/** Whether the test asks only if the answer is None, which may be anything: a `re.Match` is no plain data. */
+const asksForNone = ({ comparison }: CallTests): boolean =>
+  typeof comparison === "object" && comparison.oracle === "not-none";
+
 /** The values up to the first call that raised, or whose answer is no plain data. */
-const answersOf = ([, ...messages]: ReadonlyArray<unknown>): ReadonlyArray<Schema.Json> => {
+const answersOf = (tests: CallTests, [, ...messages]: ReadonlyArray<unknown>): ReadonlyArray<Schema.Json> => {
   const answers: Array<Schema.Json> = [];
   for (const message of messages) {
     if (!Frames.isRecord(message) || !("r" in message)) break;
-    const answer = message["r"] as Schema.Json;
+    const given = message["r"] as Schema.Json;
+    const answer = asksForNone(tests) ? given !== null : given;
     if (/\{"x":/.test(JSON.stringify(answer))) break;
     answers.push(answer);
   }

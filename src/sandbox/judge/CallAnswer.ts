@@ -3,6 +3,7 @@ import type * as Schema from "effect/Schema";
 import type { CallTests } from "../../domain/Task.ts";
 import * as AppsAnswer from "./AppsAnswer.ts";
 import * as EvalPlusAnswer from "./EvalPlusAnswer.ts";
+import * as EvalPlusOracle from "./EvalPlusOracle.ts";
 import * as PythonAnswer from "./PythonAnswer.ts";
 import * as PythonValue from "./PythonValue.ts";
 
@@ -40,7 +41,17 @@ const equality = (rules: Rules, tests: CallTests): ((index: number, answer: unkn
   return (index, answer) => {
     // Expected values in plain JSON have lists where the original has tuples.
     const given = values === undefined ? PythonValue.withLists(answer) : answer;
-    return EvalPlusAnswer.equals(expected[index], given, atol[index] ?? 0);
+    const { oracle } = comparison;
+    if (oracle === undefined) return EvalPlusAnswer.equals(expected[index], given, atol[index] ?? 0);
+    const test = {
+      args: cases[index]?.args ?? [],
+      expected: expected[index],
+      atol: index === 0 ? comparison.atol : (atol[index - 1] ?? 0),
+    };
+    const said = EvalPlusOracle.ask(oracle, test, given);
+    return (
+      said === "passed" || (said === "no" && EvalPlusAnswer.isClose(test.expected, given, atol[index] ?? 0))
+    );
   };
 };
 

@@ -1,8 +1,8 @@
 /**
  * EvalPlus' comparison of a call's answer (HumanEval+, MBPP+): Python's `==`, or else close floats.
  *
- * Source: evalplus 0.3.1, evalplus/eval/__init__.py, `unsafe_execute` with `is_floats`; numpy 2 `allclose`. Its special
- * oracles for single tasks (find_zero, surface_Area, …) are none of this: such tasks need assert-style tests.
+ * Source: evalplus 0.3.1, evalplus/eval/__init__.py, `unsafe_execute` with `is_floats`; numpy 2 `allclose`. The oracles of
+ * single tasks are in EvalPlusOracle.ts.
  */
 import * as PythonValue from "./PythonValue.ts";
 
@@ -23,8 +23,11 @@ export const tolerances = (expected: ReadonlyArray<unknown>, atol: number): Read
 };
 
 /** Values are tagged plain data of Python. */
-export const equals = (expected: unknown, answer: unknown, atol: number): boolean => {
-  if (PythonValue.equals(answer, expected)) return true;
+export const equals = (expected: unknown, answer: unknown, atol: number): boolean =>
+  PythonValue.equals(answer, expected) || isClose(expected, answer, atol);
+
+/** Whether an answer that is not equal is of the same type and close. */
+export const isClose = (expected: unknown, answer: unknown, atol: number): boolean => {
   if (atol === 0) return false;
   const type = PythonValue.typeOf(expected);
   if (type === undefined || type !== PythonValue.typeOf(answer)) return false;

@@ -150,6 +150,34 @@ const canonical = (value: unknown): string | undefined => {
   }
 };
 
+/**
+ * What `set` makes of a list, a tuple, a set, a dictionary's keys, a text's characters, or an iterator: a key for each
+ * item. Undefined where that raises, and where an item is equal to nothing.
+ */
+export const asSet = (value: unknown): ReadonlySet<string> | undefined => {
+  const body = only(value)?.[1];
+  const parts: unknown =
+    typeof value === "string"
+      ? Array.from(value)
+      : (items(value) ??
+        pairs(value)?.map(([key]) => key) ??
+        (["s", "z", "g"].includes(only(value)?.[0] ?? "") ? body : undefined));
+  if (!Array.isArray(parts)) return undefined;
+  const keys = new Set<string>();
+  for (const part of parts) {
+    const key = isHashable(part) ? canonical(part) : undefined;
+    if (key === undefined) return undefined;
+    keys.add(key);
+  }
+  return keys;
+};
+
+const isHashable = (value: unknown): boolean => {
+  const type = typeOf(value);
+  if (type === "tuple") return items(value)?.every(isHashable) === true;
+  return type !== undefined && !["list", "dict", "set"].includes(type);
+};
+
 const joined = (
   parts: unknown,
   name: string,

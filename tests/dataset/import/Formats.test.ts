@@ -133,8 +133,12 @@ describe.skipIf(missing)("MBPP", () => {
 
       const { tasks, report } = yield* imported([path], { limit: 60 }, { answer: counted });
       assert.strictEqual(report.records, 60);
-      const ownOracle = report.leftOut["a task that EvalPlus judges by an oracle of its own"] ?? 0;
-      assert.strictEqual(tasks.length + ownOracle, 60);
+      assert.strictEqual(tasks.length, 60);
+      assert.deepStrictEqual((find(tasks, "mbpp/2").tests as CallTests).comparison, {
+        kind: "evalplus",
+        atol: 0,
+        oracle: "set",
+      });
       const subjects = find(tasks, "mbpp/64");
       assert.strictEqual(subjects.split, "test");
       // Lists of tuples.
@@ -188,7 +192,7 @@ describe("HumanEval+", () => {
       assert.strictEqual(report.format, "humaneval+");
       assert.deepStrictEqual(
         tasks.map(({ id }) => id),
-        ["HumanEval/900", "HumanEval/901"],
+        ["HumanEval/900", "HumanEval/901", "HumanEval/32"],
       );
       assert.deepStrictEqual(asked, [
         [3],
@@ -200,7 +204,13 @@ describe("HumanEval+", () => {
         [[[], "x"], "é"],
         [[true, null], ""],
         [[], "raises"],
+        [[1, 2]],
       ]);
+      assert.deepStrictEqual((find(tasks, "HumanEval/32").tests as CallTests).comparison, {
+        kind: "evalplus",
+        atol: 0,
+        oracle: "root",
+      });
       assert.deepStrictEqual((find(tasks, "HumanEval/900").tests as CallTests).comparison, {
         kind: "evalplus",
         atol: 1e-6,

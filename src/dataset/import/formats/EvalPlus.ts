@@ -2,10 +2,10 @@
  * EvalPlus (Liu et al. 2023): HumanEval+ and MBPP+, as released (`HumanEvalPlus.jsonl.gz`, `MbppPlus.jsonl.gz`).
  *
  * A row has inputs; what to expect of them is what its canonical solution answers, which a sandbox finds out. Answers
- * are compared as EvalPlus does.
+ * are compared as EvalPlus does, those of some tasks by an oracle of their own.
  */
 import * as Schema from "effect/Schema";
-import type { Split } from "../../../domain/Task.ts";
+import type { EvalPlusOracle, Split } from "../../../domain/Task.ts";
 import * as Format from "../Format.ts";
 import * as PythonJson from "../source/PythonJson.ts";
 import * as MbppArguments from "./MbppArguments.ts";
@@ -32,12 +32,13 @@ interface Parts {
   readonly split: Split;
   readonly reference: string;
   readonly statement: string;
+  readonly oracle: EvalPlusOracle | undefined;
   /** An argument list as tagged plain data. */
   readonly args: (input: ReadonlyArray<Schema.Json>) => ReadonlyArray<Schema.Json>;
 }
 
 const unanswered = (row: Row, parts: Parts): Format.Converted => {
-  const { args, ...task } = parts;
+  const { args, oracle, ...task } = parts;
   if (row.canonical_solution.trim() === "") {
     return { flaws: [{ kind: "empty program", reason: `${row.task_id} has an empty canonical_solution` }] };
   }
@@ -64,7 +65,11 @@ const unanswered = (row: Row, parts: Parts): Format.Converted => {
           tests: {
             kind: "call",
             values: "python",
-            comparison: { kind: "evalplus", atol: PythonJson.number(row.atol) },
+            comparison: {
+              kind: "evalplus",
+              atol: PythonJson.number(row.atol),
+              ...(oracle === undefined ? {} : { oracle }),
+            },
             visible: 0,
             cases,
           },
@@ -90,16 +95,15 @@ export const humanEvalPlus = Format.make({
   row: Row,
   looksLike: (record) => isReleased(record, "HumanEval/"),
   convert: (row) =>
-    row.entry_point === "find_zero"
-      ? { leftOut: ["a task that EvalPlus judges by an oracle of its own"] }
-      : unanswered(row, {
-          id: row.task_id,
-          source: "humaneval+",
-          split: "test",
-          statement: Format.unixLines(row.prompt),
-          reference: Format.unixLines(row.prompt + row.canonical_solution),
-          args: (input) => input.map(PythonJson.tagged),
-        }),
+    unanswered(row, {
+      id: row.task_id,
+      source: "humaneval+",
+      split: "test",
+      statement: Format.unixLines(row.prompt),
+      reference: Format.unixLines(row.prompt + row.canonical_solution),
+      oracle: row.entry_point === "find_zero" ? "root" : undefined,
+      args: (input) => input.map(PythonJson.tagged),
+    }),
 });
 
 export const mbppPlus = Format.make({
@@ -116,15 +120,13 @@ export const mbppPlus = Format.make({
     if (!Number.isInteger(number)) {
       return { flaws: [{ kind: "wrong type", reason: `the task_id "${row.task_id}" is not Mbpp/NUMBER` }] };
     }
-    if (MbppArguments.hasOwnOracle(number, row.entry_point)) {
-      return { leftOut: ["a task that EvalPlus judges by an oracle of its own"] };
-    }
     return unanswered(row, {
       id: Mbpp.taskId(number),
       source: "mbpp+",
       split: Mbpp.splitOf(number) ?? "train",
       statement: Format.unixLines(row.prompt),
       reference: Format.unixLines(row.canonical_solution),
+      oracle: MbppArguments.oracleOf(number),
       args: (input) => MbppArguments.tagged(number, input),
     });
   },

@@ -1,8 +1,9 @@
 /**
  * MBPP+'s arguments, which JSON cannot say: tuples, sets, complex numbers (as evalplus 0.3.1 reads them,
- * evalplus/data/mbpp.py), and which of its tasks have an oracle of their own (evalplus/eval/_special_oracle.py).
+ * evalplus/data/mbpp.py), and the oracles that some of its tasks have (evalplus/eval/_special_oracle.py).
  */
 import type * as Schema from "effect/Schema";
+import type { EvalPlusOracle } from "../../../domain/Task.ts";
 import * as PythonJson from "../source/PythonJson.ts";
 
 type Json = Schema.Json;
@@ -65,9 +66,15 @@ export const tagged = (task: number, args: ReadonlyArray<Json>): ReadonlyArray<J
   return args.map((value, index) => (readings[Math.min(index, readings.length - 1)] ?? plain)(value));
 };
 
-const OWN_ORACLE = [164, 295, 581, 558, 2, 7, 111, 140, 232, 249, 579, 769];
-/** Right where they answer anything but None as the reference does. */
-const NOT_NONE = ["check_str", "text_match_three", "text_starta_endb"];
+const ORACLES: ReadonlyArray<readonly [oracle: EvalPlusOracle, ...tasks: ReadonlyArray<number>]> = [
+  ["any", 164],
+  ["or-zero", 295],
+  ["surface-area", 581],
+  ["digit-distance", 558],
+  ["set", 2, 7, 111, 140, 232, 249, 579, 769],
+  ["not-none", 737, 787, 794],
+];
 
-export const hasOwnOracle = (task: number, entryPoint: string): boolean =>
-  OWN_ORACLE.includes(task) || NOT_NONE.includes(entryPoint);
+/** What judges the answers of a task; undefined where that is the ordinary comparison. */
+export const oracleOf = (task: number): EvalPlusOracle | undefined =>
+  ORACLES.find(([, ...tasks]) => tasks.includes(task))?.[0];

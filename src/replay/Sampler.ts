@@ -10,7 +10,8 @@
  * restored over a buffer with the same episodes in the same order draws the same batches.
  */
 import * as Random from "../random/Random.ts";
-import { hasRows, type Kind, type ReplayBuffer, type TaskRows } from "./ReplayBuffer.ts";
+import type { ReplayBuffer } from "./ReplayBuffer.ts";
+import { hasRows, type Kind, type TaskRows } from "./TaskRows.ts";
 
 export interface SamplerState {
   readonly queue: ReadonlyArray<string>;

@@ -9,7 +9,7 @@
 import type { SyntaxNode, SyntaxNodeRef, Tree } from "@lezer/common";
 import type { Language } from "../domain/Task.ts";
 import * as Builtins from "./Builtins.ts";
-import * as Syntax from "./Syntax.ts";
+import * as Tokens from "./Tokens.ts";
 
 interface Found {
   readonly bound: Set<string>;
@@ -259,7 +259,7 @@ export const own = (
 ): ReadonlySet<string> => {
   const found: Found = { bound: new Set(), barred: new Set(keep) };
   const text = (node: SyntaxNode): string =>
-    node.name === "PreprocDirective" ? source.slice(node.from, node.to) : Syntax.nameOf(source, node);
+    node.name === "PreprocDirective" ? source.slice(node.from, node.to) : Tokens.nameOf(source, node);
   const scopes: Array<string> = [];
   const visit = visits[language];
   let sees = false;

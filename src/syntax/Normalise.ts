@@ -14,6 +14,7 @@ import type { SyntaxNode, Tree } from "@lezer/common";
 import type { Language } from "../domain/Task.ts";
 import * as Bindings from "./Bindings.ts";
 import * as Syntax from "./Syntax.ts";
+import * as Tokens from "./Tokens.ts";
 
 export interface Options {
   /** Names that are not changed though the program binds them: its entry point. */
@@ -57,8 +58,8 @@ const significant = (
   source: string,
   { tree, error }: Syntax.Parsed,
   keep: ReadonlyArray<string>,
-): ReadonlyArray<Syntax.Token> => {
-  const tokens = Syntax.tokensOf(language, tree, source);
+): ReadonlyArray<Tokens.Token> => {
+  const tokens = Tokens.tokensOf(language, tree, source);
   const own = error === null ? Bindings.own(language, tree, source, keep) : new Set<string>();
   const dropped =
     language === "python" && error === null && !source.includes("__doc__")
@@ -79,7 +80,7 @@ const significant = (
     names.set(name, fresh);
     return fresh;
   };
-  const out: Array<Syntax.Token> = [];
+  const out: Array<Tokens.Token> = [];
   let dropping = false;
   for (const token of tokens) {
     if (token.kind === "comment") continue;
@@ -98,7 +99,7 @@ const significant = (
 };
 
 /** One line a logical line (Python) or directive (C++), one blank between tokens. */
-const write = (tokens: ReadonlyArray<Syntax.Token>): string => {
+const write = (tokens: ReadonlyArray<Tokens.Token>): string => {
   const parts: Array<string> = [];
   let depth = 0;
   let atStart = true;

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { assert, describe, it } from "vitest";
 import * as Random from "../../src/random/Random.ts";
 import { Mixture, offlineCount } from "../../src/replay/Mixture.ts";
-import { type Kind, ReplayBuffer, type TokenisedEpisode } from "../../src/replay/ReplayBuffer.ts";
+import { ReplayBuffer, type TokenisedEpisode } from "../../src/replay/ReplayBuffer.ts";
+import type { Kind } from "../../src/replay/TaskRows.ts";
 import { Sampler } from "../../src/replay/Sampler.ts";
 
 const STRIDE = 12;

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "vitest";
 import type { Language } from "../../src/domain/Task.ts";
 import * as Normalise from "../../src/syntax/Normalise.ts";
-import * as Syntax from "../../src/syntax/Syntax.ts";
+import * as Tokens from "../../src/syntax/Tokens.ts";
 
 const deep: ReadonlyArray<readonly [Language, string, string]> = [
   ["python", "x = ", "("],
@@ -24,10 +24,10 @@ describe("Normalise on hostile sizes", () => {
 
   it("takes 300 kB, its tokens in proportion", () => {
     const unit = "def f(a, b):\n    x = a + b * 2  # c\n    return [y for y in a if y > 3]\n";
-    const small = Syntax.tokens("python", unit.repeat(100)).length;
+    const small = Tokens.tokens("python", unit.repeat(100)).length;
     const text = unit.repeat(Math.ceil(300_000 / unit.length));
     const ratio = text.length / (unit.length * 100);
-    assert.closeTo(Syntax.tokens("python", text).length / small / ratio, 1, 0.01);
+    assert.closeTo(Tokens.tokens("python", text).length / small / ratio, 1, 0.01);
     assert.isAbove(Normalise.program("python", text).length, 150_000);
   });
 

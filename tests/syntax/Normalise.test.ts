@@ -4,6 +4,7 @@ import type { Language } from "../../src/domain/Task.ts";
 import * as Random from "../../src/random/Random.ts";
 import * as Normalise from "../../src/syntax/Normalise.ts";
 import * as Syntax from "../../src/syntax/Syntax.ts";
+import * as Tokens from "../../src/syntax/Tokens.ts";
 import { choiceCount, plain, samples, variant } from "./Samples.ts";
 
 const languages: ReadonlyArray<Language> = ["python", "javascript", "cpp"];
@@ -106,7 +107,7 @@ describe("Normalise.program", () => {
           const once = normal(name, text);
           assert.strictEqual(normal(name, once), once);
           let end = 0;
-          for (const token of Syntax.tokens(name, text)) {
+          for (const token of Tokens.tokens(name, text)) {
             assert.isAtLeast(token.from, end);
             assert.match(text.slice(end, token.from), /^(?:\s|\\(?=[\r\n]))*$/u);
             if (token.kind !== "directive" && token.from < token.to) {

@@ -6,6 +6,7 @@ import type { Language, Task } from "../../domain/Task.ts";
 import type { Random } from "../../random/Random.ts";
 import * as Bindings from "../../syntax/Bindings.ts";
 import * as Syntax from "../../syntax/Syntax.ts";
+import * as Tokens from "../../syntax/Tokens.ts";
 
 const LETTERS = "abcdefghijkmnpqrstuvwxyz".split("");
 const WORDS = ["value", "item", "result", "current", "other", "part", "entry", "arg", "acc", "rest", "found"];
@@ -65,7 +66,7 @@ export const renamed = (
   const { tree, error } = Syntax.parse(language, source);
   if (error !== null) return null;
   const own = Bindings.own(language, tree, source, keep);
-  const tokens = Syntax.tokensOf(language, tree, source);
+  const tokens = Tokens.tokensOf(language, tree, source);
   const taken = new Set(Array.from(source.matchAll(/[\p{L}_$][\p{L}\p{N}_$]*/gu), ([name]) => name));
   const next = stock(random, pool);
   const names = new Map<string, string>();
@@ -105,10 +106,10 @@ export const reformatted = (language: Language, source: string, random: Random):
   const { tree, error } = Syntax.parse(language, source);
   if (error !== null) return null;
   const dense = random.chance(0.5);
-  const tokens = Syntax.tokensOf(language, tree, source).filter(({ from, to }) => to > from);
+  const tokens = Tokens.tokensOf(language, tree, source).filter(({ from, to }) => to > from);
   let text = "";
   let at = 0;
-  let before: Syntax.Token | undefined;
+  let before: Tokens.Token | undefined;
   for (const token of tokens) {
     const gap = source.slice(at, token.from);
     text += before === undefined || !isOpen(gap, before, token) ? gap : blanks(dense, gap, before, token);
@@ -122,21 +123,21 @@ export const reformatted = (language: Language, source: string, random: Random):
 };
 
 /** Whether the blanks between two tokens are free: on one line, no part of a literal, a comment or a directive. */
-const isOpen = (gap: string, before: Syntax.Token, token: Syntax.Token): boolean =>
+const isOpen = (gap: string, before: Tokens.Token, token: Tokens.Token): boolean =>
   /^[ \t]*$/.test(gap) &&
   token.glued !== true &&
   [before, token].every(({ kind }) => kind !== "comment" && kind !== "directive");
 
-const blanks = (dense: boolean, gap: string, before: Syntax.Token, token: Syntax.Token): string => {
+const blanks = (dense: boolean, gap: string, before: Tokens.Token, token: Tokens.Token): string => {
   // Python allows `]if`, but nobody writes it.
   if (dense && (before.kind === "keyword" || token.kind === "keyword")) return gap;
   if (dense) return grows(before.text.at(-1) ?? "", token.text[0] ?? "") ? " " : "";
-  const binary = ({ kind, text }: Syntax.Token) => kind === "operator" && BINARY.test(text);
+  const binary = ({ kind, text }: Tokens.Token) => kind === "operator" && BINARY.test(text);
   return gap === "" && (binary(before) || binary(token) || before.text === ",") ? " " : gap;
 };
 
 const sameTokens = (language: Language, a: string, b: string): boolean => {
-  const of = (source: string) => Syntax.tokens(language, source).map(({ kind, text }) => `${kind} ${text}`);
+  const of = (source: string) => Tokens.tokens(language, source).map(({ kind, text }) => `${kind} ${text}`);
   const [left, right] = [of(a), of(b)];
   return left.length === right.length && left.every((token, i) => token === right[i]);
 };

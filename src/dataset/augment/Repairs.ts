@@ -7,7 +7,7 @@
 import type { Attempt } from "../../domain/Attempt.ts";
 import type { Language } from "../../domain/Task.ts";
 import type { Random } from "../../random/Random.ts";
-import * as Syntax from "../../syntax/Syntax.ts";
+import * as Tokens from "../../syntax/Tokens.ts";
 import * as Edit from "./Edit.ts";
 
 const HEAD: Readonly<Record<string, string>> = {
@@ -18,7 +18,7 @@ const HEAD: Readonly<Record<string, string>> = {
 };
 
 const words = (language: Language, program: string): ReadonlyArray<string> =>
-  Syntax.tokens(language, program).map(({ text }) => text);
+  Tokens.tokens(language, program).map(({ text }) => text);
 
 /**
  * Up to `count` repairs of a task: its failing programs in a seeded order, each with the passing program that is

@@ -6,41 +6,31 @@
  * sources, so that an import that was killed goes on from the last one and ends with the same dataset.
  */
 import { createHash } from "node:crypto";
-import * as Fs from "node:fs";
 import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
 import type * as Scope from "effect/Scope";
-import type { Language, Split, Task } from "../../domain/Task.ts";
 import { DatasetError } from "../DatasetError.ts";
 import * as DatasetWriter from "../DatasetWriter.ts";
 import type { Manifest } from "../Manifest.ts";
 import * as Base from "./Base.ts";
-import * as Checks from "./Checks.ts";
 import * as Format from "./Format.ts";
 import { FORMATS } from "./formats/Table.ts";
 import * as Inputs from "./Inputs.ts";
+import * as Intake from "./Intake.ts";
 import * as Problem from "./Problem.ts";
 import * as Provenance from "./Provenance.ts";
-import type { Bounds, Item, Position, Source } from "./Source.ts";
+import type { Bounds, Position, Source } from "./Source.ts";
 
-export interface Options {
+export interface Options extends Intake.Settings {
   /** A format's name, or "auto". */
   readonly format: string;
   readonly paths: ReadonlyArray<string>;
-  /** The dataset directory to write. */
-  readonly out: string;
-  /** What a problem does: end the import, with nothing written; or leave the record out. */
-  readonly onError: "stop" | "skip";
   readonly resume: boolean;
   readonly overwrite: boolean;
-  /** Default: as the source says. */
-  readonly split?: Split;
   readonly name?: string;
   readonly licence?: string;
   /** Records at most. */
   readonly limit?: number;
-  /** Tasks of these alone. */
-  readonly languages?: ReadonlyArray<Language>;
   /** A dataset whose tasks come first, for formats that hold attempts alone. */
   readonly tasks?: string;
   /** Who wrote the attempts, where the records do not say. */
@@ -55,10 +45,7 @@ export interface Options {
 }
 
 /** What an import needs of elsewhere. */
-export interface Services<E> {
-  readonly syntax: Checks.Syntax;
-  /** Absent: formats whose answers a sandbox gives are refused. */
-  readonly answer?: Format.Answer<E>;
+export interface Services<E> extends Intake.Services<E> {
   readonly onProgress: (progress: Progress) => Effect.Effect<void>;
 }
 
@@ -72,14 +59,11 @@ export interface Progress {
   readonly problems: number;
 }
 
-export interface Report {
+export interface Report extends Intake.Tally {
   readonly format: string;
   readonly records: number;
   readonly tasks: number;
   readonly attempts: number;
-  readonly problems: Problem.Tally;
-  /** What is of no use here and no fault of the source, by reason. */
-  readonly leftOut: Readonly<Record<string, number>>;
   readonly manifest: Manifest;
 }
 
@@ -98,24 +82,6 @@ const decodeState = Schema.decodeUnknownEffect(State);
 
 /** Half of what a segment may be, since a whole one is held several times over while it is written. */
 const SEGMENT = { rows: 50_000, bytes: 32 << 20 };
-
-const KEPT_OUT = "an attempt at a task that was kept out";
-
-/** What ends an import at a problem. Only a killed import can be resumed: nothing is left of this one. */
-const stopped = (out: string, problem: Problem.Problem): Effect.Effect<never, DatasetError> => {
-  const { line, ...place } = problem.place;
-  const remedy = problem.remedy ?? "Correct it, or fetch the file again.";
-  const error = new DatasetError({
-    path: Problem.placeText(place),
-    ...(line === undefined ? {} : { line }),
-    reason: `${problem.kind}: ${Inputs.sentence(problem.reason)}`,
-    remedy: `${remedy} Or leave such records out with --on-error skip. Nothing was imported.`,
-  });
-  return Effect.andThen(discard(out), Effect.fail(error));
-};
-
-const discard = (out: string): Effect.Effect<void> =>
-  Effect.sync(() => Fs.rmSync(`${out}.partial`, { recursive: true, force: true }));
 
 /** Imports, and says what became of every record. */
 export const run = Effect.fn("Import.run")(function* <E>(
@@ -158,8 +124,7 @@ export const run = Effect.fn("Import.run")(function* <E>(
     });
   }
 
-  let problems: Problem.Tally = resumed?.problems ?? {};
-  const leftOut: Record<string, number> = { ...resumed?.leftOut };
+  const intake = Intake.make({ settings: options, format, base, writer, services, before: resumed });
   let records = resumed?.records ?? 0;
   const perSource = sources.map((_, index) => resumed?.perSource[index] ?? 0);
   const formatOptions: Format.Options = {
@@ -168,72 +133,8 @@ export const run = Effect.fn("Import.run")(function* <E>(
     ...(options.split === undefined ? {} : { split: options.split }),
   };
 
-  const problem = (found: Problem.Problem): Effect.Effect<void, DatasetError> => {
-    if (options.onError === "stop") return stopped(options.out, found);
-    problems = Problem.count(problems, found);
-    return Effect.void;
-  };
-  const leave = (reason: string): void => {
-    leftOut[reason] = (leftOut[reason] ?? 0) + 1;
-  };
-
-  /** Writes one task; false where it is kept out. */
-  const writeTask = Effect.fnUntraced(function* (task: Task, place: Problem.Place) {
-    if (options.languages !== undefined && !options.languages.includes(task.language)) {
-      leave(`a task in ${task.language}`);
-      return false;
-    }
-    if (writer.hasTask(task.id)) {
-      if (format.repeatsTasks === true || base?.task(task.id) !== undefined) return true;
-      yield* problem({ kind: "duplicate task", place, reason: `the task "${task.id}" occurs twice` });
-      return false;
-    }
-    const flaw = Checks.taskFlaw(task, services.syntax);
-    if (flaw !== undefined) {
-      yield* problem({ ...flaw, place });
-      return false;
-    }
-    yield* writer.task(options.split === undefined ? task : { ...task, split: options.split });
-    return true;
-  });
-
-  const handle = Effect.fnUntraced(function* (item: Item, context: Format.Context) {
-    if (item._tag === "Flawed") return yield* problem(item.problem);
-    const { place } = item;
-    const made = format.read(item.value, context);
-    for (const flaw of made.flaws ?? []) yield* problem({ ...flaw, place });
-    for (const reason of made.leftOut ?? []) leave(reason);
-    const keptOut = new Set<string>();
-    for (const task of made.tasks ?? []) {
-      if (!(yield* writeTask(task, place))) keptOut.add(task.id);
-    }
-    for (const one of made.unanswered ?? []) {
-      if (services.answer === undefined) {
-        return yield* new DatasetError({
-          path: format.name,
-          reason:
-            "what to expect of its tests is what their reference solutions answer, and there is no sandbox to run these.",
-          remedy: "`drydock sandbox doctor` says what the Docker sandbox lacks.",
-        });
-      }
-      const answered = yield* services.answer(one);
-      if ("kind" in answered) yield* problem({ ...answered, place });
-      else yield* writeTask(answered, place);
-    }
-    for (const attempt of made.attempts ?? []) {
-      // Its task may stand in this record: it is not to blame for what is told of that already.
-      if (keptOut.has(attempt.taskId) && !writer.hasTask(attempt.taskId)) {
-        leave(KEPT_OUT);
-        continue;
-      }
-      const flaw = Checks.attemptFlaw(attempt, writer.hasTask(attempt.taskId));
-      if (flaw !== undefined) yield* problem({ ...flaw, place });
-      else yield* writer.attempt(attempt);
-    }
-  });
-
   const commit = (source: number, position: Position | null) =>
-    writer.commit({ fingerprint, source, position, records, perSource: [...perSource], problems, leftOut });
+    writer.commit({ fingerprint, source, position, records, perSource: [...perSource], ...intake.tally() });
 
   if (resumed === undefined) {
     for (const task of base?.reader.tasks ?? []) yield* writer.task(task);
@@ -263,7 +164,7 @@ export const run = Effect.fn("Import.run")(function* <E>(
             if (records >= (options.limit ?? Number.POSITIVE_INFINITY)) return;
             records++;
             perSource[index] = (perSource[index] ?? 0) + 1;
-            yield* handle(item, context);
+            yield* intake.take(item, context);
             sinceCommit = {
               records: sinceCommit.records + 1,
               bytes: sinceCommit.bytes + (item._tag === "Record" ? item.bytes : 0),
@@ -280,7 +181,7 @@ export const run = Effect.fn("Import.run")(function* <E>(
             bytes,
             bytesRead: finished + next.bytesRead,
             records,
-            problems: Object.values(problems).reduce((sum, { count }) => sum + count, 0),
+            problems: intake.problemCount(),
           });
         }
       }),
@@ -289,8 +190,9 @@ export const run = Effect.fn("Import.run")(function* <E>(
   }
 
   const counts = writer.counts();
+  const { problems, leftOut } = intake.tally();
   if (counts.tasks === 0) {
-    yield* discard(options.out);
+    yield* Intake.discard(options.out);
     return yield* new DatasetError({
       path: options.paths.join(", "),
       reason: `no task came out of ${records} records${described(problems, leftOut)}.`,

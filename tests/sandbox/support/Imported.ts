@@ -24,8 +24,8 @@ const NONE: Imported = { tasks: [], attempts: [] };
 export interface Options {
   /** Of another import: the tasks of these attempts. */
   readonly tasks?: ReadonlyArray<string>;
-  /** Every how many records; with it the file is copied first. */
-  readonly every?: number;
+  /** Which of the file's lines; with it the file is copied first. */
+  readonly where?: (line: string, index: number) => boolean;
 }
 
 const write = Effect.fnUntraced(function* (
@@ -78,7 +78,7 @@ export const load = async (
   const directory = Fs.mkdtempSync(Path.join(Os.tmpdir(), "drydock-imported-"));
   try {
     const [out, tasks] = [Path.join(directory, "out"), Path.join(directory, "tasks")];
-    const file = options.every === undefined ? found : sample(directory, path, options.every);
+    const file = options.where === undefined ? found : sample(directory, path, options.where);
     return await Effect.runPromise(
       Effect.gen(function* () {
         if (base !== undefined) {
@@ -94,10 +94,18 @@ export const load = async (
   }
 };
 
-const sample = (directory: string, path: ReadonlyArray<string>, every: number): string => {
+const sample = (
+  directory: string,
+  path: ReadonlyArray<string>,
+  where: NonNullable<Options["where"]>,
+): string => {
   const file = Path.join(directory, "sample.jsonl");
-  const lines = Problems.lines(...path).filter((_, index) => index % every === 0);
-  Fs.writeFileSync(file, lines.join("\n"));
+  Fs.writeFileSync(
+    file,
+    Problems.lines(...path)
+      .filter(where)
+      .join("\n"),
+  );
   return file;
 };
 

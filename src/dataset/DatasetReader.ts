@@ -80,6 +80,9 @@ const checked = (index: number, length: number): number => {
   throw new RangeError(`record ${index} of ${length}`);
 };
 
+/** Bytes of a table's segments whose pages stay in the process's memory. */
+const MOST_READ = 256 << 20;
+
 const openTable = Effect.fnUntraced(function* <R>(
   directory: string,
   { parts, records }: Manifest.DataParts,
@@ -116,9 +119,25 @@ const openTable = Effect.fnUntraced(function* <R>(
         for (const { close } of segments) close();
       }),
   );
+  // The parts read last, the latest at the end: a walk through a large dataset leaves no more than these in memory.
+  const read: Array<number> = [];
+  let bytes = 0;
+  const touch = (part: number): void => {
+    if (read.at(-1) === part) return;
+    const at = read.indexOf(part);
+    if (at >= 0) read.splice(at, 1);
+    else bytes += parts[part].bytes;
+    read.push(part);
+    while (bytes > MOST_READ && read.length > 1) {
+      const [oldest] = read.splice(0, 1);
+      bytes -= parts[oldest].bytes;
+      segments[oldest].release();
+    }
+  };
   const record = (part: number, row: number): R => {
     // Memory that was given back must never be read.
     if (closed) throw new Error(`${directory} was closed`);
+    touch(part);
     try {
       return table.record(segments[part].segment.cells(row));
     } catch (cause) {

@@ -61,11 +61,16 @@ describe("a dataset in Arrow segments", () => {
       for (const mapped of [true, false]) {
         const open = MappedFile.open(file, mapped);
         const segment = Segment.decode(Columns.attempts.columns, open.bytes);
-        assert.deepStrictEqual(
-          rows.map((_, row) => segment.cells(row)),
-          rows,
-        );
+        for (let time = 0; time < 2; time++) {
+          assert.deepStrictEqual(
+            rows.map((_, row) => segment.cells(row)),
+            rows,
+          );
+          // It can be read again.
+          open.release();
+        }
         open.close();
+        open.release();
       }
     } finally {
       fs.rmSync(path.dirname(file), { recursive: true });

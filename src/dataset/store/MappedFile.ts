@@ -9,16 +9,19 @@ import type Koffi from "koffi";
 
 export interface MappedFile {
   readonly bytes: Uint8Array;
+  /** Lets the process's pages go; `bytes` are there as before, and come from the file when they are next touched. */
+  readonly release: () => void;
   /** Gives the mapping back; `bytes` must not be touched after it. */
   readonly close: () => void;
 }
 
 interface LibC {
-  readonly map: (fd: number, length: number) => { readonly bytes: Uint8Array; readonly close: () => void };
+  readonly map: (fd: number, length: number) => MappedFile;
 }
 
 const PROT_READ = 1;
 const MAP_SHARED = 1;
+const MADV_DONTNEED = 4;
 /** The address that mmap gives where it fails. */
 const MAP_FAILED = 2n ** 64n - 1n;
 
@@ -31,12 +34,14 @@ const loadLibC = (): LibC | undefined => {
       "void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)",
     );
     const munmap = libc.func("int munmap(void *address, size_t length)");
+    const madvise = libc.func("int madvise(void *address, size_t length, int advice)");
     return {
       map: (fd, length) => {
         const pointer: unknown = mmap(null, length, PROT_READ, MAP_SHARED, fd, 0);
         if (pointer === null || koffi.address(pointer) === MAP_FAILED) throw new Error("mmap failed");
         return {
           bytes: new Uint8Array(koffi.view(pointer, length)),
+          release: () => void madvise(pointer, length, MADV_DONTNEED),
           close: () => void munmap(pointer, length),
         };
       },
@@ -61,17 +66,20 @@ export const open = (path: string, mapped = true): MappedFile => {
   try {
     const length = fs.fstatSync(fd).size;
     if (mapped && length > 0 && canMap() && libC) {
-      const { bytes, close } = libC.map(fd, length);
+      const { bytes, release, close } = libC.map(fd, length);
       let closed = false;
       return {
         bytes,
+        release: () => {
+          if (!closed) release();
+        },
         close: () => {
           if (!closed) close();
           closed = true;
         },
       };
     }
-    return { bytes: fs.readFileSync(fd), close: () => {} };
+    return { bytes: fs.readFileSync(fd), release: () => {}, close: () => {} };
   } finally {
     fs.closeSync(fd);
   }

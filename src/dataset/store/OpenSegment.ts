@@ -10,6 +10,8 @@ import * as Segment from "./Segment.ts";
 
 export interface OpenSegment {
   readonly segment: Segment.Segment;
+  /** Lets the process's pages of it go; reading it again costs a little more. */
+  readonly release: () => void;
   readonly close: () => void;
 }
 
@@ -41,7 +43,7 @@ export const open = (
   if (segment.length !== records) {
     throw fail(`the file holds ${segment.length} records, dataset.json says ${records}.`);
   }
-  return { segment, close: mapped.close };
+  return { segment, release: mapped.release, close: mapped.close };
 };
 
 /** Reads the whole file and compares its hash. Throws a DatasetError. */

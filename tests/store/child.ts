@@ -1,21 +1,21 @@
 /**
- * A process that spends a budget until it is killed: `child.ts DIRECTORY SEED COUNTFILE [quickjs]`.
+ * A process that spends a budget until it is killed: `child.ts DIRECTORY SEED TRACEFILE`, bundled (Crash.slow.test.ts).
  *
- * Before each execution it adds a line to COUNTFILE, which knows nothing of the ledger; it prints a line at every
- * step, so that the parent can kill it at any of them. With `quickjs` programs are run in QuickJS; else none is, and
- * what they would have taken is drawn.
+ * Its programs run in QuickJS and say so themselves: each one's first act adds its name to TRACEFILE, from inside the
+ * sandbox (tracingWorker.ts). It prints a line at every step, so that the parent can kill it at any of them. The CPU time
+ * that programs take is drawn: they take next to none.
  */
 import * as Fs from "node:fs";
+import { Worker } from "node:worker_threads";
 import * as Effect from "effect/Effect";
 import * as Costs from "../../src/domain/Costs.ts";
 import type { Task } from "../../src/domain/Task.ts";
-import type { Verdict } from "../../src/domain/Verdict.ts";
-import type { SandboxError } from "../../src/sandbox/Sandbox.ts";
 import * as Random from "../../src/random/Random.ts";
+import * as SandboxQuickJs from "../../src/sandbox/quickjs/SandboxQuickJs.ts";
 import { RunStore } from "../../src/store/RunStore.ts";
 import * as Fixture from "./Fixture.ts";
 
-const [directory = "", seed = "", countFile = "", engine = ""] = process.argv.slice(2);
+const [directory = "", seed = "", traceFile = ""] = process.argv.slice(2);
 const tick = (what: string) => Effect.sync(() => Fs.writeSync(1, `${what}\n`));
 
 const costs = Costs.verifications(
@@ -34,27 +34,18 @@ const task: Task = {
   tests: { kind: "call", cases: [{ args: [1], expected: 1 }], visible: 0 },
 };
 
-type Run = (slot: number) => Effect.Effect<Verdict, SandboxError>;
-
-/** Loaded where it is wanted alone: most of these processes live for a moment. */
-const quickJs = Effect.gen(function* () {
-  const loaded = yield* Effect.promise(() => import("../../src/sandbox/quickjs/SandboxQuickJs.ts"));
-  const { verify } = yield* loaded.make({ workers: 2 });
-  return ((slot) => verify(task, `const f = (x) => x + ${slot % 2};`)) satisfies Run;
-});
-
-const drawn =
-  (random: Random.Random): Run =>
-  () =>
-    Effect.sync(() => ({
-      ...Fixture.verdict(random.chance(0.5) ? "Passed" : "TimedOut"),
-      cpuSeconds: random.int(1500) / 1000,
-    }));
+/** Its trace, and then an answer that is right or wrong. */
+const programOf = (round: number, slot: number): string =>
+  `trace("${round}/${slot}"); const f = (x) => x + ${slot % 2};`;
 
 const main = Effect.gen(function* () {
   const store = yield* RunStore;
   const random = Random.make(seed);
-  const run: Run = engine === "quickjs" ? yield* quickJs : drawn(random);
+  const sandbox = yield* SandboxQuickJs.make({
+    workers: 1,
+    startWorker: () =>
+      new Worker(new URL("tracingWorker.mjs", import.meta.url), { workerData: { traceFile }, stdin: false }),
+  });
   if ((yield* store.head) === 0)
     yield* store.append({ ...Fixture.started(Fixture.LIMITS), prices: Fixture.prices });
   yield* tick("open");
@@ -62,7 +53,9 @@ const main = Effect.gen(function* () {
   for (let round = (before.at(-1)?.round ?? -1) + 1; ; round++) {
     const reservation = yield* store.reserve(Costs.programs(5, 8, Fixture.prices), 0);
     yield* tick("generating");
-    const slots = Array.from({ length: 5 }, (_, slot) => Fixture.candidate(round, slot));
+    const slots = Array.from({ length: 5 }, (_, slot) =>
+      Fixture.candidate(round, slot, programOf(round, slot)),
+    );
     yield* store.addCandidates(slots, reservation, Costs.written(5, 15, Fixture.prices));
     yield* tick("generated");
     yield* Effect.forEach(
@@ -71,12 +64,10 @@ const main = Effect.gen(function* () {
         const id = yield* store.reserveFor(0, round, candidate.slot, costs.worst(task));
         yield* tick("reserved");
         if (random.chance(0.1)) return yield* store.refund(id);
-        Fs.appendFileSync(countFile, `${round}/${candidate.slot}\n`);
-        yield* tick("executed");
-        yield* Effect.yieldNow;
+        const ran = yield* sandbox.verify(task, candidate.program);
+        const verdict = { ...ran, cpuSeconds: random.int(1500) / 1000 };
         if (random.chance(0.1)) yield* store.recordFault(candidate, id, "chance");
         else {
-          const verdict = yield* run(candidate.slot);
           yield* store.recordVerdict(candidate, id, verdict, costs.actual(task, verdict));
         }
         yield* tick("recorded");

@@ -31,6 +31,8 @@ export interface Options {
   readonly limits?: Partial<Limits>;
   /** Seconds past the wall limit after which a silent worker is terminated. Default 0.5. */
   readonly graceSeconds?: number;
+  /** Starts a worker thread that serves QuickJsWorker's requests; for those who watch programs from inside of it. */
+  readonly startWorker?: () => Worker;
 }
 
 /** Limits of tasks that name none: for all of a program's tests together. */
@@ -68,7 +70,9 @@ export const make = Effect.fnUntraced(function* (
   const now = { waiting: 0, busy: 0, opening: 0, opened: 0, closed: 0 };
   const up = (name: keyof typeof now, by = 1) => Effect.sync(() => void (now[name] += by));
   const acquire = up("opening").pipe(
-    Effect.andThen(Effect.ensuring(openSlot(graceSeconds), up("opening", -1))),
+    Effect.andThen(
+      Effect.ensuring(openSlot(graceSeconds, options.startWorker ?? startWorker), up("opening", -1)),
+    ),
     Effect.tap(() =>
       Effect.andThen(
         up("opened"),
@@ -174,22 +178,22 @@ const reasonAgainst = ({ language, tests }: Task): string | undefined => {
   return undefined;
 };
 
+const startWorker = (): Worker =>
+  new Worker(new URL("../../../bin/boot.mjs", import.meta.url), {
+    workerData: { entry: new URL("./QuickJsWorker.ts", import.meta.url).href },
+    // Deep recursion must meet QuickJS's own stack limit, not the thread's.
+    resourceLimits: { stackSizeMb: 16 },
+    stdin: false,
+  });
+
 /** Starts one worker, to be terminated with the scope. */
 const openSlot = Effect.fnUntraced(function* (
   graceSeconds: number,
+  start: () => Worker,
 ): Effect.fn.Return<Slot, SandboxFault, Scope.Scope> {
   const ready = yield* Deferred.make<void, SandboxFault>();
-  const worker = yield* Effect.acquireRelease(
-    Effect.sync(
-      () =>
-        new Worker(new URL("../../../bin/boot.mjs", import.meta.url), {
-          workerData: { entry: new URL("./QuickJsWorker.ts", import.meta.url).href },
-          // Deep recursion must meet QuickJS's own stack limit, not the thread's.
-          resourceLimits: { stackSizeMb: 16 },
-          stdin: false,
-        }),
-    ),
-    (started) => Effect.promise(() => started.terminate()),
+  const worker = yield* Effect.acquireRelease(Effect.sync(start), (started) =>
+    Effect.promise(() => started.terminate()),
   );
   let pending: Pending | undefined;
   let gone: SandboxFault | undefined;

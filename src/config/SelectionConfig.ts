@@ -34,6 +34,11 @@ export const Selection = Schema.Struct({
     "breadth",
     "What is followed in place of strategies that lean on the critic until its AUROC on the random share beats the log-prob's.",
   ),
+  trust: or(
+    Schema.Literals(["earned", "always"]),
+    "earned",
+    "Whether strategies that lean on the critic wait until it is found to be worth it, or are followed from the start.",
+  ),
   minPairs: or(
     Count,
     50,

@@ -27,10 +27,11 @@ type Choosing = Pick<OnlineStage, "selector" | "selection">;
 const partsOf = ({ selector }: Choosing): ReadonlyArray<Order.Part> =>
   typeof selector === "string" ? [{ strategy: selector, weight: 1 }] : selector;
 
-/** Those that are followed now. */
-const followed = (stage: Choosing, soFar: Judges.Tallies): ReadonlyArray<Order.Part> => {
-  const earned = Judges.choosing("critic", soFar, stage.selection.minPairs) === "critic";
-  return Order.followed(partsOf(stage), earned, stage.selection.fallback);
+/** Those that are followed now. `soFar`: how the judges did on the random share. */
+export const followed = (stage: Choosing, soFar: Judges.Tallies): ReadonlyArray<Order.Part> => {
+  const { trust, minPairs, fallback } = stage.selection;
+  const earned = trust === "always" || Judges.choosing("critic", soFar, minPairs) === "critic";
+  return Order.followed(partsOf(stage), earned, fallback);
 };
 
 /** The problems of a round, distinct, at most `count`. */

@@ -4,6 +4,7 @@ import * as ProblemViews from "../../src/stages/ProblemViews.ts";
 const selection = {
   random: 0.1,
   fallback: "breadth",
+  trust: "earned",
   minPairs: 50,
   target: 0.5,
   restBelow: 0.05,

@@ -36,7 +36,11 @@ const ROUND = 38;
 const WRITTEN = 150;
 
 const one = (selector) => ({ selector, programsPerRound: WRITTEN });
-const several = (...names) => one(names.map((strategy) => ({ strategy })));
+/** Followed whatever the critic is worth: left to themselves these follow breadth, for want of measured pairs. */
+const critical = (...names) => ({
+  ...one(names.map((strategy) => ({ strategy }))),
+  selection: { trust: "always" },
+});
 const strategies = {
   /** As many programs as verifications, for any problems: nothing is chosen. */
   none: { selector: "random", programsPerRound: ROUND },
@@ -44,11 +48,11 @@ const strategies = {
   breadth: one("breadth"),
   "round-robin": one("round-robin"),
   posterior: one("posterior"),
-  uncertainty: one("uncertainty"),
-  "value-of-information": one("value-of-information"),
-  "max-variance": one("max-variance"),
+  uncertainty: critical("uncertainty"),
+  "value-of-information": critical("value-of-information"),
+  "max-variance": critical("max-variance"),
   diversity: one("diversity"),
-  "breadth + value-of-information": several("breadth", "value-of-information"),
+  "breadth + value-of-information": critical("breadth", "value-of-information"),
 };
 
 const shared = (seed, policy) => ({

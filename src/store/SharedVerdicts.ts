@@ -158,6 +158,12 @@ const add = (db: Database, entries: ReadonlyArray<Entry>, most: number): void =>
     }
   });
 
+/** An evaluation asks about thousands of programs; between a hundred and the next, commands are answered. */
+const CHUNK = 100;
+
+const chunks = <A>(all: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
+  Array.from({ length: Math.ceil(all.length / CHUNK) }, (_, i) => all.slice(i * CHUNK, (i + 1) * CHUNK));
+
 const make = Effect.fnUntraced(function* ({ file, entries: most }: Options) {
   let db: Database | null = null;
   let broken = false;
@@ -209,15 +215,24 @@ const make = Effect.fnUntraced(function* ({ file, entries: most }: Options) {
     );
 
   return {
-    get: (keys) =>
-      attempt(
-        () => (keys.length === 0 || (db === null && !Fs.existsSync(file)) ? new Map() : find(opened(), keys)),
-        new Map<string, Verdict>(),
-      ),
-    put: (entries) => {
-      const kept = entries.filter(({ verdict }) => !isTimingDependent(verdict.outcome));
-      return kept.length === 0 ? Effect.void : attempt(() => add(opened(), kept, most), undefined);
-    },
+    get: Effect.fnUntraced(function* (keys) {
+      const found = new Map<string, Verdict>();
+      for (const some of chunks(keys)) {
+        const part = yield* attempt<ReadonlyMap<string, Verdict>>(
+          () => (db === null && !Fs.existsSync(file) ? new Map() : find(opened(), some)),
+          new Map(),
+        );
+        for (const [key, verdict] of part) found.set(key, verdict);
+        yield* Effect.yieldNow;
+      }
+      return found;
+    }),
+    put: Effect.fnUntraced(function* (entries) {
+      for (const some of chunks(entries.filter(({ verdict }) => !isTimingDependent(verdict.outcome)))) {
+        yield* attempt(() => add(opened(), some, most), undefined);
+        yield* Effect.yieldNow;
+      }
+    }),
   } satisfies Shared;
 });
 

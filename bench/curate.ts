@@ -2,7 +2,7 @@
  * Makes a large dataset and says of each command that changes one how long it takes and how much memory it has.
  *
  * The dataset is made outside the repository and removed after it: Python problems of one-line statements with programs of
- * some 200 characters, a sixth of them repeats. Memory is what the kernel says of the command's process (Linux only): its
+ * some 200 characters, of ten of a task one a repeat. Memory is what the kernel says of the command's process (Linux only): its
  * own (RssAnon, sampled), and all of it, with the pages of mapped files, which the system takes back where it needs
  * them (VmHWM).
  *

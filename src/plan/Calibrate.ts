@@ -24,37 +24,12 @@ import { rollout, type RolloutItem } from "../stages/Rollout.ts";
 import type { RunContext } from "../stages/RunContext.ts";
 import type { StoredCandidate } from "../store/RunStore.ts";
 import * as Calibration from "./Calibration.ts";
+import { repeated, timed, warmed } from "./Timing.ts";
 
-/** Seconds after which a part is not repeated any more, and repetitions at the most. */
-const ENOUGH = 1.5;
-const MOST = 8;
 /** Seconds that sandboxes are given. */
 const VERIFYING = 5;
 /** Programs of a small chunk, as a share of a full one. */
 const SMALL = 1 / 4;
-
-/** Its result, and the seconds that it took. */
-const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const before = yield* Clock.currentTimeNanos;
-    const value = yield* effect;
-    return { value, seconds: Number((yield* Clock.currentTimeNanos) - before) / 1e9 };
-  });
-
-/** Seconds of each repetition. */
-const repeated = Effect.fnUntraced(function* <E, R>(effect: () => Effect.Effect<unknown, E, R>, least = 1) {
-  const seconds: Array<number> = [];
-  for (let spent = 0; seconds.length < least || (spent < ENOUGH && seconds.length < MOST); ) {
-    const took = yield* timed(Effect.suspend(effect));
-    seconds.push(took.seconds);
-    spent += took.seconds;
-  }
-  return seconds;
-});
-
-/** The same without the first time, in which a graph is prepared. */
-const warmed = <E, R>(effect: () => Effect.Effect<unknown, E, R>) =>
-  Effect.map(repeated(effect, 2), (seconds) => seconds.slice(1));
 
 /** The deviation of the population; 0 of one. */
 const deviation = (values: ReadonlyArray<number>): number => {

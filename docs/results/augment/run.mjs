@@ -2,7 +2,8 @@
 // already is not run again.
 //
 //   node docs/results/augment/run.mjs prepare --work DIR     the datasets: as shipped, with mutants, renamed, with
-//                                                          both; --data fresh: with names and spacing it never uses
+//                                                          both; --data fresh,reformats,cuts,statements: fresh has
+//                                                          names and spacing that the data never uses
 //   node docs/results/augment/run.mjs train --work DIR [--only "cql"] [--data none,both] [--seeds 1,2] [--jobs 1]
 //
 // Reports land in DIR/METHOD-DATA-seedS.json; table.mjs prints them. Data, model, steps and methods are those of
@@ -38,6 +39,9 @@ const kinds = {
   renames: ["renames"],
   both: ["mutants,renames"],
   fresh: ["renames,reformats", "--names", "fresh"],
+  reformats: ["reformats"],
+  cuts: ["cuts"],
+  statements: ["statements"],
 };
 const dataset = (data) => (data === "none" ? shipped : path.join(work, `js-compose-${data}`));
 

@@ -9,14 +9,14 @@ if (folder === undefined) {
   console.error("usage: node table.mjs FOLDER");
   process.exit(1);
 }
-const DATA = ["none", "mutants", "renames", "both", "fresh"];
+const DATA = ["none", "mutants", "cuts", "reformats", "statements", "renames", "both", "fresh"];
 const COLUMNS = [
   ["T=1", 1, (e) => e.passAt1],
   ["greedy", 0, (e) => e.passAt1],
   ["pass@10, T=1", 1, (e) => e.passAt10],
 ];
 const runs = reportsOf(folder).flatMap(({ method: name, seed, report }) => {
-  const match = /^(.*)-(none|mutants|renames|both|fresh)$/.exec(name);
+  const match = new RegExp(`^(.*)-(${DATA.join("|")})$`).exec(name);
   return match === null ? [] : [{ method: match[1], data: match[2], seed, report }];
 });
 // SFT is measured within the runs that go on to a critic.

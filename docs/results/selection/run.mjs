@@ -82,7 +82,7 @@ const start = (seed) => ({
   ...shared(seed, basePolicy(values.work, seed)),
   budget: { verifications: 0, generated: 0 },
   stages: [
-    { kind: "offline", label: "sft", training: "sft", steps: 120, learningRate: 5e-4, warmupSteps: 5 },
+    { kind: "offline", label: "sft", training: "sft", steps: 40, learningRate: 2e-4, warmupSteps: 5 },
     { kind: "offline", label: "critic", training: "critic", steps: 300, learningRate: 5e-3, warmupSteps: 5 },
     { kind: "evaluate", label: "0" },
   ],
@@ -100,10 +100,10 @@ const config = (name, seed) => ({
         verifications,
         pacing: { kind: "even", rounds: Math.round(verifications / ROUND) },
         temperature: 0.7,
-        offlineFraction: 0.5,
+        offlineFraction: 0.25,
         updates: [
-          { training: "sft", steps: 20, learningRate: 2e-4 },
-          { training: "critic", steps: 20, learningRate: 1e-3 },
+          { training: "sft", updateToData: 4, learningRate: 1e-4 },
+          { training: "critic", updateToData: 8, learningRate: 1e-3 },
         ],
         validation: null,
         ...strategies[name],

@@ -9,6 +9,7 @@
 import { spawn } from "node:child_process";
 import * as Path from "node:path";
 import { createInterface } from "node:readline";
+import { median } from "../src/domain/Numbers.ts";
 
 export interface Peer {
   /** What the program said when it was ready: versions, threads. */
@@ -66,12 +67,6 @@ export const open = async (name: string, args: ReadonlyArray<string> = []): Prom
     console.error(`no peer: ${reason}\n(set DRYDOCK_PYTHON to a Python that has torch and transformers)`);
     return null;
   }
-};
-
-export const median = (values: ReadonlyArray<number>): number => {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return sorted.length % 2 === 1 ? sorted[Math.floor(middle)] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 
 /** Rounds of ours and of the peer in turn; prints each, and gives the medians. Rates: higher is better. */

@@ -22,6 +22,7 @@ import { gradients } from "../src/tensor/Gradient.ts";
 import { Graph } from "../src/tensor/Graph.ts";
 import type { Executor } from "../src/tensor/Session.ts";
 import * as Peer from "./Peer.ts";
+import { median as medianOf } from "../src/domain/Numbers.ts";
 
 /** SmolLM2-135M without its layers. */
 const config: ModelConfig.ModelConfig = {
@@ -194,7 +195,7 @@ export default async (args: ReadonlyArray<string>) => {
     peer === null ? null : () => peer.round({ steps: 2 }),
   );
   peer?.close();
-  const median = Peer.median(withChoice);
+  const median = medianOf(withChoice);
   console.error(
     `candidates chosen in each step: ${median.toPrecision(4)} tokens/s` +
       (found.peer === null ? "" : `, ratio ${(median / found.peer).toFixed(1)}`),

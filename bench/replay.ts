@@ -13,6 +13,7 @@ import * as Batch from "../src/replay/Batch.ts";
 import { Mixture, type Parts, type Pick } from "../src/replay/Mixture.ts";
 import { ReplayBuffer } from "../src/replay/ReplayBuffer.ts";
 import * as Peer from "./Peer.ts";
+import { median } from "../src/domain/Numbers.ts";
 
 const WINDOWS = 256;
 const PROMPT = 100;
@@ -117,7 +118,7 @@ const timed = (count: number, body: () => unknown): number => {
     body();
     times.push(Number(process.hrtime.bigint() - from) / MB);
   }
-  return Peer.median(times);
+  return median(times);
 };
 
 const ms = (value: number): string => `${value.toFixed(3)} ms`;

@@ -2,6 +2,7 @@
 import * as Path from "node:path";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
+import { median } from "../domain/Numbers.ts";
 import * as Layer from "effect/Layer";
 import * as Option from "effect/Option";
 import * as Argument from "effect/cli/Argument";
@@ -56,9 +57,6 @@ export interface Report {
   /** Of this process, after the largest batch. */
   readonly residentBytes: number;
 }
-
-const median = (values: ReadonlyArray<number>): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
 const seconds = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {

@@ -1,7 +1,7 @@
 /** `drydock doctor`: what this machine has, and what to do about what is missing. */
-import * as Fs from "node:fs";
 import * as Os from "node:os";
 import * as Path from "node:path";
+import * as Room from "../model/files/Room.ts";
 import * as Effect from "effect/Effect";
 import * as Command from "effect/cli/Command";
 import packageJson from "../../package.json" with { type: "json" };
@@ -190,14 +190,12 @@ const NEEDED = 2 * GIB;
 
 /** Free space where a path is or would be made. */
 const disk = (what: string, path: string): Check => {
-  let at = Path.resolve(path);
-  while (!Fs.existsSync(at)) at = Path.dirname(at);
-  const { bavail, bsize } = Fs.statfsSync(at);
-  const enough = bavail * bsize >= NEEDED;
+  const { bytes, at } = Room.free(path);
+  const enough = bytes >= NEEDED;
   return {
     what: `disk of ${what}`,
     state: enough ? "ok" : "limited",
-    found: `${gib(bavail * bsize)} free in ${at}`,
+    found: `${gib(bytes)} free in ${at}`,
     remedy: enough ? "" : `free some space: ${gib(NEEDED)} are a comfortable amount`,
   };
 };

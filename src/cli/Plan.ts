@@ -6,10 +6,10 @@ import * as Command from "effect/cli/Command";
 import * as Flag from "effect/cli/Flag";
 import * as ConfigFile from "../config/ConfigFile.ts";
 import * as PolicyFiles from "../model/directory/Policy.ts";
+import * as Room from "../model/files/Room.ts";
 import * as Prepare from "../orchestrator/Prepare.ts";
 import * as Run from "../orchestrator/Run.ts";
 import * as Calibration from "../plan/Calibration.ts";
-import * as Free from "../plan/Free.ts";
 import * as MemoryPlan from "../plan/MemoryPlan.ts";
 import * as Warnings from "../plan/Warnings.ts";
 import * as MemoryLimit from "../tensor/MemoryLimit.ts";
@@ -56,7 +56,7 @@ export const planCommand = Command.make(
       calibration === null
         ? null
         : Calibrating.planOf(config, loaded, policy, memory.memory.peak, calibration);
-    const warnings = Warnings.of(config, memory, plan, Free.disk(config.output));
+    const warnings = Warnings.of(config, memory, plan, Room.free(config.output).bytes);
     const value: PlanView.Shown = { ...memory, measured, plan, budget: config.budget, warnings };
     yield* print(options.json, value, PlanView.render);
   }),

@@ -66,7 +66,7 @@ const body = Effect.fn("RunSession.body")(function* (
     ),
   );
   const { context, labels } = yield* Prepare.prepare(config, loaded);
-  const planned = yield* Calibrating.known(config, loaded);
+  const planned = options.directory === null ? yield* Calibrating.known(config, loaded) : null;
   const report = yield* TerminalProgress.during(Run.execute(context, labels, planned), store.state);
   if (options.quiet !== true) yield* ReportView.print(options.json, report, store.directory);
 });

@@ -5,6 +5,7 @@
 import * as Fs from "node:fs";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
+import { median } from "../domain/Numbers.ts";
 import * as Fiber from "effect/Fiber";
 import * as Option from "effect/Option";
 import * as Schedule from "effect/Schedule";
@@ -128,9 +129,6 @@ interface Row {
   readonly perSecond: number;
   readonly perCpuSecond: number | null;
 }
-
-const median = (values: ReadonlyArray<number>): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 const rowOf = (what: string, rates: ReadonlyArray<SandboxPeers.Rate>): ReadonlyArray<Row> => {
   const [first] = rates;

@@ -9,18 +9,13 @@ import type { Unit } from "./Budget.ts";
 export const Interval = Schema.Struct({ low: Schema.Number, mid: Schema.Number, high: Schema.Number });
 export type Interval = typeof Interval.Type;
 
-/** Share of runs whose figure an interval is meant to hold. */
-export const COVERAGE = 0.8;
-
-export const exactly = (value: number): Interval => ({ low: value, mid: value, high: value });
-
 export const plus = (a: Interval, b: Interval): Interval => ({
   low: a.low + b.low,
   mid: a.mid + b.mid,
   high: a.high + b.high,
 });
 
-export const holds = ({ low, high }: Interval, value: number): boolean => value >= low && value <= high;
+const holds = ({ low, high }: Interval, value: number): boolean => value >= low && value <= high;
 
 /** What is spent from a budget, in units; a unit that is absent is not spent. */
 export const Spends = Schema.Struct({

@@ -11,7 +11,7 @@ import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import { Compute, type Completion } from "../compute/Compute.ts";
 import { type RunConfig, temperatures, valueAlgorithms } from "../config/RunConfig.ts";
-import { mean } from "../domain/Numbers.ts";
+import { deviation, mean } from "../domain/Numbers.ts";
 import { meanPassAtK } from "../domain/PassAtK.ts";
 import type { Task } from "../domain/Task.ts";
 import type { Verdict } from "../domain/Verdict.ts";
@@ -30,12 +30,6 @@ import { repeated, timed, warmed } from "./Timing.ts";
 const VERIFYING = 5;
 /** Programs of a small chunk, as a share of a full one. */
 const SMALL = 1 / 4;
-
-/** The deviation of the population; 0 of one. */
-const deviation = (values: ReadonlyArray<number>): number => {
-  const centre = mean(values);
-  return Math.sqrt(mean(values.map((x) => (x - centre) ** 2)));
-};
 
 /**
  * Programs to write, after `before` others: `samples` for each of some tasks, or one for each as an online round writes

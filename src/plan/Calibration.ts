@@ -26,7 +26,7 @@ export const Calibration = Schema.Struct({
   at: Schema.Number,
   seconds: Schema.Number,
   machine: Schema.Struct({ processor: Schema.String, cores: Schema.Int }),
-  /** Seconds until the policy was open and the offline data in the replay memory, and until the sandboxes were ready. */
+  /** Seconds until the policy was open and the offline data in the replay memory. */
   opening: Schema.Number,
   /** Optimizer steps by training, without the first, which prepares the graph; empty: there was nothing to train on. */
   steps: Schema.Record(Schema.String, Samples),

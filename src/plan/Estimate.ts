@@ -10,7 +10,7 @@ export interface Work {
   readonly [kind: string]: { readonly seconds: number; readonly error: number };
 }
 
-/** 90 % quantile of the standard normal: two-sided 80 %, Planned.COVERAGE. */
+/** 90 % quantile of the standard normal: two-sided 80 %, as Planned.ts says. */
 const Z80 = 1.2815515655446004;
 
 /** Standard deviation of what slows or speeds the whole run: other work on the machine, its clock, its heat. */

@@ -2,11 +2,12 @@
  * The plan of a run: what it will spend, how long each stage takes, which limit is the first to bind, and the disk that
  * it fills. From its configuration, its tasks and a calibration; nothing is spent on it. Pure.
  */
-import type { RunConfig, Stage } from "../config/RunConfig.ts";
+import { type OnlineStage, programLimits, type RunConfig, type Stage } from "../config/RunConfig.ts";
 import * as Budget from "../domain/Budget.ts";
 import * as Costs from "../domain/Costs.ts";
 import { type Interval, type Planned, type PlannedStage, plus, type Spends } from "../domain/Planned.ts";
 import type { Task } from "../domain/Task.ts";
+import { maxTokens } from "../stages/WriteRound.ts";
 import type { Calibration } from "./Calibration.ts";
 import * as Disk from "./Disk.ts";
 import * as Estimate from "./Estimate.ts";
@@ -215,20 +216,15 @@ const earlier = (seconds: Interval, stage: Stage, rounds: Interval | null): Inte
 const onlineOf = (
   facts: Facts,
   known: StageCosts.Known,
-  stage: Extract<Stage, { readonly kind: "online" }>,
+  stage: OnlineStage,
   index: number,
   before: Rounds.Spent,
   tilt: Speeds.Tilt,
 ) => {
   const { config, tasks } = facts;
-  const { cpuSeconds, wallSeconds, memoryBytes, outputBytes } = config.sandbox;
-  const costs = Costs.verifications({ cpuSeconds, wallSeconds, memoryBytes, outputBytes }, null);
-  const dearest = Math.max(0, ...tasks.train.map((task) => costs.worst(task).cpuSeconds ?? 0));
-  const longest =
-    stage.generator.kind === "own"
-      ? config.compute.maxNewTokens
-      : (stage.generator.maxTokens ?? config.compute.maxNewTokens);
-  const worst = { tokens: longest, cpuSeconds: Math.max(1e-6, Budget.fromParts("cpuSeconds", dearest)) };
+  const { worst: worstOf } = Costs.verifications(programLimits(config.sandbox), null);
+  const dearest = tasks.train.reduce((most, task) => Math.max(most, worstOf(task).cpuSeconds ?? 0), 1);
+  const worst = { tokens: maxTokens(config, stage), cpuSeconds: Budget.fromParts("cpuSeconds", dearest) };
   const learnt = config.stages.slice(0, index).some(({ kind }) => kind === "offline");
   return online({ config, stage, known, tilt, before, worst }, ratesOf(facts, learnt));
 };

@@ -5,6 +5,7 @@
 import type * as Budget from "../domain/Budget.ts";
 import * as Order from "../budget/selection/Order.ts";
 import type { OnlineStage, RunConfig } from "../config/RunConfig.ts";
+import * as Choosing from "../stages/Choosing.ts";
 import * as Online from "../stages/Online.ts";
 import * as Pacing from "../stages/Pacing.ts";
 import * as Updates from "../stages/Updates.ts";
@@ -91,9 +92,7 @@ export const play = (spec: Spec): Played => {
   const prices = config.budget.prices ?? null;
   const { prices: _prices, ...runLimits } = config.budget;
   const stageLimits: Limits = { ...stage.budget, verifications: stage.verifications ?? undefined };
-  const parts =
-    typeof stage.selector === "string" ? [{ strategy: stage.selector, weight: 1 }] : stage.selector;
-  const scores = Order.needsScores(parts);
+  const scores = Order.needsScores(Choosing.partsOf(stage));
   let own = nothing;
   let total = StageCosts.nothing;
   let pace = Pacing.start(stage.pacing);

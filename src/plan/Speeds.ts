@@ -1,5 +1,8 @@
-/** What each kind of work takes, from a calibration. Pure. */
-import { mean } from "../domain/Numbers.ts";
+/**
+ * What each kind of work takes, from a calibration: medians, so that one repetition that something else held up does not
+ * count. Pure.
+ */
+import { deviation, mean, median } from "../domain/Numbers.ts";
 import type { Calibration, Chunk } from "./Calibration.ts";
 import type { RunConfig } from "../config/RunConfig.ts";
 import type { Work } from "./Estimate.ts";
@@ -22,19 +25,10 @@ const STRAY = {
 /** Seconds that committing what one optimizer step, or one program, says takes. */
 const LOGGED = 0.001;
 
-/** The median: one repetition that something else held up does not count. */
-const median = (values: ReadonlyArray<number>): number => {
-  const sorted = [...values].sort((a, b) => a - b);
-  const half = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-};
-
 /** Relative error of a mean of so few repetitions. */
 const noise = (values: ReadonlyArray<number>): number => {
   if (values.length < 2) return 0.1;
-  const centre = mean(values);
-  const variance = values.reduce((sum, x) => sum + (x - centre) ** 2, 0) / (values.length - 1);
-  return Math.sqrt(variance / values.length) / centre;
+  return deviation(values) / Math.sqrt(values.length - 1) / mean(values);
 };
 
 const one = (kind: string, seconds: number, error: number): Work => ({ [kind]: { seconds, error } });

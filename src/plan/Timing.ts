@@ -1,5 +1,5 @@
 /** How long things take: once, or several times until enough is known. */
-import * as Clock from "effect/Clock";
+import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";
 
 /** Seconds after which a part is not repeated any more, and repetitions at the most. */
@@ -7,11 +7,7 @@ const ENOUGH = 1.5;
 const MOST = 8;
 /** Its result, and the seconds that it took. */
 export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const before = yield* Clock.currentTimeNanos;
-    const value = yield* effect;
-    return { value, seconds: Number((yield* Clock.currentTimeNanos) - before) / 1e9 };
-  });
+  Effect.map(Effect.timed(effect), ([took, value]) => ({ value, seconds: Duration.toSeconds(took) }));
 
 /** Seconds of each repetition. */
 export const repeated = Effect.fnUntraced(function* <E, R>(

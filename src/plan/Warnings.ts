@@ -1,10 +1,9 @@
 /** What a plan says that a person should know before the run: limits that bind too soon, and what is missing. Pure. */
 import type { RunConfig } from "../config/RunConfig.ts";
 import * as Budget from "../domain/Budget.ts";
+import * as Room from "../model/files/Room.ts";
 import type { MemoryPlan } from "./MemoryPlan.ts";
 import type { Plan } from "./Plan.ts";
-
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
 
 const rounded = (value: number): string => String(Number(value.toPrecision(3)));
 
@@ -40,12 +39,12 @@ export const of = (
   ...(memory.fits
     ? []
     : [
-        `The run takes ${gigabytes(memory.memory.peak)} of memory, and this process may take ${gigabytes(memory.available)}: it will be refused. The table above says what would make it fit.`,
+        `The run takes ${Room.size(memory.memory.peak)} of memory, and this process may take ${Room.size(memory.available)}: it will be refused. The table above says what would make it fit.`,
       ]),
   ...(plan === null || plan.disk.high <= freeDisk
     ? []
     : [
-        `The run directory comes to ${gigabytes(plan.disk.low)} to ${gigabytes(plan.disk.high)}, and ${config.output} has ${gigabytes(freeDisk)} free: make room, or give another output.`,
+        `The run directory comes to ${Room.size(plan.disk.low)} to ${Room.size(plan.disk.high)}, and ${config.output} has ${Room.size(freeDisk)} free: make room, or give another output.`,
       ]),
   ...(plan === null ? [] : limits(config, plan)),
   ...remote(config),

@@ -24,7 +24,7 @@ import type { RunContext } from "./RunContext.ts";
 type Choosing = Pick<OnlineStage, "selector" | "selection">;
 
 /** A stage's strategies with their weights. */
-const partsOf = ({ selector }: Choosing): ReadonlyArray<Order.Part> =>
+export const partsOf = ({ selector }: Choosing): ReadonlyArray<Order.Part> =>
   typeof selector === "string" ? [{ strategy: selector, weight: 1 }] : selector;
 
 /** Those that are followed now. `soFar`: how the judges did on the random share. */

@@ -5,25 +5,18 @@ import { type Amounts, type Unit, units } from "../../src/domain/Budget.ts";
 import * as Forecast from "../../src/domain/Forecast.ts";
 import type { RunEvent } from "../../src/domain/RunEvent.ts";
 import * as RunFold from "../../src/domain/RunFold.ts";
+import * as Fixture from "../store/Fixture.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
 const started = (limits: Amounts, stage: Amounts, hour = 0): RunEvent => ({
-  _tag: "RunStarted",
-  runId: "r",
-  name: "r",
-  seed: 1,
-  formatVersion: 1,
-  backend: "none",
-  sandbox: "none",
+  ...Fixture.started(limits),
   stages: [
     { kind: "offline", label: "sft" },
     { kind: "online", label: "online", limits: stage },
   ],
-  limits,
   prices: { verification: 0, cpuSecond: 0, thousandTokens: 0, hour },
-  labelsOffline: 0,
 });
 const begun = (index: number): RunEvent => ({
   _tag: "StageStarted",

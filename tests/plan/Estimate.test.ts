@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { assert, describe, it } from "vitest";
 import * as Estimate from "../../src/plan/Estimate.ts";
+import * as Random from "../../src/random/Random.ts";
 
 const work = fc.dictionary(
   fc.constantFrom("a", "b", "c"),
@@ -11,11 +12,15 @@ const work = fc.dictionary(
 );
 
 describe("estimates of time", () => {
-  it("hold 80 of 100 log-normal draws", () => {
-    // 2.5 deviations of 0.4: the quantiles of a log-normal, from a table of the normal.
+  it("hold 80 of 100 log-normal draws, and as many lie above as below", () => {
+    const random = Random.make(1).split("estimate");
     const { low, high } = Estimate.spread(10, 0.4);
-    assert.approximately(low, 10 * Math.exp(-0.4 * 1.2815515655), 1e-9);
-    assert.approximately(high, 10 * Math.exp(0.4 * 1.2815515655), 1e-9);
+    const draws = Array.from({ length: 20_000 }, () => 10 * Math.exp(0.4 * random.normal()));
+    const below = draws.filter((x) => x < low).length / draws.length;
+    const above = draws.filter((x) => x > high).length / draws.length;
+    // Three standard errors of a share of 0.1 are 0.0064.
+    assert.approximately(below, 0.1, 0.0065);
+    assert.approximately(above, 0.1, 0.0065);
   });
 
   it("add up, and half of something twice is the whole", () =>

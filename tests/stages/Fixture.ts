@@ -3,7 +3,9 @@ import * as Effect from "effect/Effect";
 import * as ConfigFile from "../../src/config/ConfigFile.ts";
 import type { Task } from "../../src/domain/Task.ts";
 import type { RunContext } from "../../src/stages/RunContext.ts";
+import { RunStore } from "../../src/store/RunStore.ts";
 import * as RunStoreLive from "../../src/store/RunStoreLive.ts";
+import * as StoreFixture from "../store/Fixture.ts";
 
 /** f(1) must be 1. */
 export const task = (i: number): Task => ({
@@ -47,3 +49,22 @@ export const context = ({ offline }: { readonly offline: ReadonlyArray<string> }
 /** One process's life with the store in a directory. */
 export const inStore = <A, E, R>(directory: string, body: Effect.Effect<A, E, R>) =>
   body.pipe(Effect.provide(RunStoreLive.layer({ directory })));
+
+/** A run whose first round has a passing program for each of its first tasks. */
+export const begin = Effect.fnUntraced(function* (spec: {
+  readonly programs: number;
+  readonly verifications: number;
+}) {
+  const store = yield* RunStore;
+  yield* store.append(StoreFixture.started({ verifications: spec.verifications, generated: 100 }));
+  const reservation = yield* store.reserve({ generated: spec.programs });
+  yield* store.addCandidates(
+    Array.from({ length: spec.programs }, (_, slot) => ({
+      ...StoreFixture.candidate(0, slot),
+      taskId: `t${slot}`,
+      program: "const f = (x) => x;",
+      cacheKey: `key-${slot}`,
+    })),
+    reservation,
+  );
+});

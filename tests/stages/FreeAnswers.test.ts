@@ -38,20 +38,7 @@ const round = Effect.fnUntraced(function* (use: "all" | "evaluations", stopAt = 
   yield* verifyRound(tasks, candidates, choice).pipe(Effect.provideService(SafePoint, passing(pass)));
 });
 
-const begin = Effect.gen(function* () {
-  const store = yield* RunStore;
-  yield* store.append(Fixture.started({ verifications: PROGRAMS, generated: 100 }));
-  const reservation = yield* store.reserve({ generated: PROGRAMS });
-  yield* store.addCandidates(
-    Array.from({ length: PROGRAMS }, (_, slot) => ({
-      ...Fixture.candidate(0, slot),
-      taskId: `t${slot}`,
-      program: "const f = (x) => x;",
-      cacheKey: `key-${slot}`,
-    })),
-    reservation,
-  );
-});
+const begin = StageFixture.begin({ programs: PROGRAMS, verifications: PROGRAMS });
 
 const answers = Effect.gen(function* () {
   return (yield* Report.allEvents).flatMap(({ event }) =>

@@ -55,20 +55,7 @@ const services = (n: number, executed: Array<string>, gate: Effect.Effect<void> 
 
 const quickJs = Effect.provide(SandboxQuickJs.layer({ workers: 2 }));
 
-const begin = Effect.gen(function* () {
-  const store = yield* RunStore;
-  yield* store.append(Fixture.started({ verifications: LIMIT, generated: 100 }));
-  const reservation = yield* store.reserve({ generated: PROGRAMS });
-  yield* store.addCandidates(
-    Array.from({ length: PROGRAMS }, (_, slot) => ({
-      ...Fixture.candidate(0, slot),
-      taskId: `t${slot}`,
-      program: "const f = (x) => x;",
-      cacheKey: `key-${slot}`,
-    })),
-    reservation,
-  );
-});
+const begin = StageFixture.begin({ programs: PROGRAMS, verifications: LIMIT });
 
 const decisions = Effect.gen(function* () {
   const store = yield* RunStore;

@@ -42,6 +42,14 @@ export const checkMemory = (
   );
 };
 
+/** Free bytes on the disk of a path, which need not exist, and the nearest directory of it that does. */
+export const free = (target: string): { readonly bytes: number; readonly at: string } => {
+  let at = path.resolve(target);
+  while (!fs.existsSync(at)) at = path.dirname(at);
+  const { bavail, bsize } = fs.statfsSync(at);
+  return { bytes: bavail * bsize, at };
+};
+
 /** Fails where the weights find no room on the disk of `target` (which need not exist), or the largest of them none in memory. */
 export const checkWriting = (
   target: string,
@@ -49,15 +57,13 @@ export const checkWriting = (
   dtype: StoredType,
 ): Effect.Effect<void, PolicyError> =>
   Effect.suspend(() => {
-    let at = path.resolve(target);
-    while (!fs.existsSync(at)) at = path.dirname(at);
-    const { bavail, bsize } = fs.statfsSync(at);
+    const { bytes: room } = free(target);
     const bytes = weights(config, dtype);
-    if (bavail * bsize < bytes) {
+    if (room < bytes) {
       return Effect.fail(
         new PolicyError({
           path: target,
-          reason: `${size(bytes)} are to be written, but the disk has ${size(bavail * bsize)} free.`,
+          reason: `${size(bytes)} are to be written, but the disk has ${size(room)} free.`,
           remedy: "Free some space, or write to another disk with --out.",
         }),
       );

@@ -2,7 +2,8 @@
  * A process that verifies a dataset and kills itself: `killableVerify.ts LOG COUNTFILE N LIMIT`.
  *
  * Before each execution it adds a line to COUNTFILE, which knows nothing of the log; at the N-th (0: never) it dies
- * with SIGKILL once QuickJS has run the program, and nothing of it is recorded. LIMIT 0: none.
+ * with SIGKILL once QuickJS has run the program, and nothing of it is recorded. What would come after the N-th waits for
+ * that death: else one slow worker lets the other go through every job. LIMIT 0: none.
  */
 import * as Fs from "node:fs";
 import * as Effect from "effect/Effect";
@@ -32,6 +33,7 @@ const main = Effect.gen(function* () {
   let executed = 0;
   const verify: Verify.Verify<never> = (task, program) =>
     Effect.suspend(() => {
+      if (n !== "0" && executed === Number(n)) return Effect.never;
       Fs.appendFileSync(countFile, `${Jobs.key(task.id, program)}\n`);
       executed += 1;
       const last = executed === Number(n);

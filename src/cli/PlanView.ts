@@ -46,7 +46,9 @@ const stagesOf = ({ stages, seconds, opening }: Plan): string =>
         number(programs + (spends.generated?.mid ?? 0)),
         spends.verifications === undefined ? "" : range(spends.verifications, number),
         rounds === null
-          ? ""
+          ? binding === null
+            ? ""
+            : Budget.nameOf(binding)
           : `${binding === null ? "its rounds" : Budget.nameOf(binding)} (${range(rounds, number)} rounds)`,
       ]),
       ["the whole run", "", range(seconds, duration), "", "", "", ""],

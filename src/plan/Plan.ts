@@ -2,7 +2,13 @@
  * The plan of a run: what it will spend, how long each stage takes, which limit is the first to bind, and the disk that
  * it fills. From its configuration, its tasks and a calibration; nothing is spent on it. Pure.
  */
-import { type OnlineStage, programLimits, type RunConfig, type Stage } from "../config/RunConfig.ts";
+import {
+  type OfflineStage,
+  type OnlineStage,
+  programLimits,
+  type RunConfig,
+  type Stage,
+} from "../config/RunConfig.ts";
 import * as Budget from "../domain/Budget.ts";
 import * as Costs from "../domain/Costs.ts";
 import { type Interval, type Planned, type PlannedStage, plus, type Spends } from "../domain/Planned.ts";
@@ -37,7 +43,7 @@ export interface StagePlan extends PlannedStage {
   readonly programs: number;
   /** Rounds of an online stage. */
   readonly rounds: Interval | null;
-  /** The unit whose limit ends an online stage; null where none does. */
+  /** The unit whose limit ends the stage; null where none does. */
   readonly binding: Budget.Unit | null;
 }
 
@@ -151,7 +157,8 @@ export const make = (facts: Facts): Plan => {
   let tilt: Speeds.Tilt = "no";
   for (const [index, stage] of stages.entries()) {
     const own = stage.kind === "online" ? onlineOf(facts, known, stage, index, before, tilt) : null;
-    const cost = own === null ? costOf(stage, { config, known, tilt, played }) : own.mid.cost;
+    const cut = stage.kind === "offline" ? offlineOf(config, known, stage, before, tilt) : null;
+    const cost = own?.mid.cost ?? cut?.cost ?? costOf(stage, { config, known, tilt, played });
     const kept = stage.kind === "evaluate" ? StageCosts.nothing : StageCosts.checkpoints(known, 1);
     const whole = StageCosts.add(cost, kept);
     if (stage.kind === "online" && own !== null) played.set(stage.label, own.mid);
@@ -173,7 +180,7 @@ export const make = (facts: Facts): Plan => {
       steps: whole.steps,
       programs: whole.programs,
       rounds: own?.rounds ?? null,
-      binding: own?.mid.binding ?? null,
+      binding: own?.mid.binding ?? cut?.binding ?? null,
     });
   }
   const start = StageCosts.checkpoints(known, 1);
@@ -229,6 +236,37 @@ const onlineOf = (
   return online({ config, stage, known, tilt, before, worst }, ratesOf(facts, learnt));
 };
 
+/** The time that the run's limits leave after what it spent, in seconds, and the unit of the limit; infinite without. */
+const timeLeft = (
+  { wallSeconds, money, prices }: RunConfig["budget"],
+  before: Rounds.Spent,
+): readonly [seconds: number, unit: Budget.Unit] => {
+  const time = (wallSeconds ?? Number.POSITIVE_INFINITY) - before.wallSeconds;
+  const hour = prices?.hour ?? 0;
+  if (money === undefined || hour === 0) return [time, "wallSeconds"];
+  const paid = ((money - before.money) * 3600) / hour;
+  return paid < time ? [paid, "money"] : [time, "wallSeconds"];
+};
+
+/** An offline stage: its steps, or those for which there is time. */
+const offlineOf = (
+  config: RunConfig,
+  known: StageCosts.Known,
+  stage: OfflineStage,
+  before: Rounds.Spent,
+  tilt: Speeds.Tilt,
+): { readonly cost: StageCosts.Cost; readonly binding: Budget.Unit | null } => {
+  const of = (steps: number): StageCosts.Cost =>
+    steps === 0
+      ? StageCosts.nothing
+      : StageCosts.offline(known, { ...stage, steps }, config.checkpointEverySteps, tilt);
+  const whole = of(stage.steps);
+  const seconds = Estimate.total(whole.work);
+  const [left, unit] = timeLeft(config.budget, before);
+  if (seconds <= left) return { cost: whole, binding: null };
+  return { cost: of(Math.floor((stage.steps * Math.max(0, left)) / seconds)), binding: unit };
+};
+
 const costOf = (
   stage: Stage,
   spec: {
@@ -244,8 +282,6 @@ const costOf = (
       const own: Speeds.Tilt = stage.tilt === undefined ? tilt : stage.tilt > 0 ? "yes" : "no";
       return StageCosts.evaluation(known, config.evaluation, own);
     }
-    case "offline":
-      return StageCosts.offline(known, stage, config.checkpointEverySteps, tilt);
     case "tilt":
       return StageCosts.tilting(known, stage.betas, stage.samples);
     case "control": {
@@ -253,6 +289,7 @@ const costOf = (
       const made = labels.flatMap((label) => spec.played.get(label)?.updates ?? []);
       return StageCosts.control(known, made, config.evaluation, tilt);
     }
+    case "offline":
     case "online":
       return StageCosts.nothing;
   }

@@ -7,10 +7,15 @@ import type { Plan } from "./Plan.ts";
 
 const rounded = (value: number): string => String(Number(value.toPrecision(3)));
 
-/** Of an online stage that another limit ends than that of its verifications. */
+/** Of a stage that another limit ends than that of its verifications or its number of steps. */
 const limits = (config: RunConfig, plan: Plan): ReadonlyArray<string> =>
-  plan.stages.flatMap(({ label, binding, spends }, i) => {
+  plan.stages.flatMap(({ label, binding, spends, steps }, i) => {
     const stage = config.stages[i];
+    if (binding !== null && stage?.kind === "offline") {
+      return [
+        `"${label}" will have used up the run's ${Budget.nameOf(binding)} (budget.${binding}: ${config.budget[binding] ?? 0}) after about ${rounded(steps)} of ${stage.steps} steps, and nothing is left for online stages after it: raise that limit, or lower the number of steps.`,
+      ];
+    }
     if (binding === null || binding === "verifications" || stage?.kind !== "online") return [];
     const mine = binding in stage.budget ? `stages[${i}].budget.${binding}` : `budget.${binding}`;
     const limit = (binding in stage.budget ? stage.budget : config.budget)[binding];

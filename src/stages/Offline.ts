@@ -1,6 +1,7 @@
 /**
  * The offline stage: optimizer steps on the static dataset. It costs no sandbox run, but where a guard watches it:
- * those of the validation programs, which no budget counts.
+ * those of the validation programs, which no budget counts. What it takes is time: once that of the run is over, it
+ * makes no further step.
  *
  * The guard (Guard.ts) measures before the first step, every so many steps and after the last one. A roll-back brings
  * weights, optimizers and samplers back, not the count of steps: the stage never makes more than it was asked for.
@@ -8,6 +9,7 @@
 import * as Effect from "effect/Effect";
 import { Compute } from "../compute/Compute.ts";
 import type { OfflineStage, RunConfig } from "../config/RunConfig.ts";
+import * as Budget from "../domain/Budget.ts";
 import { RunStore } from "../store/RunStore.ts";
 import * as Guard from "./Guard.ts";
 import type { Carried, RunContext } from "./RunContext.ts";
@@ -86,10 +88,20 @@ export const run = Effect.fn("Offline.run")(function* <E>(context: RunContext, s
     const id = carried.offlineStart;
     carried = yield* Guard.baseline(context, { at, stage: watched, carried, figures: {}, id });
   }
+  /** The unit that time used up, of the run: an offline stage has no budget of its own. */
+  const timeIsUp = Effect.map(store.accounts(index), (all) => Budget.binding([all.run], {}));
+
   // A run that was stopped while it measured is taken up there.
   if (validation !== null && isDue(spec.from)) yield* measure(spec.from, validation.everySteps);
   for (let step = spec.from; step < steps && !carried.halted; step++) {
     yield* keeping(step, safePoint.pass);
+    const unit = yield* timeIsUp;
+    if (unit !== null) {
+      yield* store.append({ _tag: "BudgetExhausted", index, unit });
+      // What was trained since the last measurement is watched as at the end of the stage.
+      if (validation !== null && step > carried.measuredAt) yield* measure(step, validation.everySteps);
+      break;
+    }
     for (const { training, steps: each, learningRate } of stage.also) {
       for (let i = 1; i <= each; i++) {
         const values = yield* compute.trainStep({

@@ -135,6 +135,35 @@ describe("a run that comes to a limit", () => {
     );
   }
 
+  for (const [unit, budget] of [
+    ["wallSeconds", { wallSeconds: 2 }],
+    ["money", { money: 2, prices: { verification: 0, cpuSecond: 0, thousandTokens: 0, hour: 3600 } }],
+  ] as const) {
+    it.live(
+      `${unit} in an offline stage: it makes no further step, and what it learnt is kept`,
+      () =>
+        Effect.gen(function* () {
+          const steps = 1_000_000;
+          const offline = { kind: "offline", label: "sft", training: "sft", steps, learningRate: 0.003 };
+          const { events, report, state } = yield* Stopped.whole(
+            Path.join(root, `offline-${unit}`),
+            change(budget, [offline]),
+            sandbox,
+          );
+          assert.deepStrictEqual(of(events, "BudgetExhausted"), [
+            { _tag: "BudgetExhausted", index: 0, unit },
+          ]);
+          const made = of(events, "Metrics").length;
+          assert.isBelow(made, steps);
+          assert.strictEqual(state.stages[0]?.done ?? 0, made);
+          assert.isTrue(of(events, "CheckpointSaved").some(({ id }) => id === "stage-0-end"));
+          assert.strictEqual(state.status, "finished");
+          assert.strictEqual(report.evaluations.length, 1);
+        }),
+      120_000,
+    );
+  }
+
   it.live(
     "of a stage: each ends by its own, and leaves the run's to the next",
     () =>

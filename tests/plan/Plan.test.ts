@@ -87,6 +87,34 @@ describe("the plan of a run", () => {
     );
   }
 
+  for (const [unit, budget] of [
+    ["wallSeconds", { wallSeconds: 60 }],
+    ["money", { money: 1, prices: { verification: 0, cpuSecond: 0, thousandTokens: 0, hour: 60 } }],
+  ] as const) {
+    it.effect(`cuts an offline stage short where ${unit} leaves no time for its steps, and says so`, () =>
+      Effect.gen(function* () {
+        const config = yield* configured((of) => ({
+          ...of,
+          budget: { ...of.budget, ...budget },
+          stages: of.stages.filter(({ kind }) => kind === "offline" || kind === "online"),
+        }));
+        const long = {
+          ...config,
+          stages: config.stages.map((stage, i) => (i === 1 ? { ...stage, steps: 5000 } : stage)),
+        } as RunConfig;
+        const [sft, cql, online] = planned(long).stages;
+        assert.strictEqual(sft?.binding, null);
+        assert.strictEqual(cql?.binding, unit);
+        // One minute, of which the first stage took its part; the checkpoint at the end (.1 s) is written all the same.
+        assert.approximately((sft?.seconds.mid ?? 0) + (cql?.seconds.mid ?? 0), 60, 0.2);
+        assert.isAbove(cql?.steps ?? 0, 0);
+        assert.isBelow(cql?.steps ?? 0, 5000);
+        assert.strictEqual(online?.binding, unit);
+        assert.strictEqual(online?.steps, 0);
+      }),
+    );
+  }
+
   it.effect("takes a stage's own limit before the run's, and leaves the next stage the rest", () =>
     Effect.gen(function* () {
       const config = yield* configured((of) => ({

@@ -73,7 +73,8 @@ describe.skipIf(noEngine !== undefined)("an engine of the test's own", () => {
           yield* survives(sandbox, Effect.andThen(engine.signal("SIGKILL"), engine.start));
           const alive = yield* until(sandbox.metrics, ({ idle, opening }) => idle === 3 && opening === 0);
           assert.strictEqual(alive.busy, 0);
-          assert.lengthOf(yield* containers("faults"), 3);
+          // A lost slot's container is removed beside the rest, which may take a little longer.
+          yield* until(containers("faults"), ({ length }) => length === 3);
         }),
       ),
     240_000,

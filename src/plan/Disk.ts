@@ -9,6 +9,8 @@ const PROGRAM = 1500;
 /** Of a token with its log-prob in the database, and of its text in a file of an evaluation. */
 const TOKEN = 24;
 const TEXT = 4;
+/** Bytes beside all of these: the database's write-ahead log, empty to full, and the tokenizer's files. */
+const OTHER: Interval = { low: 0, mid: 3e6, high: 8e6 };
 /** Checkpoints that are kept beside the stages' ends: see store/Checkpoints.ts. */
 const LAST = 2;
 
@@ -46,7 +48,7 @@ export const of = (
   const log =
     STEP * steps + written * (PROGRAM + TOKEN * tokens) + evaluated * (120 + TEXT * tokens) + 100_000;
   const policy = trains ? 4 * parameters : 0;
-  const at = (checkpoints: number, share: number): number =>
-    (trains ? checkpoints * bytes : 0) + policy + share * log;
-  return { low: at(kept.low, 0.5), mid: at(kept.mid, 1), high: at(kept.high, 2) };
+  const at = (end: keyof Interval, share: number): number =>
+    (trains ? kept[end] * bytes : 0) + policy + OTHER[end] + share * log;
+  return { low: at("low", 0.5), mid: at("mid", 1), high: at("high", 2) };
 };

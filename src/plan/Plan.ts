@@ -64,9 +64,21 @@ const between = (now: number, later: number | null, stray: number): Interval => 
   };
 };
 
+/**
+ * Share of so many programs of one problem that differ: a power of their number, through the share that was measured at
+ * `measured.samples` for each.
+ */
+export const distinctShare = (
+  samples: number,
+  measured: { readonly samples: number; readonly share: number },
+): number => (measured.samples < 2 ? 1 : samples ** (Math.log(measured.share) / Math.log(measured.samples)));
+
 /** Rates as they may turn out: at their least spending and slowest, in the middle, and the other way. */
-const ratesOf = ({ calibration, config }: Facts, learnt: boolean) => {
-  const { tokens, dataTokens, fresh, verification } = calibration;
+const ratesOf = ({ calibration, config }: Facts, stage: OnlineStage, learnt: boolean) => {
+  const { tokens, dataTokens, verification } = calibration;
+  const measured = { samples: config.evaluation.samples, share: calibration.distinct };
+  // Measured with one program a problem; those of a group repeat each other too.
+  const fresh = calibration.fresh * distinctShare(stage.samplesPerProblem, measured);
   const { mean, deviation } = verification.cpu;
   const sampled = mean === 0 ? 0 : deviation / mean / Math.sqrt(Math.max(1, verification.programs));
   const longest = config.compute.maxNewTokens;
@@ -233,7 +245,7 @@ const onlineOf = (
   const dearest = tasks.train.reduce((most, task) => Math.max(most, worstOf(task).cpuSeconds ?? 0), 1);
   const worst = { tokens: maxTokens(config, stage), cpuSeconds: Budget.fromParts("cpuSeconds", dearest) };
   const learnt = config.stages.slice(0, index).some(({ kind }) => kind === "offline");
-  return online({ config, stage, known, tilt, before, worst }, ratesOf(facts, learnt));
+  return online({ config, stage, known, tilt, before, worst }, ratesOf(facts, stage, learnt));
 };
 
 /** The time that the run's limits leave after what it spent, in seconds, and the unit of the limit; infinite without. */

@@ -90,11 +90,14 @@ export const offline = (known: Known, stage: OfflineStage, checkpointEvery: numb
     ...also.map((other) => ({ training: other.training, steps: other.steps * steps })),
   ]);
   const looks = validation === null ? 0 : Math.ceil(steps / validation.everySteps);
-  // Before the first step, every so many, and after the last: each look but the last writes a checkpoint.
+  // Before the first step, every so many, and after the last.
   const guards = Array.from({ length: validation === null ? 0 : looks + 1 }, () =>
     guard(known, validation?.samples ?? 0, tilt),
   );
-  const saved = validation === null ? Math.ceil(steps / checkpointEvery) - 1 : looks - 1;
+  // Each look but the last writes a checkpoint, and so do the steps of `checkpointEvery`.
+  const saved = Array.from({ length: steps - 1 }, (_, i) => i + 1).filter(
+    (step) => (validation !== null && step % validation.everySteps === 0) || step % checkpointEvery === 0,
+  ).length;
   return add(trained, ...guards, checkpoints(known, saved));
 };
 

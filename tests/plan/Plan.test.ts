@@ -4,6 +4,7 @@ import * as fc from "fast-check";
 import type { RunConfig } from "../../src/config/RunConfig.ts";
 import type * as Budget from "../../src/domain/Budget.ts";
 import type { Interval } from "../../src/domain/Planned.ts";
+import * as Plan from "../../src/plan/Plan.ts";
 import { calibration, configured, planned } from "./Fixture.ts";
 
 const near = (found: number, wanted: number): void => assert.approximately(found, wanted, wanted * 1e-9);
@@ -185,6 +186,39 @@ describe("the plan of a run", () => {
       ),
       { numRuns: 60 },
     ));
+
+  it.effect("writes more programs where those of a problem repeat each other", () =>
+    Effect.gen(function* () {
+      const written = (samplesPerProblem: number) =>
+        Effect.map(
+          spending({}, { samplesPerProblem, pacing: { kind: "all" } }),
+          (config) => onlineOf(config).spends.generated?.mid ?? 0,
+        );
+      // Half of ten differ: of three, 3 ** (log .5 / log 10) = 72 % do; 80 % of those are new.
+      near(Plan.distinctShare(10, { samples: 10, share: 0.5 }), 0.5);
+      near(Plan.distinctShare(1, { samples: 10, share: 0.5 }), 1);
+      const ratio = (yield* written(3)) / (yield* written(1));
+      assert.approximately(ratio, 1 / Plan.distinctShare(3, { samples: 10, share: 0.5 }), 0.15);
+    }),
+  );
+
+  it.effect("counts the checkpoints of a guard's looks and of every so many steps, each once", () =>
+    Effect.gen(function* () {
+      const disk = (validation: object | null) =>
+        Effect.map(
+          configured((of) => ({
+            ...of,
+            keepCheckpoints: "all",
+            checkpointEverySteps: 40,
+            stages: [{ ...of.stages[1], steps: 200, validation }],
+          })),
+          (config) => planned(config).disk.low,
+        );
+      // 40, 80, 120 and 160; the guard adds 50, 100 and 150, and a little of what it measures.
+      const more = (yield* disk({ samples: 1, everySteps: 50 })) - (yield* disk(null));
+      assert.strictEqual(Math.floor(more / calibration.checkpoint.bytes), 3);
+    }),
+  );
 
   it.effect("is wider where less was measured", () =>
     Effect.gen(function* () {

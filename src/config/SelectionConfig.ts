@@ -4,6 +4,8 @@ import { Count, describe, Fraction, or, Positive, PositiveNumber, Rate } from ".
 
 export const StrategyName = Schema.Literals([
   "breadth",
+  "likelihood",
+  "surprise",
   "random",
   "round-robin",
   "posterior",

@@ -46,6 +46,8 @@ const strategies = {
   none: { selector: "random", programsPerRound: ROUND },
   random: one("random"),
   breadth: one("breadth"),
+  likelihood: one("likelihood"),
+  surprise: one("surprise"),
   "round-robin": one("round-robin"),
   posterior: one("posterior"),
   uncertainty: critical("uncertainty"),
@@ -99,7 +101,7 @@ const config = (name, seed) => ({
         label: `online-${total}`,
         verifications,
         pacing: { kind: "even", rounds: Math.round(verifications / ROUND) },
-        temperature: 0.7,
+        temperature: 1,
         offlineFraction: 0.25,
         updates: [
           { training: "sft", updateToData: 4, learningRate: 1e-4 },

@@ -96,6 +96,20 @@ const breadth: Strategy = {
   program: ({ problem, turn }) => [yes(!problem.solved), -turn, -problem.judged],
 };
 
+/** As breadth, and among the unsolved problems' programs those first that the policy itself is surest of. */
+const likelihood: Strategy = {
+  scores: true,
+  critic: false,
+  problem: breadth.problem,
+  program: ({ problem, logProb }) => [yes(!problem.solved), logProb ?? 0],
+};
+
+/** As breadth, and among the unsolved problems' programs those first that the policy is least sure of: a pass teaches it most. */
+const surprise: Strategy = {
+  ...likelihood,
+  program: ({ problem, logProb }) => [yes(!problem.solved), -(logProb ?? 0)],
+};
+
 /** Every problem in turn, solved or not. */
 const roundRobin: Strategy = {
   scores: false,
@@ -167,6 +181,8 @@ const maxVariance: Strategy = {
 export const strategies = {
   random: anyOrder,
   breadth,
+  likelihood,
+  surprise,
   "round-robin": roundRobin,
   posterior,
   uncertainty,

@@ -93,6 +93,24 @@ describe("orders of programs", () => {
     );
   });
 
+  it("likelihood and surprise: unsolved problems' programs, the likeliest first or last", () => {
+    const open = problem("open");
+    const solved = problem("solved", { solved: true });
+    const list = [
+      program(0, solved, { logProb: -0.1 }),
+      program(1, open, { logProb: -2 }),
+      program(2, open, { logProb: -0.5, turn: 1 }),
+      program(3, problem("other"), { logProb: -1 }),
+    ];
+    const order = Order.programs(list, one("likelihood"), settings, Random.make(1));
+    assert.deepStrictEqual(slots(order), [2, 3, 1, 0]);
+    const reverse = Order.programs(list, one("surprise"), settings, Random.make(1));
+    assert.deepStrictEqual(slots(reverse), [1, 3, 2, 0]);
+    assert.isTrue(Order.needsScores(one("likelihood")));
+    // No critic is asked, so none has to earn it.
+    assert.deepStrictEqual(Order.followed(one("likelihood"), false, "breadth"), one("likelihood"));
+  });
+
   it("posterior: what rests comes last, and programs of one problem stay together", () => {
     const hopeless = problem("hopeless", { posterior: { a: 1, b: 40 } });
     const solved = problem("solved", { posterior: { a: 40, b: 1 } });

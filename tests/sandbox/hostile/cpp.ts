@@ -2,20 +2,14 @@
  * Hostile C++ programs: each with its aim and the outcomes that it may have. The task is to add two numbers, f(2, 3), by
  * call, by assert or from stdin to stdout; no program here knows that 5 is asked for, or says so without having worked.
  */
-import type { Outcome } from "../../../src/domain/Verdict.ts";
+import type * as Common from "./Hostile.ts";
 
-export interface Hostile {
-  readonly name: string;
-  readonly aim: "exhaust" | "escape" | "persist" | "spy" | "cheat";
-  readonly program: string;
-  /** "function": by call and by assert. */
-  readonly style: "function" | "call" | "assert" | "stdio";
-  readonly outcomes: ReadonlyArray<Outcome>;
-}
+/** "function": by call and by assert. */
+type Hostile = Common.Hostile<"function" | "call" | "assert" | "stdio">;
 
 const from =
   (aim: Hostile["aim"]) =>
-  (name: string, style: Hostile["style"], program: string, ...outcomes: ReadonlyArray<Outcome>): Hostile => ({
+  (name: string, style: Hostile["style"], program: string, ...outcomes: Hostile["outcomes"]): Hostile => ({
     name,
     aim,
     program,

@@ -4,18 +4,13 @@
  * The right answer is `expected` for f(2, 3), 5 where nothing is said; of stdio tests it is "5" for "2 3".
  */
 import type * as Schema from "effect/Schema";
-import type { Outcome } from "../../../src/domain/Verdict.ts";
+import type * as Common from "./Hostile.ts";
 
-export interface Hostile {
-  readonly name: string;
-  readonly aim: "exhaust" | "escape" | "persist" | "spy" | "cheat";
-  readonly style: "call" | "assert" | "stdio";
+export interface Hostile extends Common.Hostile<"call" | "assert" | "stdio"> {
   readonly engines: ReadonlyArray<"quickjs" | "node">;
-  readonly program: string;
   readonly expected?: Schema.Json;
   /** With a short wall limit: it would take all of a longer one, and be tried again. */
   readonly hasty?: boolean;
-  readonly outcomes: ReadonlyArray<Outcome>;
 }
 
 export const programs: ReadonlyArray<Hostile> = [

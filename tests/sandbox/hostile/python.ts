@@ -4,17 +4,12 @@
  * The task is to add two numbers, f(2, 3). A program that tries something forbidden gives the right sum where it
  * succeeds, so that a hole in the sandbox is a pass, which no outcome here allows.
  */
-import type { Outcome } from "../../../src/domain/Verdict.ts";
+import type * as Common from "./Hostile.ts";
 
-export interface Hostile {
-  readonly name: string;
-  readonly aim: "exhaust" | "escape" | "persist" | "spy" | "cheat";
-  /** "function": by call and by assert; "list": by asserts about a list. */
-  readonly style: "function" | "call" | "assert" | "list";
-  readonly program: string;
+/** "function": by call and by assert; "list": by asserts about a list. */
+export interface Hostile extends Common.Hostile<"function" | "call" | "assert" | "list"> {
   /** Run next: it gives the right sum where it finds what the program left, and must not. */
   readonly next?: string;
-  readonly outcomes: ReadonlyArray<Outcome>;
 }
 
 export const programs: ReadonlyArray<Hostile> = [

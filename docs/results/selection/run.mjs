@@ -35,15 +35,17 @@ const SHARES = [75, 150, 300];
 const ROUND = 38;
 const WRITTEN = 150;
 
-const one = (selector) => ({ selector, programsPerRound: WRITTEN });
+const one = (selector) => () => ({ selector, programsPerRound: WRITTEN });
 /** Followed whatever the critic is worth: left to themselves these follow breadth, for want of measured pairs. */
-const critical = (...names) => ({
-  ...one(names.map((strategy) => ({ strategy }))),
-  selection: { trust: "always" },
-});
+const critical =
+  (...names) =>
+  () => ({
+    ...one(names.map((strategy) => ({ strategy })))(),
+    selection: { trust: "always" },
+  });
 const strategies = {
   /** As many programs as verifications, for any problems: nothing is chosen. */
-  none: { selector: "random", programsPerRound: ROUND },
+  none: (verified) => ({ selector: "random", programsPerRound: verified }),
   random: one("random"),
   breadth: one("breadth"),
   likelihood: one("likelihood"),
@@ -55,6 +57,21 @@ const strategies = {
   "max-variance": critical("max-variance"),
   diversity: one("diversity"),
   "breadth + value-of-information": critical("breadth", "value-of-information"),
+};
+/** How many of the verifications, and how many sequences are trained on for each new episode. */
+const usual = { part: 1, updateToData: 4 };
+/** The same rounds and written programs: half of the verifications with as many updates, and all with twice as many. */
+const variants = {
+  ...Object.fromEntries(Object.keys(strategies).map((name) => [name, { ...usual, strategy: name }])),
+  ...Object.fromEntries(
+    ["none", "random", "breadth", "diversity"].map((name) => [
+      `${name} half`,
+      { part: 0.5, updateToData: 8, strategy: name },
+    ]),
+  ),
+  ...Object.fromEntries(
+    ["random", "breadth"].map((name) => [`${name} double`, { part: 1, updateToData: 8, strategy: name }]),
+  ),
 };
 
 const shared = (seed, policy) => ({
@@ -90,25 +107,28 @@ const start = (seed) => ({
   ],
 });
 
-const config = (name, seed) => ({
+/** The verifications of a variant at each point where the policy is measured. */
+const totals = ({ part }) => SHARES.map((total) => Math.round(part * total));
+
+const config = (variant, seed) => ({
   ...shared(seed, trained(seed)),
-  budget: { verifications: SHARES.at(-1), generated: 6000 },
-  stages: SHARES.flatMap((total, i) => {
-    const verifications = total - (SHARES[i - 1] ?? 0);
+  budget: { verifications: totals(variant).at(-1), generated: 6000 },
+  stages: totals(variant).flatMap((total, i, all) => {
+    const verifications = total - (all[i - 1] ?? 0);
     return [
       {
         kind: "online",
         label: `online-${total}`,
         verifications,
-        pacing: { kind: "even", rounds: Math.round(verifications / ROUND) },
+        pacing: { kind: "even", rounds: Math.round(verifications / (variant.part * ROUND)) },
         temperature: 1,
         offlineFraction: 0.25,
         updates: [
-          { training: "sft", updateToData: 4, learningRate: 1e-4 },
-          { training: "critic", updateToData: 8, learningRate: 1e-3 },
+          { training: "sft", updateToData: variant.updateToData, learningRate: 1e-4 },
+          { training: "critic", updateToData: 2 * variant.updateToData, learningRate: 1e-3 },
         ],
         validation: null,
-        ...strategies[name],
+        ...strategies[variant.strategy](variant.part * ROUND),
       },
       { kind: "evaluate", label: String(total) },
     ];
@@ -212,10 +232,10 @@ const place = (known, method) =>
 if (values.table || values.work === undefined) print();
 else {
   const seeds = values.seeds.split(",").map(Number);
-  const chosen = values.only === undefined ? Object.keys(strategies) : values.only.split(";");
+  const chosen = values.only === undefined ? Object.keys(variants) : values.only.split(";");
   for (const seed of seeds) {
     await trainAll(folder, [{ name: "start", seed, config: start(seed), keep: true }], 1);
-    const specs = chosen.map((name) => ({ name, seed, config: config(name, seed), keep: true }));
+    const specs = chosen.map((name) => ({ name, seed, config: config(variants[name], seed), keep: true }));
     await trainAll(folder, specs, Number(values.jobs));
   }
 }

@@ -140,18 +140,18 @@ const grpo = (config, learningRate, steps = 4, shares = undefined) =>
     shares,
   );
 /** `pace`: steps a round, or sequences for each new episode. */
-const rft = (learningRate, pace, shares = undefined) =>
+const rft = (learningRate, pace, shares = undefined, temperature = 0.7) =>
   fromScratch(
     { sft },
     [{ training: "sft", learningRate, ...pace }],
-    { retain: { offline: false, online: "all" } },
+    { retain: { offline: false, online: "all" }, temperature },
     shares,
   );
 const LEAVE_ONE_OUT = { advantage: "leave-one-out" };
 
 /** Online alone, from the base policy, without a label. */
 export const baselines = {
-  rft: rft(1e-4, { updateToData: 4 }),
+  rft: rft(1e-4, { updateToData: 16 }, undefined, 1),
   grpo: grpo({}, 1e-4),
   rloo: grpo(LEAVE_ONE_OUT, 1e-4),
 };
@@ -175,4 +175,7 @@ export const tuning = {
   "rft 3e-4, 2 for each": rft(3e-4, { updateToData: 2 }, TUNED),
   "rft 3e-4, 4 for each": rft(3e-4, { updateToData: 4 }, TUNED),
   "rft 1e-4, 4 for each": rft(1e-4, { updateToData: 4 }, TUNED),
+  "rft 1e-4, 4 for each, T=1": rft(1e-4, { updateToData: 4 }, TUNED, 1),
+  "rft 1e-4, 8 for each, T=1": rft(1e-4, { updateToData: 8 }, TUNED, 1),
+  "rft 1e-4, 16 for each, T=1": rft(1e-4, { updateToData: 16 }, TUNED, 1),
 };

@@ -35,7 +35,7 @@ const SHARES = [75, 150, 300];
 const ROUND = 38;
 const WRITTEN = 150;
 
-const one = (selector) => () => ({ selector, programsPerRound: WRITTEN });
+const one = (selector) => ({ selector, programsPerRound: WRITTEN });
 /** Followed whatever the critic is worth: left to themselves these follow breadth, for want of measured pairs. */
 const critical =
   (...names) =>
@@ -45,7 +45,7 @@ const critical =
   });
 const strategies = {
   /** As many programs as verifications, for any problems: nothing is chosen. */
-  none: (verified) => ({ selector: "random", programsPerRound: verified }),
+  none: { selector: "random", programsPerRound: ROUND },
   random: one("random"),
   breadth: one("breadth"),
   likelihood: one("likelihood"),
@@ -57,29 +57,33 @@ const strategies = {
   "max-variance": critical("max-variance"),
   diversity: one("diversity"),
   "breadth + value-of-information": critical("breadth", "value-of-information"),
+  /** Four programs of each problem, all of them verified: what policy gradients compare. */
+  groups: { selector: "random", programsPerRound: 40, samplesPerProblem: 4 },
 };
-/** How many of the verifications, and how many sequences are trained on for each new episode. */
-const usual = { part: 1, updateToData: 4 };
-/** The same rounds and written programs: half of the verifications with as many updates, and all with twice as many. */
-const variants = {
-  ...Object.fromEntries(Object.keys(strategies).map((name) => [name, { ...usual, strategy: name }])),
-  ...Object.fromEntries(
-    ["none", "random", "breadth", "diversity"].map((name) => [
-      `${name} half`,
-      { part: 0.5, updateToData: 8, strategy: name },
-    ]),
+/** Many problems: 600, 360 labels at 60 of them. Few: 150, 120 labels at 20: a budget of two verifications a problem. */
+const LIMITS = { many: { labels: 360 }, few: { train: 150, labels: 120 } };
+const ALL = Object.keys(strategies).filter((name) => name !== "groups");
+/** What is compared: the problems, how many sequences are trained on for each new episode, and the strategies. */
+const SETTINGS = [
+  { problems: "many", updates: 4, names: ALL },
+  { problems: "many", updates: 16, names: ["none", "random", "breadth", "posterior", "diversity"] },
+  { problems: "many", updates: 32, names: ["random", "breadth"] },
+  { problems: "few", updates: 16, names: ["none", "random", "groups", "breadth", "diversity", "posterior"] },
+];
+const nameOf = ({ problems, updates }, strategy) => `${problems}, ${updates}, ${strategy}`;
+const slugged = (setting, strategy) => nameOf(setting, strategy).replaceAll(/[^A-Za-z0-9-]+/g, "-");
+const variants = Object.fromEntries(
+  SETTINGS.flatMap(({ names, ...setting }) =>
+    names.map((strategy) => [nameOf(setting, strategy), { ...setting, strategy }]),
   ),
-  ...Object.fromEntries(
-    ["random", "breadth"].map((name) => [`${name} double`, { part: 1, updateToData: 8, strategy: name }]),
-  ),
-};
+);
 
-const shared = (seed, policy) => ({
+const shared = (problems, seed, policy) => ({
   name: "selection",
   seed,
   policy: { path: policy, prompt: "plain", stop: ["\n"] },
   dataset: { kind: "drydock", path: path.resolve(values.work, "js-compose-labelled") },
-  limit: { validation: 100, labels: 360 },
+  limit: { validation: 100, ...LIMITS[problems] },
   compute: {
     maxTrainTokens: 112,
     maxPromptTokens: 64,
@@ -97,8 +101,8 @@ const shared = (seed, policy) => ({
 });
 
 /** Offline training, and the policy measured before any verification. */
-const start = (seed) => ({
-  ...shared(seed, basePolicy(values.work, seed)),
+const start = (problems, seed) => ({
+  ...shared(problems, seed, basePolicy(values.work, seed)),
   budget: { verifications: 0, generated: 0 },
   stages: [
     { kind: "offline", label: "sft", training: "sft", steps: 40, learningRate: 2e-4, warmupSteps: 5 },
@@ -107,28 +111,25 @@ const start = (seed) => ({
   ],
 });
 
-/** The verifications of a variant at each point where the policy is measured. */
-const totals = ({ part }) => SHARES.map((total) => Math.round(part * total));
-
-const config = (variant, seed) => ({
-  ...shared(seed, trained(seed)),
-  budget: { verifications: totals(variant).at(-1), generated: 6000 },
-  stages: totals(variant).flatMap((total, i, all) => {
-    const verifications = total - (all[i - 1] ?? 0);
+const config = ({ problems, strategy, updates }, seed) => ({
+  ...shared(problems, seed, trained(problems, seed)),
+  budget: { verifications: SHARES.at(-1), generated: 6000 },
+  stages: SHARES.flatMap((total, i) => {
+    const verifications = total - (SHARES[i - 1] ?? 0);
     return [
       {
         kind: "online",
         label: `online-${total}`,
         verifications,
-        pacing: { kind: "even", rounds: Math.round(verifications / (variant.part * ROUND)) },
+        pacing: { kind: "even", rounds: Math.round(verifications / ROUND) },
         temperature: 1,
         offlineFraction: 0.25,
         updates: [
-          { training: "sft", updateToData: variant.updateToData, learningRate: 1e-4 },
-          { training: "critic", updateToData: 2 * variant.updateToData, learningRate: 1e-3 },
+          { training: "sft", updateToData: updates, learningRate: 1e-4 },
+          { training: "critic", updateToData: 8, learningRate: 1e-3 },
         ],
         validation: null,
-        ...strategies[variant.strategy](variant.part * ROUND),
+        ...strategies[strategy],
       },
       { kind: "evaluate", label: String(total) },
     ];
@@ -138,79 +139,87 @@ const config = (variant, seed) => ({
 const folder = values.from ?? path.join(path.resolve(values.work), "selection");
 
 /** The policy that a seed's offline training left. */
-const trained = (seed) => {
-  const runs = path.join(folder, `start-seed${seed}.runs`);
+const trained = (problems, seed) => {
+  const runs = path.join(folder, `start-${problems}-seed${seed}.runs`);
   const [run] = fs.existsSync(runs) ? fs.readdirSync(runs) : [];
   return path.join(runs, run ?? "", "policy");
 };
 
+const TEMPERATURES = [
+  [1, "T=1"],
+  [0.5, "T=.5"],
+  [0, "greedy"],
+];
+
 const print = () => {
   const all = reportsOf(folder);
-  const reports = all.filter(({ method }) => method !== "start");
-  const before = new Map(
-    all.filter(({ method }) => method === "start").map(({ seed, report }) => [seed, report]),
-  );
-  const known = Object.keys(strategies);
-  const methods = [...new Set(reports.map(({ method }) => method))].sort(
-    (a, b) => place(known, a) - place(known, b),
-  );
-  const at = (method, total, temperature) =>
+  const reports = (slug) => all.filter(({ method }) => method === slug);
+  /** pass@1 by seed. */
+  const at = (setting, strategy, total, temperature) =>
     new Map(
-      reports.flatMap(({ method: its, seed, report }) => {
-        const { evaluations } = total === 0 ? (before.get(seed) ?? report) : report;
+      reports(slugged(setting, strategy)).flatMap(({ seed, report }) => {
+        const before = reports(`start-${setting.problems}`).find((start) => start.seed === seed)?.report;
+        const { evaluations } = total === 0 ? (before ?? report) : report;
         const found = evaluations.find((e) => e.stage === String(total) && e.temperature === temperature);
-        return its === method && found !== undefined ? [[seed, found.passAt1]] : [];
+        return found === undefined ? [] : [[seed, found.passAt1]];
       }),
     );
-  for (const [temperature, called] of [
-    [1, "T=1"],
-    [0.5, "T=.5"],
-    [0, "greedy"],
-  ]) {
-    console.log(
-      `\nHeld-out pass@1, ${called}, after so many verifications; the last column paired by seed\n`,
-    );
-    row(["strategy", "seeds", "0", ...SHARES, `${SHARES.at(-1)} against none`]);
-    row(Array(SHARES.length + 4).fill("---"));
-    for (const method of methods) {
-      const last = at(method, SHARES.at(-1), temperature);
-      const none = at("none", SHARES.at(-1), temperature);
-      const paired = [...last].filter(([seed]) => none.has(seed)).map(([seed, x]) => x - none.get(seed));
+  const last = SHARES.at(-1);
+  const half = SHARES.at(-2);
+  for (const { names, ...setting } of SETTINGS) {
+    for (const [temperature, called] of TEMPERATURES) {
+      console.log(
+        `\n${titleOf(setting)}, ${called}: held-out pass@1 after so many verifications; paired by seed: the last against random's, and that after ${half} against random's after ${last}\n`,
+      );
       row([
-        method,
-        last.size,
-        ...[0, ...SHARES].map((total) => summary([...at(method, total, temperature).values()])),
-        method === "none" ? "" : summary(paired),
+        "strategy",
+        "seeds",
+        "0",
+        ...SHARES,
+        `${last} against random`,
+        `${half} against random's ${last}`,
       ]);
+      row(Array(SHARES.length + 5).fill("---"));
+      const reference = at(setting, "random", last, temperature);
+      for (const strategy of names) {
+        const of = (total) => at(setting, strategy, total, temperature);
+        if (of(last).size === 0) continue;
+        row([
+          strategy,
+          of(last).size,
+          ...[0, ...SHARES].map((total) => summary([...of(total).values()])),
+          strategy === "random" ? "" : summary(paired(of(last), reference)),
+          summary(paired(of(half), reference)),
+        ]);
+      }
     }
   }
-  printSavings(methods, reports);
+  for (const { names, ...setting } of SETTINGS) printSavings(setting, names, all);
 };
+const titleOf = ({ problems, updates }) => `${problems} problems, ${updates} sequences for each new episode`;
+const paired = (ours, theirs) =>
+  [...ours].filter(([seed]) => theirs.has(seed)).map(([seed, x]) => x - theirs.get(seed));
 /** What was spared, and what of what was paid for changed nothing: means over the seeds. */
-const printSavings = (methods, reports) => {
+const printSavings = (setting, names, all) => {
   const columns = [
     ["programs written", ({ generated }) => generated],
     ["verified", ({ budget }) => budget.verifications.spent],
     ["repeats", ({ savings }) => savings.free.repeat],
     ["equal programs", ({ savings }) => savings.free.equal],
     ["syntax", ({ savings }) => savings.free.syntax],
-    ["other runs", ({ savings }) => savings.free.shared],
     ["tests not run", ({ savings: { tests } }) => share(tests.skipped, tests.run + tests.skipped)],
     ["same outcome", ({ savings: { verdicts } }) => share(verdicts.sameOutcome, verdicts.paid)],
-    ["no update learns from it", ({ savings: { verdicts } }) => share(verdicts.unusable, verdicts.paid)],
-    ["changed nothing", ({ savings: { verdicts } }) => share(verdicts.unchanged, verdicts.paid)],
   ];
   console.log(
-    "\nProgram by program, means over the seeds: answered without a sandbox; tests that a first failure spared; and what the verdicts changed (docs/verification.md)\n",
+    `\n${titleOf(setting)}, program by program, means over the seeds: answered without a sandbox; tests that a first failure spared; verdicts that their problem had had already (docs/verification.md)\n`,
   );
-  row(["strategy", "seeds", ...columns.map(([name]) => name)]);
-  row(Array(columns.length + 2).fill("---"));
-  for (const method of methods) {
-    // Reports from before savings were counted have none.
-    const of = reports.filter(({ method: its, report }) => its === method && report.savings !== undefined);
+  row(["strategy", ...columns.map(([name]) => name)]);
+  row(Array(columns.length + 1).fill("---"));
+  for (const strategy of names) {
+    const of = all.filter(({ method }) => method === slugged(setting, strategy));
+    if (of.length === 0) continue;
     row([
-      method,
-      of.length,
+      strategy,
       ...columns.map(([, value]) => mean(of.map(({ report }) => value(report)).filter((x) => x !== null))),
     ]);
   }
@@ -226,15 +235,18 @@ const mean = (list) => {
 };
 const summary = (list) => (list.length === 0 ? "-" : interval.summary(list));
 const row = (cells) => console.log(`| ${cells.join(" | ")} |`);
-const place = (known, method) =>
-  known.findIndex((name) => name.replaceAll(/[^A-Za-z0-9-]+/g, "-") === method);
 
 if (values.table || values.work === undefined) print();
 else {
   const seeds = values.seeds.split(",").map(Number);
   const chosen = values.only === undefined ? Object.keys(variants) : values.only.split(";");
   for (const seed of seeds) {
-    await trainAll(folder, [{ name: "start", seed, config: start(seed), keep: true }], 1);
+    for (const problems of new Set(chosen.map((name) => variants[name].problems)))
+      await trainAll(
+        folder,
+        [{ name: `start-${problems}`, seed, config: start(problems, seed), keep: true }],
+        1,
+      );
     const specs = chosen.map((name) => ({ name, seed, config: config(variants[name], seed), keep: true }));
     await trainAll(folder, specs, Number(values.jobs));
   }

@@ -60,7 +60,7 @@ const strategies = {
   /** Four programs of each problem, all of them verified: what policy gradients compare. */
   groups: { selector: "random", programsPerRound: 40, samplesPerProblem: 4 },
 };
-/** Many problems: 600, 360 labels at 60 of them. Few: 150, 120 labels at 20: a budget of two verifications a problem. */
+/** Many problems: all 1,700, 360 labels at 60 of them. Few: 150, 120 labels at 20: a budget of two verifications a problem. */
 const LIMITS = { many: { labels: 360 }, few: { train: 150, labels: 120 } };
 const ALL = Object.keys(strategies).filter((name) => name !== "groups");
 /** What is compared: the problems, how many sequences are trained on for each new episode, and the strategies. */

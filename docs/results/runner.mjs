@@ -26,15 +26,17 @@ export const here = (...parts) => path.join(root, ...parts);
 export const basePolicy = (work, seed) =>
   seed === 1 ? here("policies/js-compose") : path.join(work, `base-${seed}`);
 
-const slugOf = (name, seed) => `${name.replaceAll(/[^A-Za-z0-9-]+/g, "-")}-seed${seed}`;
+/** A method's name as part of a file's. */
+export const slug = (name) => name.replaceAll(/[^A-Za-z0-9-]+/g, "-");
+const slugOf = (name, seed) => `${slug(name)}-seed${seed}`;
 
 /** Trains one configuration; its report lands in folder/METHOD-seedS.json. */
 const trainOne = async (folder, { name, seed, config, keep }) => {
-  const slug = slugOf(name, seed);
-  const report = path.join(folder, `${slug}.json`);
+  const stem = slugOf(name, seed);
+  const report = path.join(folder, `${stem}.json`);
   if (fs.existsSync(report)) return;
-  const file = path.join(folder, `${slug}.config.json`);
-  const runs = path.join(folder, `${slug}.runs`);
+  const file = path.join(folder, `${stem}.config.json`);
+  const runs = path.join(folder, `${stem}.runs`);
   fs.rmSync(runs, { recursive: true, force: true });
   fs.writeFileSync(file, JSON.stringify(config, null, 2));
   const started = Date.now();
@@ -42,7 +44,7 @@ const trainOne = async (folder, { name, seed, config, keep }) => {
   const [directory] = fs.existsSync(runs) ? fs.readdirSync(runs) : [];
   const made = directory === undefined ? "" : path.join(runs, directory, "report.json");
   if (code !== 0 || !fs.existsSync(made)) {
-    console.error(`FAILED ${slug} (exit ${code})\n${said}`);
+    console.error(`FAILED ${stem} (exit ${code})\n${said}`);
     process.exitCode = 1;
     return;
   }
@@ -53,7 +55,7 @@ const trainOne = async (folder, { name, seed, config, keep }) => {
     .evaluations.map((e) => `${e.stage}@${e.temperature} ${(100 * e.passAt1).toFixed(1)}`)
     .join("  ");
   const seconds = ((Date.now() - started) / 1000).toFixed(0);
-  console.log(`${new Date().toISOString().slice(11, 19)} ${slug} ${seconds} s  ${figures}`);
+  console.log(`${new Date().toISOString().slice(11, 19)} ${stem} ${seconds} s  ${figures}`);
 };
 
 /** Trains every `{name, seed, config}`, `jobs` at a time, in order. */

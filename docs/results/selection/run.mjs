@@ -3,15 +3,16 @@
 // and its critic.
 //
 //   node docs/results/algorithms/run.mjs prepare --work DIR       the dataset, and a base policy a seed
-//   node docs/results/selection/run.mjs --work DIR [--only "breadth;posterior"] [--seeds 1,2] [--jobs 1]
+//   node docs/results/selection/run.mjs --work DIR [--only "many, 16, breadth;few, 16, groups"] [--seeds 1,2] [--jobs 1]
 //   node docs/results/selection/run.mjs --work DIR --table        Markdown of what is there
 //
-// Reports land in DIR/selection/METHOD-seedS.json, those of the offline training as start-seedS.json; the runs stay.
+// --only: problems, sequences for each new episode, strategy. Reports land in DIR/selection, PROBLEMS-UPDATES-STRATEGY-seedS.json,
+// those of the offline training as start-PROBLEMS-seedS.json; the runs stay.
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { parseArgs } from "node:util";
 import * as interval from "../interval.mjs";
-import { basePolicy, reportsOf, trainAll } from "../runner.mjs";
+import { basePolicy, reportsOf, slug, trainAll } from "../runner.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -37,12 +38,10 @@ const WRITTEN = 150;
 
 const one = (selector) => ({ selector, programsPerRound: WRITTEN });
 /** Followed whatever the critic is worth: left to themselves these follow breadth, for want of measured pairs. */
-const critical =
-  (...names) =>
-  () => ({
-    ...one(names.map((strategy) => ({ strategy })))(),
-    selection: { trust: "always" },
-  });
+const critical = (...names) => ({
+  ...one(names.map((strategy) => ({ strategy }))),
+  selection: { trust: "always" },
+});
 const strategies = {
   /** As many programs as verifications, for any problems: nothing is chosen. */
   none: { selector: "random", programsPerRound: ROUND },
@@ -71,7 +70,7 @@ const SETTINGS = [
   { problems: "few", updates: 16, names: ["none", "random", "groups", "breadth", "diversity", "posterior"] },
 ];
 const nameOf = ({ problems, updates }, strategy) => `${problems}, ${updates}, ${strategy}`;
-const slugged = (setting, strategy) => nameOf(setting, strategy).replaceAll(/[^A-Za-z0-9-]+/g, "-");
+const slugged = (setting, strategy) => slug(nameOf(setting, strategy));
 const variants = Object.fromEntries(
   SETTINGS.flatMap(({ names, ...setting }) =>
     names.map((strategy) => [nameOf(setting, strategy), { ...setting, strategy }]),
